@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <openssl/evp.h>
+
+#include "base/err.h"
+
+struct xc_hasher {
+	EVP_MD *digest;
+	EVP_MD_CTX *context;
+};
+
+struct xc_hasher *xc_hasher_new(void)
+{
+	struct xc_hasher *hasher = xc_malloc(sizeof(*hasher));
+
+	hasher->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
+	hasher->context = EVP_MD_CTX_new();
+	/* Without memory or without a provider there is no digest at all. */
+	if (!hasher->digest || !hasher->context)
+		xc_out_of_memory();
+	xc_hasher_begin(hasher);
+	return hasher;
+}
+
+void xc_hasher_free(struct xc_hasher *hasher)
+{
+	if (!hasher)
+		return;
+	EVP_MD_CTX_free(hasher->context);
+	EVP_MD_free(hasher->digest);
+	free(hasher);
+}
+
+/* SHA-256 in memory cannot fail but for a broken libcrypto, with which nothing may go on. */
+static void must_succeed(int result)
+{
+	if (result != 1)
+		abort();
+}
+
+void xc_hasher_begin(struct xc_hasher *hasher)
+{
+	must_succeed(EVP_DigestInit_ex2(hasher->context, hasher->digest, NULL));
+}
+
+void xc_hasher_update(struct xc_hasher *hasher, const void *data, size_t length)
+{
+	must_succeed(EVP_DigestUpdate(hasher->context, data, length));
+}
+
+void xc_hasher_finish(struct xc_hasher *hasher, uint8_t ret_digest[XC_SHA256_BYTES])
+{
+	must_succeed(EVP_DigestFinal_ex(hasher->context, ret_digest, NULL));
+}
+
+void xc_hasher_digest(struct xc_hasher *hasher, const void *data, size_t length,
+                      uint8_t ret_digest[XC_SHA256_BYTES])
+{
+	xc_hasher_begin(hasher);
+	xc_hasher_update(hasher, data, length);
+	xc_hasher_finish(hasher, ret_digest);
+}
+
+void xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES])
+{
+	must_succeed(EVP_Digest(data, length, ret_digest, NULL, EVP_sha256(), NULL));
+}
+
+void xc_hex_encode(const void *data, size_t length, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < length; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+int xc_hex_decode(const char *text, void *out, size_t length)
+{
+	uint8_t *bytes = out;
+
+	if (strlen(text) != 2 * length)
+		return -1;
+	for (size_t i = 0; i < length; i++) {
+		int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return -1;
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+void xc_random_bytes(void *out, size_t length)
+{
+	char *bytes = out;
+
+	while (length > 0) {
+		ssize_t got = getrandom(bytes, length, 0);
+
+		if (got < 0) {
+			if (errno == EINTR)
+				continue;
+			abort();
+		}
+		bytes += got;
+		length -= (size_t)got;
+	}
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where objects live: a flat space of immutable, named byte strings.
+ *
+ * A back end is one .c file that embeds struct xc_store as its first member
+ * and fills a struct xc_store_ops, and one row in the table of store.c. The
+ * contract below is what tests/unit/test_store_contract.c asserts of each.
+ *
+ * Names are 1 to XC_STORE_NAME_MAX bytes: elements separated by single '/',
+ * none of them empty, "." or "..", no byte below 0x20 and no 0x7f. They say
+ * nothing about how a back end keeps them. Sizes and offsets are in bytes.
+ *
+ * Objects appear whole or not at all, under their final name only, and are
+ * seen by every later call of any process that uses the same store.
+ *
+ * All calls may come from several threads at once; one upload belongs to one
+ * thread at a time. Errors use the kinds of base/err.h: NOT_FOUND and EXISTS
+ * only for the object that was named, AUTH where permission is lacking.
+ */
+#ifndef XC_STORE_STORE_H
+#define XC_STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/err.h"
+
+#define XC_STORE_NAME_MAX 1024 /* AWS's limit for an object key (Creating object key names) */
+
+struct xc_store;
+struct xc_upload;
+
+struct xc_store_object {
+	const char *name;    /* valid during the callback */
+	uint64_t size_bytes;
+	int64_t modified_ns; /* since 1970; as fine as the store knows it */
+};
+
+/* Returns 0 to go on; -1 with `err` filled ends the listing with that error. */
+typedef int xc_store_list_fn(const struct xc_store_object *object, void *context,
+                             struct xc_err *err);
+
+/* One ranged read. The caller owns it and the buffer until `done` was called. */
+struct xc_store_read {
+	const char *name;
+	uint64_t offset;
+	size_t length;  /* more than 0; exactly so many bytes or an error */
+	char *buffer;   /* room for `length` */
+	void *owner;    /* the caller's */
+	/*
+	 * Called once for every read that was started, on any thread, perhaps
+	 * before read() returns. result is 0, or -1 with `err` filled.
+	 */
+	void (*done)(struct xc_store_read *read, int result);
+	struct xc_err err;
+};
+
+enum xc_put_condition {
+	XC_PUT_ALWAYS,    /* replaces an object of that name, atomically */
+	XC_PUT_IF_ABSENT, /* EXISTS if there is one: If-None-Match: * (RFC 9110, 13.1.2) */
+};
+
+struct xc_store_ops {
+	/* Frees the store. No read or upload may be open. */
+	void (*close)(struct xc_store *store);
+
+	/*
+	 * The whole of a small object, appended to `ret_data`. CORRUPT if it is
+	 * larger than `max_bytes`.
+	 */
+	int (*get)(struct xc_store *store, const char *name, size_t max_bytes,
+	           struct xc_buf *ret_data, struct xc_err *err);
+
+	/* Start one ranged read; see struct xc_store_read. A range past the end is CORRUPT. */
+	void (*read)(struct xc_store *store, struct xc_store_read *read);
+
+	/* Write a small object as a whole, durably once 0 is returned. */
+	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
+	           enum xc_put_condition condition, struct xc_err *err);
+
+	/*
+	 * Write a large object piece by piece. Nothing is visible before commit
+	 * has returned 0. commit and abort both end the upload and free it,
+	 * whatever they return; a failed append is followed by abort. append
+	 * copies or writes the bytes before it returns, and may block to keep
+	 * memory bounded.
+	 */
+	int (*upload_begin)(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
+	                    struct xc_err *err);
+	int (*upload_append)(struct xc_upload *upload, const void *data, size_t length,
+	                     struct xc_err *err);
+	int (*upload_commit)(struct xc_upload *upload, struct xc_err *err);
+	void (*upload_abort)(struct xc_upload *upload);
+
+	/*
+	 * Every object whose name starts with `prefix` (any bytes, perhaps none,
+	 * perhaps ending within an element), to the last page, in no order that
+	 * callers may rely on. Nothing found is success.
+	 */
+	int (*list)(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
+	            void *context, struct xc_err *err);
+
+	/* Remove one object; NOT_FOUND if there is none. */
+	int (*remove)(struct xc_store *store, const char *name, struct xc_err *err);
+};
+
+struct xc_store {
+	const struct xc_store_ops *ops;
+	/* The URL for people, without secrets; owned by the store. */
+	char *display_url;
+	/* How many reads are worth having in flight, and how long each should be. */
+	unsigned read_concurrency;
+	size_t read_bytes;
+};
+
+/*
+ * Open the store that a URL names: file:///absolute/path, memory: (empty,
+ * private to this handle, for tests). USAGE for a URL that cannot be read,
+ * naming what is wrong. The folder of a file store is made when something is
+ * first written to it; a folder that is not there yet is an empty store.
+ */
+int xc_store_open(const char *url, struct xc_store **ret_store, struct xc_err *err) XC_CHECK;
+
+/* Whether `name` may name an object; USAGE with the reason if not. */
+int xc_store_check_name(const char *name, struct xc_err *err) XC_CHECK;
+
+/* Closes a store; NULL is allowed. */
+void xc_store_close(struct xc_store *store);
+
+/* One ranged read that waits for its end. */
+int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset, char *buffer,
+                       size_t length, struct xc_err *err) XC_CHECK;
+
+/* The wrappers below check the names and call the back end; see struct xc_store_ops. */
+int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
+                 struct xc_buf *ret_data, struct xc_err *err) XC_CHECK;
+void xc_store_read(struct xc_store *store, struct xc_store_read *read);
+int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
+                 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
+int xc_store_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
+                          struct xc_err *err) XC_CHECK;
+int xc_store_upload_append(struct xc_upload *upload, const void *data, size_t length,
+                           struct xc_err *err) XC_CHECK;
+int xc_store_upload_commit(struct xc_upload *upload, struct xc_err *err) XC_CHECK;
+void xc_store_upload_abort(struct xc_upload *upload); /* NULL is allowed */
+int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
+                  void *context, struct xc_err *err) XC_CHECK;
+int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
+
+static inline void xc_cleanup_store(struct xc_store **store)
+{
+	xc_store_close(*store);
+}
+#define cleanup_store __attribute__((cleanup(xc_cleanup_store)))
+
+#endif
