@@ -23,7 +23,10 @@ struct xc_buf {
 };
 
 #define XC_BUF_MAX_DEFAULT ((size_t)1 << 30)
-#define XC_BUF_INIT { 0 }
+#define XC_BUF_INIT                                                                                \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* An empty buffer that may grow to `max_bytes`. */
 void xc_buf_init(struct xc_buf *buf, size_t max_bytes);

@@ -42,7 +42,7 @@ int xc_err_sys(struct xc_err *err, int errno_value, const char *format, ...)
 	va_end(args);
 	used = strlen(err->msg);
 	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s",
-	         strerror_r(errno_value, reason, sizeof(reason)));
+		 strerror_r(errno_value, reason, sizeof(reason)));
 	err->kind = XC_ERR_IO;
 	err->sys = errno_value;
 	err->http = 0;
@@ -71,7 +71,7 @@ const char *xc_err_quote(const char *text, char *out, size_t out_size)
 	while (*text != '\0') {
 		size_t length = xc_utf8_sequence(text);
 		bool plain = length > 1 ||
-		             (length == 1 && *text != '\\' && *text >= 0x20 && *text != 0x7f);
+			     (length == 1 && *text != '\\' && *text >= 0x20 && *text != 0x7f);
 		size_t need = plain ? length : 4;
 
 		/* "..." and the terminator must still fit behind. */

@@ -152,7 +152,7 @@ int xc_fd_open_dir(int dir_fd, const char *path)
 		path = cut;
 	}
 	return openat(at >= 0 ? at : dir_fd, *path ? path : ".",
-	              O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 int xc_fd_make_dirs(int dir_fd, const char *path, mode_t mode)
@@ -215,13 +215,12 @@ static void move_to_top(struct removal *removal, int fd, const char *name)
 }
 
 static void remove_entry(struct removal *removal, int fd, const struct dirent *entry,
-                         void (*nonempty)(struct removal *, int, const char *))
+			 void (*nonempty)(struct removal *, int, const char *))
 {
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return;
 	if (unlinkat(fd, entry->d_name, 0) == 0 ||
-	    ((errno == EISDIR || errno == EPERM) &&
-	     unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0))
+	    ((errno == EISDIR || errno == EPERM) && unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0))
 		removal->progress = true;
 	else if (errno == ENOTEMPTY || errno == EEXIST)
 		nonempty(removal, fd, entry->d_name);
@@ -230,7 +229,7 @@ static void remove_entry(struct removal *removal, int fd, const struct dirent *e
 }
 
 static void remove_entries(struct removal *removal, int fd,
-                           void (*nonempty)(struct removal *, int, const char *))
+			   void (*nonempty)(struct removal *, int, const char *))
 {
 	int own_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own_fd < 0 ? NULL : fdopendir(own_fd);

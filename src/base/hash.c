@@ -59,7 +59,7 @@ void xc_hasher_finish(struct xc_hasher *hasher, uint8_t ret_digest[XC_SHA256_BYT
 }
 
 void xc_hasher_digest(struct xc_hasher *hasher, const void *data, size_t length,
-                      uint8_t ret_digest[XC_SHA256_BYTES])
+		      uint8_t ret_digest[XC_SHA256_BYTES])
 {
 	xc_hasher_begin(hasher);
 	xc_hasher_update(hasher, data, length);

@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 
 #define XC_SHA256_BYTES 32
-#define XC_SHA256_HEX 64
+#define XC_SHA256_HEX   64
 
 struct xc_hasher;
 
@@ -23,7 +23,7 @@ void xc_hasher_finish(struct xc_hasher *hasher, uint8_t ret_digest[XC_SHA256_BYT
 
 /* The digest of `length` bytes in one call. */
 void xc_hasher_digest(struct xc_hasher *hasher, const void *data, size_t length,
-                      uint8_t ret_digest[XC_SHA256_BYTES]);
+		      uint8_t ret_digest[XC_SHA256_BYTES]);
 
 /* The same for a single use. */
 void xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES]);

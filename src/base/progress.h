@@ -32,7 +32,7 @@ static inline void xc_progress_phase(struct xc_progress *progress, enum xc_phase
 }
 
 static inline void xc_progress_add(struct xc_progress *progress, uint64_t members,
-                                   uint64_t raw_bytes, uint64_t stored_bytes)
+				   uint64_t raw_bytes, uint64_t stored_bytes)
 {
 	if (!progress)
 		return;
@@ -42,7 +42,7 @@ static inline void xc_progress_add(struct xc_progress *progress, uint64_t member
 }
 
 static inline void xc_progress_totals(struct xc_progress *progress, uint64_t members,
-                                      uint64_t raw_bytes)
+				      uint64_t raw_bytes)
 {
 	if (!progress)
 		return;

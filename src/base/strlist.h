@@ -11,7 +11,10 @@ struct xc_strlist {
 	size_t capacity;
 };
 
-#define XC_STRLIST_INIT { 0 }
+#define XC_STRLIST_INIT                                                                            \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* Append a copy. */
 void xc_strlist_add(struct xc_strlist *list, const char *text);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/member.h"
+
+#include <string.h>
+
+void xc_members_release(struct xc_members *members)
+{
+	free(members->items);
+	xc_arena_release(&members->arena);
+	*members = (struct xc_members)XC_MEMBERS_INIT;
+}
+
+uint64_t xc_member_content_bytes(const struct xc_member *member)
+{
+	uint64_t total = 0;
+
+	if (member->type != XC_MEMBER_FILE)
+		return 0;
+	if (!member->extra || !member->extra->sparse)
+		return member->size_bytes;
+	for (uint32_t i = 0; i < member->extra->extent_count; i++)
+		total += member->extra->extents[i].length;
+	return total;
+}
+
+uint64_t xc_member_span_bytes(const struct xc_member *member)
+{
+	return member->header_bytes + ((xc_member_content_bytes(member) + 511) & ~(uint64_t)511);
+}
+
+void xc_members_path(const struct xc_members *members, uint32_t position, struct xc_buf *out)
+{
+	const struct xc_member *items = members->items;
+	size_t length = 0, at;
+	char *path;
+
+	for (uint32_t i = position; i != XC_MEMBER_NONE; i = items[i].parent)
+		length += strlen(items[i].name) + (i != position);
+	path = xc_buf_reserve(out, length);
+	if (!path)
+		xc_out_of_memory();
+	at = length;
+	for (uint32_t i = position; i != XC_MEMBER_NONE; i = items[i].parent) {
+		size_t name_length = strlen(items[i].name);
+
+		if (i != position)
+			path[--at] = '/';
+		at -= name_length;
+		memcpy(path + at, items[i].name, name_length);
+	}
+	/* The root "/" as a top already ends in the slash that joins. */
+	if (length > 1 && path[0] == '/' && path[1] == '/') {
+		memmove(path, path + 1, --length);
+	}
+	out->len_bytes += length;
+	out->data[out->len_bytes] = '\0';
+}
+
+uint32_t xc_members_top(const struct xc_members *members, uint32_t position)
+{
+	while (members->items[position].parent != XC_MEMBER_NONE)
+		position = members->items[position].parent;
+	return position;
+}
+
+uint32_t xc_members_depth(const struct xc_members *members, uint32_t position)
+{
+	uint32_t depth = 0;
+
+	for (uint32_t i = members->items[position].parent; i != XC_MEMBER_NONE;
+	     i = members->items[i].parent)
+		depth++;
+	return depth;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The index of a pack: all its members and segments, as sections in zstd
+ * skippable frames (RFC 8878, 3.1.2) behind the last segment. docs/FORMAT.md
+ * specifies every byte.
+ *
+ * The index is the one authority on what a pack holds; its tar headers are
+ * for other programs. A parsed index has been checked: names are single
+ * components, order and uniqueness are as base/member.h says, the members'
+ * spans tile the tar stream without gap or overlap, and so do the segments.
+ */
+#ifndef XC_PACK_INDEX_H
+#define XC_PACK_INDEX_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/member.h"
+#include "pack/segment.h"
+
+/* Ceilings for what comes from a store. */
+#define XC_INDEX_STORED_MAX ((size_t)512 << 20)
+
+struct xc_index {
+	struct xc_members members; /* tar_offset of each is set */
+	struct xc_segment *segments;
+	uint32_t segment_count; /* the last one holds the end of the archive */
+	uint64_t tar_bytes;     /* length of the tar stream, its end included */
+};
+
+#define XC_INDEX_INIT { 0 }
+
+void xc_index_release(struct xc_index *index);
+#define cleanup_index __attribute__((cleanup(xc_index_release)))
+
+/*
+ * Append the sections for `index` to `out`. members (with header_bytes,
+ * content_hash, but not tar_offset) and segments (stored_bytes, raw_bytes,
+ * sha256) must be filled and consistent. The same input gives the same bytes.
+ */
+int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_err *err) XC_CHECK;
+
+/*
+ * Parse `length` bytes from a store. CORRUPT for whatever does not hold, with
+ * what and where; FORMAT for another format version or an unknown section
+ * that is marked as needed. Uses memory in proportion to the count of members
+ * that is really there, whatever the bytes claim.
+ */
+int xc_index_parse(const void *data, size_t length, struct xc_index *ret_index,
+                   struct xc_err *err) XC_CHECK;
+
+/* The segment that holds byte `tar_offset` of the tar stream; segment_count if none does. */
+uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset);
+
+/*
+ * The first member whose span reaches past `tar_offset`, so that a segment's
+ * members can be walked from there; members.count if none does.
+ */
+uint32_t xc_index_find_member(const struct xc_index *index, uint64_t tar_offset);
+
+#endif
