@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations on entries: save, restore, lookup, list, inspect, remove.
+ * They print nothing; what is worth telling comes back in a result, and
+ * counters go to the progress while they run.
+ *
+ * A context is filled once and may serve several operations, one at a time.
+ */
+#ifndef XC_CACHE_CACHE_H
+#define XC_CACHE_CACHE_H
+
+#include <stdbool.h>
+
+#include "base/cancel.h"
+#include "base/compiler.h"
+#include "base/err.h"
+#include "base/progress.h"
+#include "base/strlist.h"
+#include "key/key.h"
+#include "pack/index.h"
+#include "pack/manifest.h"
+#include "store/store.h"
+#include "tree/roots.h"
+
+/* All pointers are borrowed and outlive the operations. */
+struct xc_cache {
+	struct xc_store *store;
+	const char *repository;
+	const struct xc_strlist *scopes; /* at least one; the first is written to, all are read */
+	const struct xc_roots *roots;
+	unsigned threads;               /* at least 1 */
+	struct xc_progress *progress;   /* may be NULL */
+	const struct xc_cancel *cancel; /* may be NULL */
+};
+
+/* What to look for, in actions/cache's terms. Checked by the operations themselves. */
+struct xc_query {
+	const char *key;
+	const struct xc_strlist *restore_keys; /* may be empty */
+	const struct xc_strlist *paths;        /* lines; at least one */
+};
+
+/* What a lookup found. */
+struct xc_match {
+	char *scope;
+	bool exact;                  /* the key itself, not a prefix */
+	struct xc_manifest manifest; /* manifest.key is the key that matched */
+};
+
+#define XC_MATCH_INIT                                                                              \
+	{                                                                                          \
+		0                                                                                  \
+	}
+void xc_match_release(struct xc_match *match);
+#define cleanup_match __attribute__((cleanup(xc_match_release)))
+
+/*
+ * Look for an entry: in each scope in turn the exact key, then the newest
+ * entry whose key starts with it, then the same for each restore key.
+ * NOT_FOUND if there is none. An entry of an unknown format version is passed
+ * over; NOT_FOUND then says so.
+ */
+int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
+		    struct xc_match *ret_match, struct xc_err *err) XC_CHECK;
+
+struct xc_save_opts {
+	int level;   /* XC_LEVEL_MIN to XC_LEVEL_MAX */
+	bool update; /* replace an entry of this key instead of keeping it */
+};
+
+/* Special files are left out of a save; these count them. */
+struct xc_skipped {
+	uint64_t sockets, fifos, devices;
+};
+
+struct xc_save_result {
+	bool exists; /* there is an entry of this key already; nothing was written */
+	struct xc_manifest manifest; /* what was written; empty if exists */
+	struct xc_skipped skipped;
+	uint64_t scan_ms, pack_ms, total_ms;
+};
+
+#define XC_SAVE_RESULT_INIT                                                                        \
+	{                                                                                          \
+		0                                                                                  \
+	}
+void xc_save_result_release(struct xc_save_result *result);
+#define cleanup_save_result __attribute__((cleanup(xc_save_result_release)))
+
+/*
+ * Save what the path lines of `query` match under query->key in the first
+ * scope. All or nothing: on failure no entry is visible and the pack that was
+ * begun is gone. USAGE if nothing matches (kind NOT_FOUND is never used);
+ * CHANGED if a file does not hold still; IO naming the file that cannot be
+ * read. restore_keys are ignored.
+ */
+int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
+		  const struct xc_save_opts *opts, struct xc_save_result *ret_result,
+		  struct xc_err *err) XC_CHECK;
+
+struct xc_restore_result {
+	struct xc_match match;
+	uint64_t lookup_ms, extract_ms, total_ms;
+	uint64_t fetched_bytes; /* read from the store */
+	uint64_t replaced;      /* files that stood where members went */
+	bool owner_dropped;     /* members belong to others, but only root can give files away */
+};
+
+#define XC_RESTORE_RESULT_INIT                                                                     \
+	{                                                                                          \
+		0                                                                                  \
+	}
+void xc_restore_result_release(struct xc_restore_result *result);
+#define cleanup_restore_result __attribute__((cleanup(xc_restore_result_release)))
+
+/*
+ * Look up and bring back. All or nothing: members are placed beside their
+ * targets and moved into place at the end; on failure everything is as it was
+ * before. NOT_FOUND for a miss; CORRUPT for an entry that cannot be trusted.
+ */
+int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
+		     struct xc_restore_result *ret_result, struct xc_err *err) XC_CHECK;
+
+/* One entry as a listing shows it. */
+struct xc_entry {
+	const char *scope;
+	const char *version;
+	const char *key; /* NULL if the name was cut: only the manifest knows it */
+	const char *object;
+	uint64_t manifest_bytes;
+	int64_t modified_ns;
+	const struct xc_manifest *manifest; /* NULL unless asked for, or if it cannot be read */
+	const struct xc_err *manifest_err;  /* why it cannot be read, else NULL */
+};
+
+typedef int xc_cache_entry_fn(const struct xc_entry *entry, void *context, struct xc_err *err);
+
+struct xc_list_opts {
+	const char *key_prefix; /* NULL or "" for all */
+	const char *version;    /* NULL for all versions */
+	bool with_manifests;    /* read each entry's manifest: one request each */
+};
+
+/* All entries in the context's scopes, newest first within a scope. */
+int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
+		  xc_cache_entry_fn *found, void *context, struct xc_err *err) XC_CHECK;
+
+struct xc_remove_opts {
+	const char *key; /* exactly one of key and key_prefix is given */
+	const char *key_prefix;
+	const char *version; /* NULL for all versions */
+};
+
+/*
+ * Remove entries from the first scope, each after leaving a tombstone under
+ * removed/ that names its packs. The packs stay, for restores that are
+ * running. `removed`, if not NULL, is called for each. *ret_count is how many
+ * there were; 0 is success.
+ */
+int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *opts,
+		    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,
+		    struct xc_err *err) XC_CHECK;
+
+/*
+ * Read and check the index of one layer of a match. CORRUPT if it is not what
+ * the manifest says.
+ */
+int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
+			struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
+
+/*
+ * The entry of exactly this key in the first scope that has it, whatever its
+ * version unless `version` is given; the newest if there are several.
+ * NOT_FOUND if there is none.
+ */
+int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char *version,
+		      struct xc_match *ret_match, struct xc_err *err) XC_CHECK;
+
+#endif
