@@ -17,6 +17,7 @@ enum xc_err_kind {
 	XC_ERR_NONE = 0,
 	XC_ERR_USAGE,     /* the caller's words are wrong: exit 2 */
 	XC_ERR_NOT_FOUND, /* a store has no such object; never said of a local file */
+	XC_ERR_NO_MATCH,  /* the path lines match nothing that could be saved */
 	XC_ERR_EXISTS,    /* a store has the object already */
 	XC_ERR_AUTH,      /* a store refuses the credentials or lacks permission */
 	XC_ERR_TRANSIENT, /* worth another try */

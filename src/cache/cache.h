@@ -90,7 +90,7 @@ void xc_save_result_release(struct xc_save_result *result);
 /*
  * Save what the path lines of `query` match under query->key in the first
  * scope. All or nothing: on failure no entry is visible and the pack that was
- * begun is gone. USAGE if nothing matches (kind NOT_FOUND is never used);
+ * begun is gone. NO_MATCH if the lines match nothing (NOT_FOUND is never used);
  * CHANGED if a file does not hold still; IO naming the file that cannot be
  * read. restore_keys are ignored.
  */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/hash.h"
+#include "cache/internal.h"
+
+void xc_match_release(struct xc_match *match)
+{
+	free(match->scope);
+	xc_manifest_release(&match->manifest);
+	*match = (struct xc_match)XC_MATCH_INIT;
+}
+
+struct lookup {
+	const struct xc_cache *cache;
+	const char *version;
+	struct xc_err passed_over; /* why an entry that matched was of no use */
+};
+
+static void take_match(const char *scope, bool exact, struct xc_manifest *manifest,
+                       struct xc_match *ret_match)
+{
+	ret_match->scope = xc_strdup(scope);
+	ret_match->exact = exact;
+	ret_match->manifest = *manifest;
+	*manifest = (struct xc_manifest)XC_MANIFEST_INIT;
+}
+
+/* Whether an entry is of no use but the search may go on: gone, or of another format. */
+static bool may_pass_over(struct lookup *lookup, const struct xc_err *err)
+{
+	if (err->kind == XC_ERR_FORMAT)
+		lookup->passed_over = *err;
+	return err->kind == XC_ERR_FORMAT || err->kind == XC_ERR_NOT_FOUND;
+}
+
+/* 0 found, 1 not found, -1 error. */
+static int find_exact(struct lookup *lookup, const char *scope, const char *key,
+                      struct xc_match *ret_match, struct xc_err *err)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+
+	if (xc_name_entry(lookup->cache, scope, lookup->version, key, &name, err) < 0)
+		return -1;
+	if (xc_load_manifest(lookup->cache, name.data, lookup->version, key, &manifest, err) < 0)
+		return may_pass_over(lookup, err) ? 1 : -1;
+	take_match(scope, true, &manifest, ret_match);
+	return 0;
+}
+
+static int find_newest(struct lookup *lookup, const char *scope, const char *prefix,
+                       struct xc_match *ret_match, struct xc_err *err)
+{
+	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+
+	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
+		return -1;
+	for (size_t i = 0; i < listing.count; i++) {
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+
+		if (xc_load_manifest(lookup->cache, listing.items[i].object, lookup->version,
+		                     listing.items[i].key, &manifest, err) < 0) {
+			if (may_pass_over(lookup, err))
+				continue;
+			return -1;
+		}
+		/* A name that was cut does not tell whether the whole prefix matches. */
+		if (strncmp(manifest.key, prefix, strlen(prefix)) != 0)
+			continue;
+		take_match(scope, false, &manifest, ret_match);
+		return 0;
+	}
+	return 1;
+}
+
+static int find_in_scope(struct lookup *lookup, const struct xc_query *query, const char *scope,
+                         struct xc_match *ret_match, struct xc_err *err)
+{
+	int found = find_exact(lookup, scope, query->key, ret_match, err);
+
+	if (found == 1)
+		found = find_newest(lookup, scope, query->key, ret_match, err);
+	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
+		found = find_newest(lookup, scope, query->restore_keys->items[i], ret_match, err);
+	return found;
+}
+
+int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
+                    struct xc_match *ret_match, struct xc_err *err)
+{
+	char version[XC_VERSION_HEX + 1];
+	struct lookup lookup = { .cache = cache, .version = version };
+	struct xc_match match = XC_MATCH_INIT;
+	int found = 1;
+
+	if (xc_check_query(query, err) < 0)
+		return -1;
+	xc_progress_phase(cache->progress, XC_PHASE_LOOKUP);
+	xc_key_version(query->paths, version);
+	for (size_t i = 0; found == 1 && i < cache->scopes->count; i++) {
+		if (xc_cancel_check(cache->cancel, err) < 0)
+			return -1;
+		found = find_in_scope(&lookup, query, cache->scopes->items[i], &match, err);
+	}
+	if (found < 0)
+		return -1;
+	if (found == 1 && lookup.passed_over.kind != XC_ERR_NONE)
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry that this xcache can read: %.300s",
+		                  lookup.passed_over.msg);
+	if (found == 1)
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s",
+		                  XC_QUOTE(query->key),
+		                  query->restore_keys->count ? " or its restore keys" : "");
+	*ret_match = match;
+	return 0;
+}
+
+int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
+                        struct xc_index *ret_index, struct xc_err *err)
+{
+	const struct xc_layer *from = &match->manifest.layers[layer];
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	cleanup_free char *data = NULL;
+	uint8_t digest[XC_SHA256_BYTES];
+
+	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0)
+		return -1;
+	/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
+	data = xc_malloc(from->index_bytes);
+	if (xc_store_read_wait(cache->store, name.data, from->index_offset, data,
+	                       from->index_bytes, err) < 0)
+		return -1;
+	xc_sha256(data, from->index_bytes, digest);
+	if (memcmp(digest, from->index_sha256, sizeof(digest)) != 0)
+		return xc_err_set(err, XC_ERR_CORRUPT,
+		                  "the index of pack %s is not the one that the manifest names",
+		                  from->pack);
+	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
+		return xc_err_wrap(err, "index of pack %s", from->pack);
+	if (ret_index->members.count != from->member_count) {
+		xc_index_release(ret_index);
+		return xc_err_set(err, XC_ERR_CORRUPT,
+		                  "pack %s has another number of members than the manifest says",
+		                  from->pack);
+	}
+	return 0;
+}
+
+int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char *version,
+                      struct xc_match *ret_match, struct xc_err *err)
+{
+	for (size_t s = 0; s < cache->scopes->count; s++) {
+		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+		const char *scope = cache->scopes->items[s];
+
+		if (xc_list_scope(cache, scope, version, key, &listing, err) < 0)
+			return -1;
+		for (size_t i = 0; i < listing.count; i++) {
+			const struct xc_listed *listed = &listing.items[i];
+			cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+
+			if (listed->key && strcmp(listed->key, key) != 0)
+				continue;
+			if (xc_load_manifest(cache, listed->object, listed->version, listed->key,
+			                     &manifest, err) < 0) {
+				if (err->kind == XC_ERR_NOT_FOUND)
+					continue;
+				return -1;
+			}
+			if (strcmp(manifest.key, key) != 0)
+				continue;
+			take_match(scope, true, &manifest, ret_match);
+			return 0;
+		}
+	}
+	return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s", XC_QUOTE(key));
+}

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tree/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "tree/dirs.h"
+
+/* A file whose content comes in pieces, until all have come. */
+struct partial_file {
+	uint32_t position;
+	uint64_t left_bytes;
+	struct partial_file *next;
+};
+
+struct xc_place {
+	struct xc_place_opts opts;
+	uint32_t *top_positions;
+	uint32_t top_count;
+	char (*top_names)[XC_STAGE_NAME_MAX];
+	int *top_dir_fds;
+	atomic_uchar *made; /* per position: the directory is there */
+	mode_t umask;
+	uid_t uid;
+	gid_t gid;
+	bool root;
+	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
+	bool inherits;
+	atomic_bool owner_dropped;
+	pthread_mutex_t mutex; /* of partial */
+	struct partial_file *partial;
+};
+
+struct xc_place_worker {
+	struct xc_place *place;
+	struct xc_dirs *dirs;
+};
+
+static mode_t current_umask(void)
+{
+	mode_t mask = umask(022);
+
+	umask(mask);
+	return mask;
+}
+
+static uint32_t find_top(const struct xc_place *place, uint32_t position)
+{
+	uint32_t low = 0, high = place->top_count;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (place->top_positions[middle] <= position)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
+{
+	const struct xc_place *place = context;
+	uint32_t top = find_top(place, position);
+
+	*ret_place = (struct xc_dirs_place){
+		.dir_fd = place->top_dir_fds[top],
+		.path = "",
+		.name = place->top_names[top],
+	};
+}
+
+static bool directory_inherits(int dir_fd)
+{
+	struct stat status;
+
+	if (fstat(dir_fd, &status) < 0)
+		return true;
+	return (status.st_mode & S_ISGID) != 0 ||
+	       fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+struct xc_place *xc_place_new(const struct xc_place_opts *opts)
+{
+	const struct xc_members *members = opts->members;
+	struct xc_place *place = xc_calloc(1, sizeof(*place));
+
+	place->opts = *opts;
+	place->top_positions = xc_calloc(opts->target_count, sizeof(*place->top_positions));
+	place->top_names = xc_calloc(opts->target_count, sizeof(*place->top_names));
+	place->top_dir_fds = xc_calloc(opts->target_count, sizeof(*place->top_dir_fds));
+	place->made = xc_calloc(members->count, sizeof(*place->made));
+	place->umask = current_umask();
+	place->uid = geteuid();
+	place->gid = getegid();
+	place->root = place->uid == 0;
+	pthread_mutex_init(&place->mutex, NULL);
+	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++) {
+		uint32_t top = place->top_count;
+
+		if (members->items[i].parent != XC_MEMBER_NONE)
+			continue;
+		place->top_positions[top] = i;
+		xc_stage_top(opts->stage, opts->targets[top], &place->top_dir_fds[top],
+		             place->top_names[top]);
+		place->inherits |= directory_inherits(place->top_dir_fds[top]);
+		place->top_count++;
+	}
+	return place;
+}
+
+void xc_place_free(struct xc_place *place)
+{
+	if (!place)
+		return;
+	while (place->partial) {
+		struct partial_file *next = place->partial->next;
+
+		free(place->partial);
+		place->partial = next;
+	}
+	pthread_mutex_destroy(&place->mutex);
+	free(place->made);
+	free(place->top_dir_fds);
+	free(place->top_names);
+	free(place->top_positions);
+	free(place);
+}
+
+bool xc_place_owner_dropped(const struct xc_place *place)
+{
+	return atomic_load(&place->owner_dropped);
+}
+
+struct xc_place_worker *xc_place_worker_new(struct xc_place *place)
+{
+	struct xc_place_worker *worker = xc_calloc(1, sizeof(*worker));
+
+	worker->place = place;
+	worker->dirs = xc_dirs_new(place->opts.members, locate, place);
+	return worker;
+}
+
+void xc_place_worker_free(struct xc_place_worker *worker)
+{
+	if (!worker)
+		return;
+	xc_dirs_free(worker->dirs);
+	free(worker);
+}
+
+static const struct xc_member *member_at(const struct xc_place_worker *worker, uint32_t position)
+{
+	return &worker->place->opts.members->items[position];
+}
+
+static int fail_at(const struct xc_place_worker *worker, uint32_t position, const char *what,
+                   struct xc_err *err)
+{
+	int saved = errno;
+	cleanup_buf struct xc_buf path = XC_BUF_INIT;
+
+	xc_members_path(worker->place->opts.members, position, &path);
+	if (saved == EEXIST || saved == ENOTDIR || saved == ELOOP)
+		return xc_err_set(err, XC_ERR_CORRUPT, "the entry has %s twice, as different things",
+		                  XC_QUOTE(path.data));
+	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
+}
+
+/*
+ * mkdir(2), content with a directory that is there: another thread may have
+ * needed it at the same time, or another layer has it too. Anything else of
+ * that name, a symlink above all, must not be taken for it.
+ */
+static int mkdir_or_find(int dir_fd, const char *name, mode_t mode)
+{
+	struct stat status;
+
+	if (mkdirat(dir_fd, name, mode) == 0)
+		return 0;
+	if (errno != EEXIST || fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	errno = EEXIST;
+	return S_ISDIR(status.st_mode) ? 0 : -1;
+}
+
+/* Makes one directory whose parent is there. */
+static int make_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	struct xc_place *place = worker->place;
+	const char *name;
+	int dir_fd;
+
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0 ||
+	    mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU) < 0)
+		return fail_at(worker, position, "create the directory", err);
+	atomic_store_explicit(&place->made[position], 1, memory_order_release);
+	return 0;
+}
+
+static bool is_made(const struct xc_place *place, uint32_t position)
+{
+	return atomic_load_explicit(&place->made[position], memory_order_acquire) != 0;
+}
+
+/* Makes a directory and what is missing above it, from the highest down. */
+static int ensure_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	const struct xc_place *place = worker->place;
+
+	while (position != XC_MEMBER_NONE && !is_made(place, position)) {
+		uint32_t highest = position, parent;
+
+		while ((parent = member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
+		       !is_made(place, parent))
+			highest = parent;
+		if (make_directory(worker, highest, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The open directory where a member goes, made if need be. */
+static int directory_of(struct xc_place_worker *worker, uint32_t position, int *ret_dir_fd,
+                        const char **ret_name, struct xc_err *err)
+{
+	if (ensure_directory(worker, member_at(worker, position)->parent, err) < 0)
+		return -1;
+	if (xc_dirs_at(worker->dirs, position, ret_dir_fd, ret_name) < 0)
+		return fail_at(worker, position, "open the directory of", err);
+	return 0;
+}
+
+/* Whether the owner must be set; remembers when it should be but cannot. */
+static bool wants_owner(struct xc_place *place, const struct xc_member *member)
+{
+	if (member->uid == place->uid && member->gid == place->gid && !place->inherits)
+		return false;
+	if (place->root)
+		return true;
+	if (member->uid != place->uid)
+		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
+	return false;
+}
+
+static int set_xattrs(int fd, const struct xc_member *member)
+{
+	const struct xc_member_extra *extra = member->extra;
+
+	for (uint32_t i = 0; extra && i < extra->xattr_count; i++) {
+		const struct xc_xattr *xattr = &extra->xattrs[i];
+
+		/* Where the file system has none, as for tar, the file still counts. */
+		if (fsetxattr(fd, xattr->name, xattr->value, xattr->length, 0) < 0 &&
+		    errno != ENOTSUP)
+			return -1;
+	}
+	return 0;
+}
+
+/* `created_mode` is what open(2) or mkdir(2) was told. */
+static int set_attributes(struct xc_place *place, int fd, const struct xc_member *member,
+                          mode_t created_mode)
+{
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	bool owner = wants_owner(place, member);
+
+	if (set_xattrs(fd, member) < 0)
+		return -1;
+	if (owner && fchown(fd, member->uid, member->gid) < 0)
+		return -1;
+	/* chown(2) clears set-id bits, so the mode comes behind it. */
+	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	     (owner && (member->mode & 06000))) &&
+	    fchmod(fd, member->mode) < 0)
+		return -1;
+	return futimens(fd, times);
+}
+
+static int write_content(int fd, const struct xc_member *member, uint64_t offset, const char *data,
+                         size_t length)
+{
+	const struct xc_member_extra *extra = member->extra;
+	uint64_t at = 0;
+
+	if (!extra || !extra->sparse)
+		return xc_fd_pwrite_all(fd, data, length, (off_t)offset);
+	/* `offset` counts stored bytes: find the runs that they belong to. */
+	for (uint32_t i = 0; i < extra->extent_count && length > 0; i++) {
+		const struct xc_extent *run = &extra->extents[i];
+
+		if (offset < at + run->length) {
+			uint64_t skip = offset - at;
+			size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)length);
+
+			if (xc_fd_pwrite_all(fd, data, part, (off_t)(run->offset + skip)) < 0)
+				return -1;
+			data += part;
+			offset += part;
+			length -= part;
+		}
+		at += run->length;
+	}
+	return 0;
+}
+
+static int create_file(struct xc_place_worker *worker, uint32_t position, const char *data,
+                       struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	bool sparse = member->extra && member->extra->sparse;
+	cleanup_fd int fd = -1;
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	            member->mode);
+	if (fd < 0)
+		return fail_at(worker, position, "create", err);
+	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
+	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
+	    set_attributes(worker->place, fd, member, member->mode) < 0)
+		return fail_at(worker, position, "write", err);
+	return 0;
+}
+
+static int create_symlink(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	if (symlinkat(member->extra->target, dir_fd, name) < 0 ||
+	    (wants_owner(worker->place, member) &&
+	     fchownat(dir_fd, name, member->uid, member->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
+	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_at(worker, position, "create the symlink", err);
+	return 0;
+}
+
+int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
+                    struct xc_err *err)
+{
+	switch (member_at(worker, position)->type) {
+	case XC_MEMBER_DIR:
+		return ensure_directory(worker, position, err);
+	case XC_MEMBER_SYMLINK:
+		return create_symlink(worker, position, err);
+	case XC_MEMBER_FILE:
+		return create_file(worker, position, data, err);
+	default:
+		return 0;
+	}
+}
+
+static struct partial_file **find_partial(struct xc_place *place, uint32_t position)
+{
+	struct partial_file **link = &place->partial;
+
+	while (*link && (*link)->position != position)
+		link = &(*link)->next;
+	return link;
+}
+
+/* Opens a file that comes in pieces; whichever piece is first creates it. */
+static int open_partial(struct xc_place *place, uint32_t position, int dir_fd, const char *name,
+                        uint64_t content_bytes)
+{
+	struct partial_file **link;
+	int fd, flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+
+	pthread_mutex_lock(&place->mutex);
+	link = find_partial(place, position);
+	fd = openat(dir_fd, name, *link ? flags : flags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+	if (fd >= 0 && !*link) {
+		*link = xc_malloc(sizeof(**link));
+		**link = (struct partial_file){ position, content_bytes, NULL };
+	}
+	pthread_mutex_unlock(&place->mutex);
+	return fd;
+}
+
+/* Counts a piece as written; returns whether it was the last one. */
+static bool piece_completes(struct xc_place *place, uint32_t position, size_t length)
+{
+	struct partial_file **link, *partial;
+	bool complete;
+
+	pthread_mutex_lock(&place->mutex);
+	link = find_partial(place, position);
+	partial = *link;
+	partial->left_bytes -= length;
+	complete = partial->left_bytes == 0;
+	if (complete) {
+		*link = partial->next;
+		free(partial);
+	}
+	pthread_mutex_unlock(&place->mutex);
+	return complete;
+}
+
+int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
+                   const char *data, size_t length, struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	struct xc_place *place = worker->place;
+	cleanup_fd int fd = -1;
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	fd = open_partial(place, position, dir_fd, name, xc_member_content_bytes(member));
+	if (fd < 0)
+		return fail_at(worker, position, "create", err);
+	if (write_content(fd, member, offset, data, length) < 0)
+		return fail_at(worker, position, "write", err);
+	if (!piece_completes(place, position, length))
+		return 0;
+	if ((member->extra && member->extra->sparse &&
+	     ftruncate(fd, (off_t)member->size_bytes) < 0) ||
+	    set_attributes(place, fd, member, S_IRUSR | S_IWUSR) < 0)
+		return fail_at(worker, position, "write", err);
+	return 0;
+}
+
+static bool is_alive(const struct xc_place *place, uint32_t position)
+{
+	return !place->opts.alive || place->opts.alive(place->opts.context, position);
+}
+
+static int make_link(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	uint32_t target = member_at(worker, position)->link;
+	cleanup_fd int target_dir_fd = -1;
+	cleanup_free char *target_name = NULL;
+	const char *name;
+	int dir_fd;
+
+	if (!is_alive(worker->place, target))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+		                  "the entry has a hard link to a file that it lacks");
+	if (directory_of(worker, target, &dir_fd, &name, err) < 0)
+		return -1;
+	/* The descriptor is only borrowed until the next question. */
+	target_dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	target_name = xc_strdup(name);
+	if (target_dir_fd < 0)
+		return fail_at(worker, position, "link", err);
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	if (linkat(target_dir_fd, target_name, dir_fd, name, 0) < 0)
+		return fail_at(worker, position, "link", err);
+	return 0;
+}
+
+int xc_place_links(struct xc_place_worker *worker, struct xc_err *err)
+{
+	const struct xc_place *place = worker->place;
+
+	for (uint32_t i = 0; i < place->opts.members->count; i++)
+		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(place, i) &&
+		    make_link(worker, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* From outside, by name, where no xattrs ask for a descriptor: one open less for each. */
+static int finish_directory(struct xc_place_worker *worker, uint32_t position)
+{
+	const struct xc_member *member = member_at(worker, position);
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	struct xc_place *place = worker->place;
+	mode_t created_mode = member->mode | S_IRWXU;
+	const char *name;
+	int dir_fd;
+
+	if (member->extra && member->extra->xattr_count > 0) {
+		int fd = xc_dirs_open(worker->dirs, position);
+
+		return fd < 0 ? -1 : set_attributes(place, fd, member, created_mode);
+	}
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0)
+		return -1;
+	if (wants_owner(place, member) &&
+	    fchownat(dir_fd, name, member->uid, member->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	     (member->mode & 06000)) &&
+	    fchmodat(dir_fd, name, member->mode, 0) < 0)
+		return -1;
+	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Its owner could not reach what lies below it any more. */
+static bool is_closed(const struct xc_member *member)
+{
+	return (member->mode & S_IRWXU) != S_IRWXU;
+}
+
+static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
+                        struct xc_err *err)
+{
+	for (uint32_t i = end; i-- > first;) {
+		const struct xc_member *member = member_at(worker, i);
+
+		if (member->type != XC_MEMBER_DIR || is_closed(member) != closed ||
+		    !is_alive(worker->place, i))
+			continue;
+		if (finish_directory(worker, i) < 0)
+			return fail_at(worker, i, "set the mode and times of", err);
+	}
+	return 0;
+}
+
+int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
+                         struct xc_err *err)
+{
+	return finish_range(worker, first, end, false, err);
+}
+
+int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err)
+{
+	return finish_range(worker, 0, worker->place->opts.members->count, true, err);
+}
