@@ -146,7 +146,8 @@ int xc_dirs_open(struct xc_dirs *dirs, uint32_t position)
 	if (from_fd < 0 || ancestor == position)
 		return from_fd;
 	relative_path(dirs, ancestor, position);
-	fd = xc_beneath_open_dir(from_fd, dirs->relative.data);
+	fd = xc_beneath_open_dir(from_fd, dirs->relative.data, XC_BENEATH_NO_LINKS,
+	                         O_RDONLY);
 	return fd < 0 ? -1 : keep_open(dirs, position, fd);
 }
 

@@ -104,16 +104,16 @@ struct xc_place *xc_place_new(const struct xc_place_opts *opts)
 	place->gid = getegid();
 	place->root = place->uid == 0;
 	pthread_mutex_init(&place->mutex, NULL);
-	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++) {
-		uint32_t top = place->top_count;
-
-		if (members->items[i].parent != XC_MEMBER_NONE)
+	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++)
+		if (members->items[i].parent == XC_MEMBER_NONE)
+			place->top_positions[place->top_count++] = i;
+	for (uint32_t top = 0; top < place->top_count; top++) {
+		place->top_dir_fds[top] = -1;
+		if (opts->targets[top] == XC_PLACE_NO_TARGET)
 			continue;
-		place->top_positions[top] = i;
 		xc_stage_top(opts->stage, opts->targets[top], &place->top_dir_fds[top],
 		             place->top_names[top]);
 		place->inherits |= directory_inherits(place->top_dir_fds[top]);
-		place->top_count++;
 	}
 	return place;
 }

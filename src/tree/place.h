@@ -24,10 +24,13 @@
 struct xc_place;
 struct xc_place_worker;
 
+#define XC_PLACE_NO_TARGET UINT32_MAX
+
 struct xc_place_opts {
 	const struct xc_members *members;
 	const struct xc_stage *stage;
-	/* For each top of the table, in order, the target of the stage it goes to. */
+	/* For each top of the table, in order, the target of the stage it goes to, or
+	 * XC_PLACE_NO_TARGET if none of its members counts. */
 	const uint32_t *targets;
 	uint32_t target_count;
 	/* Whether a member counts; NULL: all do. */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which bytes of the packs a restore needs: the segments that hold something
+ * of a member that counts, merged into ranges that are worth a request.
+ */
+#ifndef XC_CACHE_RANGES_H
+#define XC_CACHE_RANGES_H
+
+#include "cache/extract.h"
+
+/* Segments [first, first + count) of a layer, read together. */
+struct xc_range {
+	uint32_t layer;
+	uint32_t first, count;
+	uint64_t offset; /* in the pack */
+	size_t length;
+};
+
+struct xc_ranges {
+	struct xc_range *items;
+	uint32_t count;
+};
+
+#define XC_RANGES_INIT { 0 }
+
+/*
+ * A gap that is cheaper to read than to ask around: at 100 MB/s a megabyte
+ * takes as long as a request's round trip.
+ */
+#define XC_RANGE_GAP_BYTES ((uint64_t)1 << 20)
+
+/* Ranges of about `read_bytes`, in the order of the layers and their segments. */
+void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_t read_bytes,
+                    struct xc_ranges *ret_ranges);
+void xc_ranges_release(struct xc_ranges *ranges);
+#define cleanup_ranges __attribute__((cleanup(xc_ranges_release)))
+
+/* Whether a segment holds something of a member that counts. */
+bool xc_segment_is_needed(const struct xc_extract_layer *layer, uint32_t segment);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "cache/extract.h"
+#include "cache/internal.h"
+#include "tree/patterns.h"
+#include "tree/stage.h"
+
+void xc_restore_result_release(struct xc_restore_result *result)
+{
+	xc_match_release(&result->match);
+}
+
+/* One place in the file system that a restore fills; layers may share it. */
+struct target {
+	const char *stored; /* the top's name, in a layer's index */
+	char *absolute;
+	size_t literal_bytes;
+	bool keep_directory;
+	bool is_directory;
+};
+
+/* A restore on its way. */
+struct restore {
+	const struct xc_cache *cache;
+	const struct xc_match *match;
+	struct xc_patterns *patterns;
+	struct xc_extract_layer *layers;
+	uint32_t layer_count;
+	uint32_t **layer_targets; /* per layer, per top */
+	struct target *targets; /* sorted by stored path */
+	uint32_t target_count;
+	struct xc_stage_target *stage_targets;
+	struct xc_stage *stage;
+};
+
+static bool is_alive(void *context, uint32_t position)
+{
+	return xc_extract_is_alive(context, position);
+}
+
+static void fill_dead(struct xc_extract_layer *layer)
+{
+	const struct xc_layer *from = layer->layer;
+
+	if (from->dead_count == 0)
+		return;
+	layer->dead = xc_calloc((size_t)from->member_count / 8 + 1, 1);
+	for (uint32_t i = 0; i < from->dead_count; i++)
+		for (uint32_t k = 0; k < from->dead[i].count; k++) {
+			uint32_t position = from->dead[i].first + k;
+
+			layer->dead[position / 8] |= (uint8_t)(1u << position % 8);
+		}
+}
+
+static int load_layers(struct restore *restore, struct xc_err *err)
+{
+	const struct xc_manifest *manifest = &restore->match->manifest;
+	uint64_t members = 0;
+
+	restore->layer_count = manifest->layer_count;
+	restore->layers = xc_calloc(restore->layer_count, sizeof(*restore->layers));
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		struct xc_extract_layer *layer = &restore->layers[i];
+		struct xc_buf name = XC_BUF_INIT;
+
+		members += manifest->layers[i].member_count;
+		if (members > XC_MEMBERS_MAX)
+			return xc_err_set(err, XC_ERR_CORRUPT,
+			                  "the layers have more members together than one entry "
+			                  "may have");
+		layer->layer = &manifest->layers[i];
+		if (xc_name_pack(restore->cache, restore->match->scope, layer->layer->pack, &name,
+		                 err) < 0)
+			return -1;
+		layer->pack_name = xc_buf_steal(&name);
+		if (xc_cancel_check(restore->cache->cancel, err) < 0 ||
+		    xc_cache_load_index(restore->cache, restore->match, i, &layer->index, err) < 0)
+			return -1;
+		fill_dead(layer);
+	}
+	return 0;
+}
+
+static int compare_targets(const void *a, const void *b)
+{
+	return strcmp(((const struct target *)a)->stored, ((const struct target *)b)->stored);
+}
+
+static uint32_t find_target(const struct restore *restore, const char *stored)
+{
+	struct target wanted = { .stored = stored };
+	const struct target *found = NULL;
+
+	if (restore->target_count > 0)
+		found = bsearch(&wanted, restore->targets, restore->target_count, sizeof(wanted),
+		                compare_targets);
+	return found ? (uint32_t)(found - restore->targets) : XC_PLACE_NO_TARGET;
+}
+
+/* Whether anything of a top is left. Its members follow it in the table. */
+static bool top_is_needed(const struct xc_extract_layer *layer, uint32_t top)
+{
+	const struct xc_members *members = &layer->index.members;
+	uint32_t i = top;
+
+	do {
+		if (xc_extract_is_alive(layer, i))
+			return true;
+	} while (++i < members->count && members->items[i].parent != XC_MEMBER_NONE);
+	return false;
+}
+
+/* The tops of all layers, each path once. */
+static void collect_targets(struct restore *restore)
+{
+	uint32_t capacity = 0, unique = 0;
+
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		const struct xc_members *members = &restore->layers[i].index.members;
+
+		for (uint32_t k = 0; k < members->count; k++) {
+			if (members->items[k].parent != XC_MEMBER_NONE ||
+			    !top_is_needed(&restore->layers[i], k))
+				continue;
+			if (restore->target_count == capacity) {
+				capacity = capacity ? 2 * capacity : 16;
+				restore->targets = xc_realloc(restore->targets,
+				                              capacity * sizeof(struct target));
+			}
+			restore->targets[restore->target_count++] = (struct target){
+				.stored = members->items[k].name,
+				.is_directory = members->items[k].type == XC_MEMBER_DIR,
+			};
+		}
+	}
+	if (restore->target_count > 1)
+		qsort(restore->targets, restore->target_count, sizeof(struct target),
+		      compare_targets);
+	for (uint32_t i = 0; i < restore->target_count; i++) {
+		if (unique > 0 &&
+		    strcmp(restore->targets[unique - 1].stored, restore->targets[i].stored) == 0)
+			continue;
+		restore->targets[unique++] = restore->targets[i];
+	}
+	restore->target_count = unique;
+}
+
+/* A member that the path lines do not declare must not be placed, whatever the entry says. */
+static int check_target(const struct restore *restore, struct target *target, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf absolute = XC_BUF_INIT;
+
+	if (xc_roots_to_absolute(restore->cache->roots, target->stored, &absolute, err) < 0)
+		return -1;
+	if (!xc_patterns_declares(restore->patterns, absolute.data, &target->literal_bytes))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+		                  "the entry has %s, which none of the paths asked for declares",
+		                  XC_QUOTE(target->stored));
+	/* A shell may be standing in these: they keep their inode. */
+	target->keep_directory = strcmp(target->stored, ".") == 0 ||
+	                         strcmp(target->stored, "~") == 0 ||
+	                         strcmp(target->stored, "/") == 0;
+	target->absolute = xc_buf_steal(&absolute);
+	return 0;
+}
+
+static int open_stage(struct restore *restore, struct xc_err *err)
+{
+	restore->stage_targets = xc_calloc(restore->target_count, sizeof(struct xc_stage_target));
+	for (uint32_t i = 0; i < restore->target_count; i++) {
+		struct target *target = &restore->targets[i];
+
+		if (check_target(restore, target, err) < 0)
+			return -1;
+		restore->stage_targets[i] = (struct xc_stage_target){
+			.path = target->absolute,
+			.literal_bytes = target->literal_bytes,
+			.keep_directory = target->keep_directory,
+			.is_directory = target->is_directory,
+		};
+	}
+	return xc_stage_open(restore->stage_targets, restore->target_count, &restore->stage, err);
+}
+
+static uint32_t count_tops(const struct xc_members *members)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < members->count; i++)
+		count += members->items[i].parent == XC_MEMBER_NONE;
+	return count;
+}
+
+static void open_places(struct restore *restore)
+{
+	restore->layer_targets = xc_calloc(restore->layer_count, sizeof(uint32_t *));
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		struct xc_extract_layer *layer = &restore->layers[i];
+		const struct xc_members *members = &layer->index.members;
+		uint32_t *targets = xc_calloc(count_tops(members), sizeof(*targets));
+		uint32_t count = 0;
+
+		for (uint32_t k = 0; k < members->count; k++)
+			if (members->items[k].parent == XC_MEMBER_NONE)
+				targets[count++] = find_target(restore, members->items[k].name);
+		restore->layer_targets[i] = targets;
+		layer->place = xc_place_new(&(struct xc_place_opts){
+			.members = members,
+			.stage = restore->stage,
+			.targets = targets,
+			.target_count = count,
+			.alive = layer->dead ? is_alive : NULL,
+			.context = layer,
+		});
+	}
+}
+
+static void count_members(const struct restore *restore)
+{
+	const struct xc_totals *totals = &restore->match->manifest.totals;
+
+	xc_progress_totals(restore->cache->progress,
+	                   totals->files + totals->directories + totals->symlinks +
+	                           totals->hardlinks,
+	                   totals->content_bytes);
+	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
+}
+
+static int restore_match(struct restore *restore, const struct xc_query *query,
+                         struct xc_restore_result *result, struct xc_err *err)
+{
+	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
+	    load_layers(restore, err) < 0)
+		return -1;
+	count_members(restore);
+	collect_targets(restore);
+	if (open_stage(restore, err) < 0)
+		return -1;
+	open_places(restore);
+	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
+	               &result->fetched_bytes, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		result->fetched_bytes += restore->layers[i].layer->index_bytes;
+		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
+	}
+	return xc_stage_commit(restore->stage, restore->cache->cancel, &result->replaced, err);
+}
+
+static void release_restore(struct restore *restore)
+{
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		struct xc_extract_layer *layer = &restore->layers[i];
+
+		xc_place_free(layer->place);
+		xc_index_release(&layer->index);
+		free(layer->dead);
+		free(layer->pack_name);
+		if (restore->layer_targets)
+			free(restore->layer_targets[i]);
+	}
+	xc_stage_free(restore->stage);
+	for (uint32_t i = 0; i < restore->target_count; i++)
+		free(restore->targets[i].absolute);
+	free(restore->targets);
+	free(restore->stage_targets);
+	free(restore->layer_targets);
+	free(restore->layers);
+	xc_patterns_free(restore->patterns);
+}
+
+int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
+                     struct xc_restore_result *ret_result, struct xc_err *err)
+{
+	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
+	struct restore restore = { .cache = cache, .match = &result.match };
+	uint64_t start_ms = xc_clock_ms(), found_ms;
+	int restored;
+
+	if (xc_cache_lookup(cache, query, &result.match, err) < 0)
+		return -1;
+	found_ms = xc_clock_ms();
+	restored = restore_match(&restore, query, &result, err);
+	release_restore(&restore);
+	if (restored < 0) {
+		/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
+		if (err->kind == XC_ERR_NOT_FOUND)
+			err->kind = XC_ERR_CORRUPT;
+		xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(result.match.manifest.key));
+		xc_restore_result_release(&result);
+		return -1;
+	}
+	result.lookup_ms = found_ms - start_ms;
+	result.total_ms = xc_clock_ms() - start_ms;
+	result.extract_ms = result.total_ms - result.lookup_ms;
+	*ret_result = result;
+	return 0;
+}

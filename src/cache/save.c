@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "cache/internal.h"
+#include "cache/save_segment.h"
+#include "pack/seekable.h"
+#include "pack/tar.h"
+
+/*
+ * Memory is bounded by threads and slots: a thread has the raw segment and
+ * zstd's tables, a slot one compressed segment. These many of each stay below
+ * 256 MiB even for content that does not compress.
+ */
+#define SAVE_THREADS_MAX 14
+#define SLOTS_AHEAD 3
+/* The tables of the strongest levels are ten times as large. */
+#define STRONG_LEVEL 13
+#define STRONG_THREADS_MAX 3
+
+void xc_save_result_release(struct xc_save_result *result)
+{
+	xc_manifest_release(&result->manifest);
+}
+
+/* A save on its way. */
+struct save {
+	const struct xc_cache *cache;
+	const struct xc_query *query;
+	const struct xc_save_opts *opts;
+	const char *scope;
+	struct xc_tree tree;
+	struct xc_plan plan;
+	char pack[XC_PACK_ID_LEN + 1];
+	struct xc_buf pack_name;
+	struct xc_upload *upload;
+	uint64_t pack_bytes;
+	struct xc_segment *segments;
+	uint32_t segment_count;
+	struct xc_hasher *hasher; /* of the large file whose pieces come by */
+	atomic_bool failed;
+	struct xc_layer layer;
+};
+
+static int append(struct save *save, const void *data, size_t length, struct xc_err *err)
+{
+	if (xc_store_upload_append(save->upload, data, length, err) < 0)
+		return -1;
+	save->pack_bytes += length;
+	return 0;
+}
+
+/* The digests of a large file's pieces come in order; the last one completes its hash. */
+static void note_piece(struct save *save, const struct xc_save_slot *slot)
+{
+	const struct xc_plan_item *item = slot->item;
+	struct xc_member *member = &save->tree.members.items[item->first];
+	uint8_t digest[XC_SHA256_BYTES];
+
+	if (item->offset == 0)
+		xc_hasher_begin(save->hasher);
+	xc_hasher_update(save->hasher, slot->piece_digest, sizeof(slot->piece_digest));
+	if (item->offset + item->length == xc_member_content_bytes(member)) {
+		xc_hasher_finish(save->hasher, digest);
+		memcpy(member->content_hash, digest, sizeof(member->content_hash));
+	}
+}
+
+static int store_slot(struct save *save, const struct xc_save_slot *slot, struct xc_err *err)
+{
+	if (slot->result < 0) {
+		*err = slot->err;
+		return -1;
+	}
+	if (append(save, slot->stored.data, slot->stored.len_bytes, err) < 0)
+		return -1;
+	save->segments[save->segment_count++] = slot->segment;
+	if (slot->item->piece)
+		note_piece(save, slot);
+	xc_progress_add(save->cache->progress,
+	                slot->item->piece && slot->item->offset > 0 ? 0 : slot->item->count,
+	                slot->content_bytes, slot->stored.len_bytes);
+	return xc_cancel_check(save->cache->cancel, err);
+}
+
+static int pack_segments(struct save *save, struct xc_pool *pool, struct xc_save_slot *slots,
+                         uint32_t slot_count, struct xc_err *err)
+{
+	uint32_t submitted = 0;
+	int result = 0;
+
+	for (uint32_t taken = 0; result == 0 && taken < save->plan.count; taken++) {
+		for (; submitted < save->plan.count && submitted - taken < slot_count;
+		     submitted++) {
+			struct xc_save_slot *slot = &slots[submitted % slot_count];
+
+			slot->item = &save->plan.items[submitted];
+			xc_pool_submit(pool, &slot->job);
+		}
+		xc_pool_wait(pool, &slots[taken % slot_count].job);
+		result = store_slot(save, &slots[taken % slot_count], err);
+	}
+	if (result < 0)
+		atomic_store(&save->failed, true);
+	xc_pool_drain(pool);
+	/* A slot that gave up because another failed says "interrupted": tell the cause. */
+	for (uint32_t i = 0; result < 0 && err->kind == XC_ERR_CANCELED && i < slot_count; i++)
+		if (slots[i].result < 0 && slots[i].err.kind != XC_ERR_CANCELED)
+			*err = slots[i].err;
+	return result;
+}
+
+static unsigned save_threads(const struct save *save)
+{
+	unsigned most = save->opts->level >= STRONG_LEVEL ? STRONG_THREADS_MAX : SAVE_THREADS_MAX;
+
+	return XC_MIN(save->cache->threads, most);
+}
+
+static int pack_members(struct save *save, struct xc_err *err)
+{
+	unsigned threads = save_threads(save);
+	uint32_t slot_count = threads + SLOTS_AHEAD;
+	cleanup_free struct xc_save_slot *slots = xc_calloc(slot_count, sizeof(*slots));
+	cleanup_free void **workers = xc_calloc(threads, sizeof(*workers));
+	struct xc_pool *pool;
+	int result;
+
+	for (unsigned i = 0; i < threads; i++)
+		workers[i] = xc_save_worker_new(&save->tree, save->opts->level);
+	for (uint32_t i = 0; i < slot_count; i++) {
+		slots[i].job.run = xc_save_segment_run;
+		slots[i].tree = &save->tree;
+		slots[i].cancel = save->cache->cancel;
+		slots[i].failed = &save->failed;
+		xc_buf_init(&slots[i].stored, XC_SEGMENT_STORED_MAX);
+	}
+	pool = xc_pool_new(threads, XC_POOL_FIFO, workers);
+	result = pack_segments(save, pool, slots, slot_count, err);
+	xc_pool_free(pool);
+	for (uint32_t i = 0; i < slot_count; i++)
+		xc_buf_release(&slots[i].stored);
+	for (unsigned i = 0; i < threads; i++)
+		xc_save_worker_free(workers[i]);
+	return result;
+}
+
+/* The end of the tar stream is a segment of its own: the others do not depend on being last. */
+static int add_tar_end(struct save *save, struct xc_err *err)
+{
+	static const char zeros[XC_TAR_END_BYTES];
+	struct xc_segment_encoder *encoder = xc_segment_encoder_new(save->opts->level);
+	cleanup_buf struct xc_buf stored = XC_BUF_INIT;
+	struct xc_segment *segment = &save->segments[save->segment_count];
+	int result = xc_segment_encode(encoder, zeros, sizeof(zeros), &stored, segment, err);
+
+	if (result == 0)
+		result = append(save, stored.data, stored.len_bytes, err);
+	save->segment_count++;
+	xc_segment_encoder_free(encoder);
+	return result;
+}
+
+static int add_index(struct save *save, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_index index = {
+		.members = save->tree.members, /* borrowed */
+		.segments = save->segments,
+		.segment_count = save->segment_count,
+	};
+	size_t index_bytes;
+
+	for (uint32_t i = 0; i < save->segment_count; i++)
+		index.tar_bytes += save->segments[i].raw_bytes;
+	if (xc_index_encode(&index, &data, err) < 0)
+		return -1;
+	index_bytes = data.len_bytes;
+	save->layer.index_offset = save->pack_bytes;
+	save->layer.index_bytes = index_bytes;
+	xc_sha256(data.data, index_bytes, save->layer.index_sha256);
+	if (xc_seekable_encode(save->segments, save->segment_count, data.data, index_bytes, &data,
+	                       err) < 0)
+		return -1;
+	return append(save, data.data, data.len_bytes, err);
+}
+
+static int write_pack(struct save *save, struct xc_err *err)
+{
+	int result;
+
+	xc_key_new_id(save->pack);
+	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
+	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) <
+	            0)
+		return -1;
+	save->segments = xc_calloc(save->plan.count + 1, sizeof(*save->segments));
+	result = pack_members(save, err);
+	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
+	if (result == 0)
+		result = add_tar_end(save, err);
+	if (result == 0)
+		result = add_index(save, err);
+	if (result < 0) {
+		xc_store_upload_abort(STEAL_PTR(save->upload));
+		return -1;
+	}
+	return xc_store_upload_commit(STEAL_PTR(save->upload), err);
+}
+
+static void fill_manifest(struct save *save, struct xc_manifest *manifest)
+{
+	const struct xc_tree *tree = &save->tree;
+
+	*manifest = (struct xc_manifest){
+		.key = xc_strdup(save->query->key),
+		.created_ns = xc_clock_now_ns(),
+		.tool = xc_strdup("xcache " XC_VERSION),
+		.totals = {
+			.files = tree->files,
+			.directories = tree->directories,
+			.symlinks = tree->symlinks,
+			.hardlinks = tree->hardlinks,
+			.stored_bytes = save->pack_bytes,
+		},
+		.layers = xc_calloc(1, sizeof(*manifest->layers)),
+		.layer_count = 1,
+	};
+	/* Counted again: files that changed since the walk were taken as they were read. */
+	for (uint32_t i = 0; i < tree->members.count; i++)
+		if (tree->members.items[i].type == XC_MEMBER_FILE)
+			manifest->totals.content_bytes += tree->members.items[i].size_bytes;
+	xc_key_version(save->query->paths, manifest->version);
+	for (size_t i = 0; i < save->query->paths->count; i++)
+		xc_strlist_add(&manifest->paths, save->query->paths->items[i]);
+	save->layer.pack_bytes = save->pack_bytes;
+	save->layer.member_count = tree->members.count;
+	memcpy(save->layer.pack, save->pack, sizeof(save->pack));
+	manifest->layers[0] = save->layer;
+}
+
+static void drop_pack(struct save *save)
+{
+	struct xc_err ignored;
+
+	/* Nothing names it; a later clean-up would find it just the same. */
+	(void)!xc_store_remove(save->cache->store, save->pack_name.data, &ignored);
+}
+
+/* Writing the manifest is the commit. */
+static int commit(struct save *save, const char *entry_name, struct xc_save_result *result,
+                  struct xc_err *err)
+{
+	cleanup_manifest struct xc_manifest old = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_err old_err = { 0 };
+	bool replaces = false;
+
+	fill_manifest(save, &result->manifest);
+	if (save->opts->update)
+		replaces = xc_load_manifest(save->cache, entry_name, result->manifest.version,
+		                            save->query->key, &old, &old_err) == 0;
+	xc_manifest_encode(&result->manifest, &data);
+	if (xc_cancel_check(save->cache->cancel, err) < 0 ||
+	    xc_store_put(save->cache->store, entry_name, data.data, data.len_bytes,
+	                 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) < 0) {
+		drop_pack(save);
+		if (err->kind != XC_ERR_EXISTS)
+			return -1;
+		xc_manifest_release(&result->manifest);
+		result->exists = true;
+		return 0;
+	}
+	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
+	if (replaces)
+		(void)!xc_write_tombstone(save->cache, save->scope, &old, &old_err);
+	return 0;
+}
+
+static int scan_tree(struct save *save, struct xc_err *err)
+{
+	const struct xc_cache *cache = save->cache;
+	struct xc_patterns *patterns = NULL;
+	cleanup_strlist struct xc_strlist paths = XC_STRLIST_INIT;
+	struct xc_walk_opts opts = {
+		.roots = cache->roots,
+		.threads = XC_MIN(cache->threads, (unsigned)XC_POOL_THREADS_MAX),
+		.cancel = cache->cancel,
+		.progress = cache->progress,
+	};
+	int result;
+
+	xc_progress_phase(cache->progress, XC_PHASE_SCAN);
+	if (xc_patterns_parse(save->query->paths, cache->roots, &patterns, err) < 0)
+		return -1;
+	opts.patterns = patterns;
+	result = xc_patterns_search(patterns, cache->cancel, &paths, err);
+	if (result == 0)
+		result = xc_tree_walk(&paths, &opts, &save->tree, err);
+	xc_patterns_free(patterns);
+	if (result == 0 && save->tree.members.count == 0)
+		result = xc_err_set(err, XC_ERR_NO_MATCH,
+		                    "Path Validation Error: Path(s) specified in the action for "
+		                    "caching do(es) not exist, hence no cache is being saved.");
+	return result;
+}
+
+static int save_entry(struct save *save, const char *entry_name, struct xc_save_result *result,
+                      struct xc_err *err)
+{
+	uint64_t start_ms = xc_clock_ms(), scanned_ms;
+
+	if (scan_tree(save, err) < 0)
+		return -1;
+	scanned_ms = xc_clock_ms();
+	result->scan_ms = scanned_ms - start_ms;
+	result->skipped = (struct xc_skipped){ .sockets = save->tree.sockets,
+		                               .fifos = save->tree.fifos,
+		                               .devices = save->tree.devices };
+	xc_plan_make(&save->tree.members, &save->plan);
+	xc_progress_phase(save->cache->progress, XC_PHASE_PACK);
+	xc_progress_totals(save->cache->progress, save->tree.members.count,
+	                   save->tree.content_bytes);
+	if (write_pack(save, err) < 0)
+		return -1;
+	result->pack_ms = xc_clock_ms() - scanned_ms;
+	return commit(save, entry_name, result, err);
+}
+
+/* Whether the key is taken, asked before any work. 1 if so, 0 if not, -1 on error. */
+static int is_taken(const struct xc_cache *cache, const char *entry_name, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+
+	if (xc_store_get(cache->store, entry_name, XC_MANIFEST_BYTES_MAX, &data, err) == 0)
+		return 1;
+	return err->kind == XC_ERR_NOT_FOUND ? 0 : -1;
+}
+
+int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
+                  const struct xc_save_opts *opts, struct xc_save_result *ret_result,
+                  struct xc_err *err)
+{
+	struct save save = {
+		.cache = cache,
+		.query = query,
+		.opts = opts,
+		.scope = cache->scopes->items[0],
+	};
+	struct xc_save_result saved = XC_SAVE_RESULT_INIT;
+	cleanup_buf struct xc_buf entry_name = XC_BUF_INIT;
+	char version[XC_VERSION_HEX + 1];
+	uint64_t start_ms = xc_clock_ms();
+	int result;
+
+	if (xc_check_query(query, err) < 0)
+		return -1;
+	xc_key_version(query->paths, version);
+	if (xc_name_entry(cache, save.scope, version, query->key, &entry_name, err) < 0)
+		return -1;
+	result = opts->update ? 0 : is_taken(cache, entry_name.data, err);
+	if (result == 1) {
+		saved.exists = true;
+		result = 0;
+	} else if (result == 0) {
+		save.hasher = xc_hasher_new();
+		result = save_entry(&save, entry_name.data, &saved, err);
+		xc_hasher_free(save.hasher);
+	}
+	xc_tree_release(&save.tree);
+	xc_plan_release(&save.plan);
+	xc_buf_release(&save.pack_name);
+	free(save.segments);
+	saved.total_ms = xc_clock_ms() - start_ms;
+	if (result < 0)
+		xc_save_result_release(&saved);
+	else
+		*ret_result = saved;
+	return result;
+}
