@@ -19,17 +19,17 @@
 #include "base/strlist.h"
 
 #define XC_KEY_MAX_UNITS 512 /* UTF-16 code units, as actions/cache counts them */
-#define XC_KEYS_MAX 10
-#define XC_VERSION_HEX 16 /* hexadecimal digits of a version */
-#define XC_PACK_ID_LEN 32
+#define XC_KEYS_MAX      10
+#define XC_VERSION_HEX   16 /* hexadecimal digits of a version */
+#define XC_PACK_ID_LEN   32
 
 /*
  * Check the key and its restore keys by the rules and with the messages of
  * actions/cache (toolkit, packages/cache/src/cache.ts): at most 10 together,
  * each at most 512 UTF-16 units, no commas; and none empty. USAGE.
  */
-int xc_key_check(const char *key, const struct xc_strlist *restore_keys, struct xc_err *err)
-	XC_CHECK;
+int xc_key_check(const char *key, const struct xc_strlist *restore_keys,
+		 struct xc_err *err) XC_CHECK;
 
 /* Check one key, as for xc_key_check. */
 int xc_key_check_one(const char *key, struct xc_err *err) XC_CHECK;
@@ -51,7 +51,7 @@ bool xc_key_is_id(const char *text);
 
 /* Append "<repository>/<scope>", each percent-encoded into one path element. USAGE if empty. */
 int xc_key_scope_prefix(const char *repository, const char *scope, struct xc_buf *out,
-                        struct xc_err *err) XC_CHECK;
+			struct xc_err *err) XC_CHECK;
 
 /*
  * Append the last element of an entry's name: the key, percent-encoded byte

@@ -29,7 +29,7 @@ struct xc_patterns;
  * Ceilings for what comes from outside: lines, bytes of one line, and how
  * much work one match may cost (a hostile "*a*a*a*..." must stay linear).
  */
-#define XC_PATTERNS_MAX_LINES 1000
+#define XC_PATTERNS_MAX_LINES      1000
 #define XC_PATTERNS_MAX_LINE_BYTES 4096
 
 /*
@@ -38,7 +38,7 @@ struct xc_patterns;
  * `roots` is copied from. The caller frees.
  */
 int xc_patterns_parse(const struct xc_strlist *lines, const struct xc_roots *roots,
-                      struct xc_patterns **ret_patterns, struct xc_err *err) XC_CHECK;
+		      struct xc_patterns **ret_patterns, struct xc_err *err) XC_CHECK;
 void xc_patterns_free(struct xc_patterns *patterns); /* NULL is allowed */
 
 /*
@@ -50,7 +50,7 @@ void xc_patterns_free(struct xc_patterns *patterns); /* NULL is allowed */
  * cannot be read is an IO error that names it. No match is success.
  */
 int xc_patterns_search(const struct xc_patterns *patterns, const struct xc_cancel *cancel,
-                       struct xc_strlist *ret_paths, struct xc_err *err) XC_CHECK;
+		       struct xc_strlist *ret_paths, struct xc_err *err) XC_CHECK;
 
 /* Whether there is any "!" line, so that a walk need not ask path by path. */
 bool xc_patterns_has_exclusions(const struct xc_patterns *patterns);
@@ -69,7 +69,7 @@ enum xc_verdict {
  * includes it, an excluding one excludes it, the last one wins.
  */
 enum xc_verdict xc_patterns_judge(const struct xc_patterns *patterns, const char *absolute,
-                                  bool is_directory);
+				  bool is_directory);
 
 /*
  * For restore: whether the lines could have produced `absolute` as a match

@@ -27,12 +27,12 @@ struct xc_roots {
  * empty: no home, "~" cannot be used. Symlinks are left as they are.
  */
 int xc_roots_init(struct xc_roots *ret_roots, const char *workspace, const char *home,
-                  struct xc_err *err) XC_CHECK;
+		  struct xc_err *err) XC_CHECK;
 void xc_roots_release(struct xc_roots *roots);
 
 /*
  * Append the stored path of an absolute, normalised path. The deepest root
- * that holds it wins; the workspace, if it equals the home.
+ * that holds it wins; among equal ones the workspace, then the home.
  */
 void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, struct xc_buf *out);
 
@@ -41,6 +41,9 @@ void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, stru
  * described above; USAGE for "~" without a home.
  */
 int xc_roots_to_absolute(const struct xc_roots *roots, const char *stored, struct xc_buf *out,
-                         struct xc_err *err) XC_CHECK;
+			 struct xc_err *err) XC_CHECK;
+
+/* Whether `path` is absolute, without empty, "." or ".." components and without trailing slash. */
+bool xc_roots_is_normalised(const char *path);
 
 #endif
