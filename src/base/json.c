@@ -17,20 +17,20 @@ static json_t *must(json_t *value)
 }
 
 json_t *xc_json_parse(const void *data, size_t length, size_t max_bytes, const char *what,
-                      struct xc_err *err)
+		      struct xc_err *err)
 {
 	json_error_t reason;
 	json_t *value;
 
 	if (length > max_bytes) {
 		xc_err_set(err, XC_ERR_CORRUPT, "%s: %zu bytes, more than the %zu that are allowed",
-		           what, length, max_bytes);
+			   what, length, max_bytes);
 		return NULL;
 	}
 	value = json_loadb(length ? data : "", length, JSON_REJECT_DUPLICATES, &reason);
 	if (!value)
 		xc_err_set(err, XC_ERR_CORRUPT, "%s: line %d, column %d: %s", what, reason.line,
-		           reason.column, XC_QUOTE(reason.text));
+			   reason.column, XC_QUOTE(reason.text));
 	return value;
 }
 
@@ -150,7 +150,7 @@ json_t *xc_json_time(int64_t time_ns)
 	seconds = (time_t)(time_ns / NS_PER_S - (time_ns % NS_PER_S < 0));
 	gmtime_r(&seconds, &tm);
 	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", tm.tm_year + 1900,
-	         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ns);
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ns);
 	return must(json_string_nocheck(text));
 }
 
@@ -207,14 +207,19 @@ int xc_json_time_value(const json_t *value, int64_t *ret_time_ns)
 		if (part[i] < 0 || (i < 5 && *text++ != between[i]))
 			return -1;
 	}
-	if (part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > days_of_month(part[0], part[1]) ||
-	    part[3] > 23 || part[4] > 59 || part[5] > 59)
+	if (part[1] < 1 || part[1] > 12 || part[2] < 1 ||
+	    part[2] > days_of_month(part[0], part[1]) || part[3] > 23 || part[4] > 59 ||
+	    part[5] > 59)
 		return -1;
 	ns = take_fraction(&text);
 	if (ns < 0 || text[0] != 'Z' || text[1] != '\0')
 		return -1;
-	tm = (struct tm){ .tm_year = part[0] - 1900, .tm_mon = part[1] - 1, .tm_mday = part[2],
-			  .tm_hour = part[3], .tm_min = part[4], .tm_sec = part[5] };
+	tm = (struct tm){ .tm_year = part[0] - 1900,
+			  .tm_mon = part[1] - 1,
+			  .tm_mday = part[2],
+			  .tm_hour = part[3],
+			  .tm_min = part[4],
+			  .tm_sec = part[5] };
 	wide = (__int128)timegm(&tm) * NS_PER_S + ns;
 	if (wide < INT64_MIN || wide > INT64_MAX)
 		return -1;

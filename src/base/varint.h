@@ -60,7 +60,7 @@ static inline const char *xc_cursor_text(struct xc_cursor *cursor, size_t *ret_l
 
 /* A varint of any width: -1 if it is cut off, too wide, or not in its shortest form. */
 XC_CHECK static inline int xc_cursor_varint128(struct xc_cursor *cursor,
-                                               unsigned __int128 *ret_value)
+					       unsigned __int128 *ret_value)
 {
 	unsigned __int128 value = 0;
 	const uint8_t *at = cursor->at;

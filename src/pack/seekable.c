@@ -25,7 +25,7 @@ static void add_entry(struct xc_buf *out, uint32_t stored_bytes, uint32_t raw_by
 
 /* Append an entry for every frame of the index; returns their count, or -1. */
 static int add_index_entries(const void *index, size_t index_bytes, struct xc_buf *out,
-                             struct xc_err *err)
+			     struct xc_err *err)
 {
 	struct xc_cursor cursor = xc_cursor_over(index, index_bytes);
 	int count = 0;
@@ -35,7 +35,8 @@ static int add_index_entries(const void *index, size_t index_bytes, struct xc_bu
 		uint32_t body_bytes;
 
 		if (!header || (xc_le32_get(header) & 0xfffffff0u) != XC_SKIPPABLE_MAGIC)
-			return xc_err_set(err, XC_ERR_INTERNAL, "the index has no frame where one must be");
+			return xc_err_set(err, XC_ERR_INTERNAL,
+					  "the index has no frame where one must be");
 		body_bytes = xc_le32_get(header + 4);
 		if (body_bytes > UINT32_MAX - XC_SKIPPABLE_HEADER_BYTES ||
 		    !xc_cursor_bytes(&cursor, body_bytes))
@@ -47,7 +48,7 @@ static int add_index_entries(const void *index, size_t index_bytes, struct xc_bu
 }
 
 int xc_seekable_encode(const struct xc_segment *segments, uint32_t count, const void *index,
-                       size_t index_bytes, struct xc_buf *out, struct xc_err *err)
+		       size_t index_bytes, struct xc_buf *out, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf index_entries = XC_BUF_INIT;
 	int index_frames = add_index_entries(index, index_bytes, &index_entries, err);

@@ -48,7 +48,7 @@ void xc_segment_encoder_free(struct xc_segment_encoder *encoder)
 }
 
 int xc_segment_encode(struct xc_segment_encoder *encoder, const void *raw, size_t raw_bytes,
-                      struct xc_buf *out, struct xc_segment *ret_segment, struct xc_err *err)
+		      struct xc_buf *out, struct xc_segment *ret_segment, struct xc_err *err)
 {
 	size_t bound_bytes, stored_bytes;
 	char *at;
@@ -95,7 +95,7 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder)
 }
 
 static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
-                       const void *stored, struct xc_err *err)
+		       const void *stored, struct xc_err *err)
 {
 	uint8_t digest[XC_SHA256_BYTES];
 	unsigned long long content_bytes;
@@ -134,7 +134,7 @@ static void make_room(struct xc_segment_decoder *decoder, size_t raw_bytes)
 }
 
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
-                      const void *stored, const char **ret_raw, struct xc_err *err)
+		      const void *stored, const char **ret_raw, struct xc_err *err)
 {
 	size_t raw_bytes;
 

@@ -44,8 +44,8 @@ static struct archive *open_archive(struct xc_tar_writer *writer, bool pax)
 
 	if (!archive)
 		xc_out_of_memory();
-	result = pax ? archive_write_set_format_pax(archive) :
-		       archive_write_set_format_ustar(archive);
+	result = pax ? archive_write_set_format_pax(archive)
+		     : archive_write_set_format_ustar(archive);
 	if (result == ARCHIVE_OK && pax)
 		result = archive_write_set_options(archive,
 						   "pax:hdrcharset=BINARY,pax:xattrheader=SCHILY");
@@ -93,7 +93,7 @@ void xc_tar_writer_free(struct xc_tar_writer *writer)
 }
 
 static void set_type(struct archive_entry *entry, const struct xc_member *member,
-                     const char *link_path)
+		     const char *link_path)
 {
 	switch (member->type) {
 	case XC_MEMBER_DIR:
@@ -144,7 +144,7 @@ static bool set_extra(struct archive_entry *entry, const struct xc_member *membe
 
 /* A directory's path ends in a slash, as in what tar writes. */
 static const char *entry_path(struct xc_tar_writer *writer, const struct xc_member *member,
-                              const char *path)
+			      const char *path)
 {
 	size_t length = strlen(path);
 
@@ -158,7 +158,7 @@ static const char *entry_path(struct xc_tar_writer *writer, const struct xc_memb
 
 /* One header. Afterwards the archive is ready for the next. */
 static int write_with(struct xc_tar_writer *writer, struct archive **archive, bool pax,
-                      const struct xc_member *member, struct xc_buf *out)
+		      const struct xc_member *member, struct xc_buf *out)
 {
 	int result;
 
@@ -167,7 +167,8 @@ static int write_with(struct xc_tar_writer *writer, struct archive **archive, bo
 	writer->out = NULL;
 	if (result != ARCHIVE_OK)
 		snprintf(writer->reason, sizeof(writer->reason), "%s",
-			 archive_error_string(*archive) ? archive_error_string(*archive) : "refused");
+			 archive_error_string(*archive) ? archive_error_string(*archive)
+							: "refused");
 	if (result == ARCHIVE_OK && xc_member_content_bytes(member) <= FILL_BYTES_MAX)
 		return archive_write_finish_entry(*archive);
 	/* FAILED means that nothing was begun. */
@@ -179,8 +180,8 @@ static int write_with(struct xc_tar_writer *writer, struct archive **archive, bo
 }
 
 int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
-                        const char *path, const char *link_path, struct xc_buf *out,
-                        struct xc_err *err)
+			const char *path, const char *link_path, struct xc_buf *out,
+			struct xc_err *err)
 {
 	struct archive_entry *entry = archive_entry_clear(writer->entry);
 	size_t start = out->len_bytes;
