@@ -32,6 +32,11 @@ json_t *xc_json_text(const char *text);
 /* The reverse; NULL if `value` is neither. The caller frees. A NUL inside counts as neither. */
 char *xc_json_text_value(const json_t *value) XC_CHECK;
 
+/* Bytes as a JSON string of base64 (RFC 4648, padded). New reference, never NULL. */
+json_t *xc_json_base64(const void *data, size_t length);
+/* Append what such a string stands for; -1, nothing appended, if `value` is none. */
+int xc_json_base64_value(const json_t *value, struct xc_buf *out) XC_CHECK;
+
 /* Nanoseconds since 1970 as "2026-01-31T12:34:56.123456789Z" (RFC 3339), and back: 0 or -1. */
 json_t *xc_json_time(int64_t time_ns);
 int xc_json_time_value(const json_t *value, int64_t *ret_time_ns) XC_CHECK;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pack/index.h"
+
+void xc_index_release(struct xc_index *index)
+{
+	xc_members_release(&index->members);
+	free(index->segments);
+	*index = (struct xc_index)XC_INDEX_INIT;
+}
+
+uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset)
+{
+	uint32_t low = 0, high = index->segment_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct xc_segment *segment = &index->segments[middle];
+
+		if (segment->tar_offset + segment->raw_bytes > tar_offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+uint32_t xc_index_find_member(const struct xc_index *index, uint64_t tar_offset)
+{
+	uint32_t low = 0, high = index->members.count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct xc_member *member = &index->members.items[middle];
+
+		if (member->tar_offset + xc_member_span_bytes(member) > tar_offset)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From sections to a table. Only what keeps the reading itself safe is
+ * checked on the way; what the table must be is checked when it stands.
+ */
+#include "pack/internal.h"
+#include "pack/tar.h"
+
+static int read_head(struct xc_index_parse *parse)
+{
+	cleanup_column struct xc_column column = { 0 };
+	struct xc_index *index = parse->index;
+	const uint8_t *head;
+	uint32_t version;
+
+	/* A later version may have a longer one. */
+	if (xc_column_open(parse, XC_SECTION_HEAD, XC_HEAD_BYTES, UINT16_MAX, &column) < 0)
+		return -1;
+	head = column.raw;
+	if (memcmp(head, XC_HEAD_MAGIC, sizeof(XC_HEAD_MAGIC)) != 0)
+		return xc_column_fail(&column, 0, "not that of an index");
+	version = xc_le32_get(head + 8);
+	if (version != XC_INDEX_VERSION)
+		return xc_err_set(parse->err, XC_ERR_FORMAT,
+				  "index: format version %u, this program knows %d", version,
+				  XC_INDEX_VERSION);
+	index->members.count = xc_le32_get(head + 12);
+	index->segment_count = xc_le32_get(head + 16);
+	index->tar_bytes = xc_le64_get(head + 24);
+	if (xc_le32_get(head + 20) != 0)
+		return xc_column_fail(&column, 0, "reserved bytes that are not zero");
+	if (index->members.count > xc_index_members_max(parse->sections->index_bytes))
+		return xc_err_set(parse->err, XC_ERR_CORRUPT,
+				  "index: %u members in %zu bytes cannot be", index->members.count,
+				  parse->sections->index_bytes);
+	xc_cursor_bytes(&column.cursor, XC_HEAD_BYTES);
+	return xc_column_close(&column);
+}
+
+static int read_segments(struct xc_index_parse *parse)
+{
+	cleanup_column struct xc_column column = { 0 };
+	struct xc_index *index = parse->index;
+	uint64_t count = index->segment_count, offset = 0, tar_offset = 0;
+
+	if (xc_column_open(parse, XC_SECTION_SEGMENTS, count * XC_SEGMENT_RECORD_MIN,
+			   count * (XC_SHA256_BYTES + 2 * XC_VARINT64_MAX_BYTES), &column) < 0)
+		return -1;
+	index->segments = xc_calloc(count, sizeof(*index->segments));
+	for (uint32_t i = 0; i < count; i++) {
+		struct xc_segment *segment = &index->segments[i];
+		const uint8_t *sha256;
+
+		if (xc_cursor_varint32(&column.cursor, &segment->stored_bytes) < 0 ||
+		    xc_cursor_varint32(&column.cursor, &segment->raw_bytes) < 0)
+			return xc_column_fail(&column, i, XC_BAD_VARINT);
+		sha256 = xc_cursor_bytes(&column.cursor, XC_SHA256_BYTES);
+		if (!sha256)
+			return xc_column_fail(&column, i, "cut off");
+		memcpy(segment->sha256, sha256, XC_SHA256_BYTES);
+		segment->offset = offset;
+		segment->tar_offset = tar_offset;
+		offset += segment->stored_bytes;
+		tar_offset += segment->raw_bytes;
+	}
+	return xc_column_close(&column);
+}
+
+struct attr {
+	uint32_t uid, gid;
+	uint16_t mode;
+	uint8_t type, flags;
+};
+
+static int read_attr(struct xc_column *column, uint32_t position, struct attr *attr)
+{
+	uint64_t value[5];
+
+	for (size_t i = 0; i < ARRAY_LEN(value); i++)
+		if (xc_cursor_varint(&column->cursor, &value[i]) < 0)
+			return xc_column_fail(column, position, XC_BAD_VARINT);
+	if (value[0] > XC_MEMBER_HARDLINK)
+		return xc_column_fail(column, position, "an unknown type");
+	if ((value[1] & ~(uint64_t)(XC_ATTR_SPARSE | XC_ATTR_XATTRS)) != 0 ||
+	    ((value[1] & XC_ATTR_SPARSE) && value[0] != XC_MEMBER_FILE) ||
+	    ((value[1] & XC_ATTR_XATTRS) && value[0] > XC_MEMBER_DIR))
+		return xc_column_fail(column, position, "flags that its type cannot have");
+	if (value[2] > 07777 || value[3] > UINT32_MAX || value[4] > UINT32_MAX)
+		return xc_column_fail(column, position, "a mode or an owner out of bounds");
+	*attr = (struct attr){ .type = (uint8_t)value[0],
+			       .flags = (uint8_t)value[1],
+			       .mode = (uint16_t)value[2],
+			       .uid = (uint32_t)value[3],
+			       .gid = (uint32_t)value[4] };
+	return 0;
+}
+
+static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs,
+			   uint32_t *ret_count)
+{
+	cleanup_column struct xc_column column = { 0 };
+	cleanup_free struct attr *attrs = NULL;
+	uint32_t count;
+
+	if (xc_column_open(parse, XC_SECTION_ATTRS, 0, UINT64_MAX, &column) < 0)
+		return -1;
+	if (parse->index->members.count == 0)
+		count = 0;
+	else if (xc_cursor_varint32(&column.cursor, &count) < 0)
+		return xc_column_fail(&column, 0, XC_BAD_VARINT);
+	if (count > xc_cursor_left(&column.cursor) / 5)
+		return xc_column_fail(&column, 0, "cut off");
+	attrs = xc_calloc(count, sizeof(*attrs));
+	for (uint32_t i = 0; i < count; i++)
+		if (read_attr(&column, i, &attrs[i]) < 0)
+			return -1;
+	if (xc_column_close(&column) < 0)
+		return -1;
+	*ret_attrs = STEAL_PTR(attrs);
+	*ret_count = count;
+	return 0;
+}
+
+static void set_attr(struct xc_members *members, struct xc_member *member, const struct attr *attr)
+{
+	struct xc_member_extra *extra;
+
+	member->type = attr->type;
+	member->mode = attr->mode;
+	member->uid = attr->uid;
+	member->gid = attr->gid;
+	member->link = XC_MEMBER_NONE;
+	if (attr->flags == 0 && attr->type != XC_MEMBER_SYMLINK)
+		return;
+	extra = xc_arena_alloc(&members->arena, sizeof(*extra));
+	*extra = (struct xc_member_extra){ .sparse = attr->flags & XC_ATTR_SPARSE };
+	/* Until their section is read, one stands for some. */
+	extra->xattr_count = attr->flags & XC_ATTR_XATTRS ? 1 : 0;
+	member->extra = extra;
+}
+
+/* The first column: it makes the table. */
+static int read_attrs(struct xc_index_parse *parse)
+{
+	cleanup_column struct xc_column column = { 0 };
+	cleanup_free struct attr *attrs = NULL;
+	struct xc_members *members = &parse->index->members;
+	uint32_t attr_count = 0, id;
+
+	if (read_attr_table(parse, &attrs, &attr_count) < 0 ||
+	    xc_column_open(parse, XC_SECTION_ATTR_IDS, members->count, 5 * (uint64_t)members->count,
+			   &column) < 0)
+		return -1;
+	members->items = xc_calloc(members->count, sizeof(*members->items));
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (xc_cursor_varint32(&column.cursor, &id) < 0)
+			return xc_column_fail(&column, i, XC_BAD_VARINT);
+		if (id >= attr_count)
+			return xc_column_fail(&column, i, "no such attributes");
+		set_attr(members, &members->items[i], &attrs[id]);
+	}
+	return xc_column_close(&column);
+}
+
+/* The positions of the members above and before the current one, by depth. */
+struct path {
+	uint32_t *positions;
+	uint32_t count, capacity;
+};
+
+static void path_release(struct path *path)
+{
+	free(path->positions);
+}
+#define cleanup_path __attribute__((cleanup(path_release)))
+
+static int set_parent(struct xc_column *shape, struct path *path, uint32_t position, uint64_t depth,
+		      struct xc_member *member)
+{
+	if (depth > path->count || depth > XC_DEPTH_MAX)
+		return xc_column_fail(shape, position, "deeper than a member can lie here");
+	if (depth == path->capacity) {
+		path->capacity = path->capacity ? 2 * path->capacity : 64;
+		path->positions =
+			xc_realloc(path->positions, path->capacity * sizeof(*path->positions));
+	}
+	member->parent = depth > 0 ? path->positions[depth - 1] : XC_MEMBER_NONE;
+	path->positions[depth] = position;
+	path->count = (uint32_t)depth + 1;
+	return 0;
+}
+
+/* `before` holds the name of the member before, and the member's own afterwards. */
+static int read_name(struct xc_index_parse *parse, struct xc_column *names, uint32_t position,
+		     uint64_t shared, struct xc_buf *before)
+{
+	struct xc_members *members = &parse->index->members;
+	struct xc_member *member = &members->items[position];
+	bool is_top = member->parent == XC_MEMBER_NONE;
+	size_t rest_length, max_length = is_top ? XC_TOP_NAME_MAX : XC_MEMBER_NAME_MAX;
+	const char *rest = xc_cursor_text(&names->cursor, &rest_length);
+
+	if (!rest)
+		return xc_column_fail(names, position, "cut off");
+	if (shared > (is_top ? 0 : before->len_bytes))
+		return xc_column_fail(names, position, "shares more than it may");
+	if (shared > max_length || rest_length > max_length - shared)
+		return xc_column_fail(names, position, "too long");
+	xc_buf_truncate(before, (size_t)shared);
+	xc_buf_add(before, rest, rest_length);
+	member->name = xc_arena_text(&members->arena, before->data, before->len_bytes);
+	return 0;
+}
+
+static int read_tree(struct xc_index_parse *parse)
+{
+	cleanup_column struct xc_column shape = { 0 }, names = { 0 };
+	cleanup_path struct path path = { 0 };
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	struct xc_members *members = &parse->index->members;
+	uint64_t count = members->count, depth, shared;
+
+	if (xc_column_open(parse, XC_SECTION_SHAPE, 2 * count, 2 * XC_VARINT64_MAX_BYTES * count,
+			   &shape) < 0 ||
+	    xc_column_open(parse, XC_SECTION_NAMES, 2 * count, (XC_TOP_NAME_MAX + 1) * count,
+			   &names) < 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (xc_cursor_varint(&shape.cursor, &depth) < 0 ||
+		    xc_cursor_varint(&shape.cursor, &shared) < 0)
+			return xc_column_fail(&shape, i, XC_BAD_VARINT);
+		if (set_parent(&shape, &path, i, depth, &members->items[i]) < 0 ||
+		    read_name(parse, &names, i, shared, &name) < 0)
+			return -1;
+	}
+	return xc_column_close(&shape) < 0 ? -1 : xc_column_close(&names);
+}
+
+static int read_sections(struct xc_index_parse *parse)
+{
+	if (read_head(parse) < 0 || read_segments(parse) < 0 || read_attrs(parse) < 0 ||
+	    read_tree(parse) < 0 || xc_index_read_mtimes(parse) < 0 ||
+	    xc_index_read_sizes(parse) < 0 || xc_index_read_headers(parse) < 0 ||
+	    xc_index_read_links(parse) < 0 || xc_index_read_sparse(parse) < 0 ||
+	    xc_index_read_hashes(parse) < 0)
+		return -1;
+	return xc_index_read_xattrs(parse);
+}
+
+static void set_offsets(struct xc_members *members)
+{
+	uint64_t offset = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		members->items[i].tar_offset = offset;
+		offset += xc_member_span_bytes(&members->items[i]);
+	}
+}
+
+int xc_index_parse(const void *data, size_t length, struct xc_index *ret_index, struct xc_err *err)
+{
+	cleanup_index struct xc_index index = XC_INDEX_INIT;
+	struct xc_sections sections;
+	struct xc_index_parse parse = { .sections = &sections, .index = &index, .err = err };
+
+	if (length > XC_INDEX_STORED_MAX)
+		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes cannot be", length);
+	if (xc_sections_scan(data, length, &sections, err) < 0 || read_sections(&parse) < 0 ||
+	    xc_index_check(&index, XC_ERR_CORRUPT, err) < 0)
+		return -1;
+	set_offsets(&index.members);
+	*ret_index = index;
+	index = (struct xc_index)XC_INDEX_INIT;
+	return 0;
+}

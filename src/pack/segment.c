@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pack/segment.h"
+
+#include <string.h>
+
+#include <zstd.h>
+
+struct xc_segment_encoder {
+	ZSTD_CCtx *context;
+	struct xc_hasher *hasher;
+};
+
+struct xc_segment_decoder {
+	ZSTD_DCtx *context;
+	struct xc_hasher *hasher;
+	char *raw;
+	size_t raw_capacity;
+};
+
+struct xc_segment_encoder *xc_segment_encoder_new(int level)
+{
+	struct xc_segment_encoder *encoder = xc_calloc(1, sizeof(*encoder));
+	size_t result;
+
+	encoder->context = ZSTD_createCCtx();
+	if (!encoder->context)
+		xc_out_of_memory();
+	encoder->hasher = xc_hasher_new();
+	level = XC_MAX(XC_LEVEL_MIN, XC_MIN(level, XC_LEVEL_MAX));
+	result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_compressionLevel, level);
+	if (!ZSTD_isError(result))
+		result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_checksumFlag, 1);
+	if (!ZSTD_isError(result))
+		result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_contentSizeFlag, 1);
+	/* Constants within their bounds: a library that refuses them is not zstd. */
+	if (ZSTD_isError(result))
+		abort();
+	return encoder;
+}
+
+void xc_segment_encoder_free(struct xc_segment_encoder *encoder)
+{
+	if (!encoder)
+		return;
+	ZSTD_freeCCtx(encoder->context);
+	xc_hasher_free(encoder->hasher);
+	free(encoder);
+}
+
+int xc_segment_encode(struct xc_segment_encoder *encoder, const void *raw, size_t raw_bytes,
+		      struct xc_buf *out, struct xc_segment *ret_segment, struct xc_err *err)
+{
+	size_t bound_bytes, stored_bytes;
+	char *at;
+
+	if (raw_bytes == 0 || raw_bytes > XC_SEGMENT_RAW_MAX)
+		return xc_err_set(err, XC_ERR_INTERNAL, "a segment of %zu bytes", raw_bytes);
+	xc_buf_clear(out);
+	bound_bytes = ZSTD_compressBound(raw_bytes);
+	at = xc_buf_reserve(out, bound_bytes);
+	if (!at)
+		return xc_err_set(err, XC_ERR_INTERNAL,
+				  "no room for a segment of %zu bytes in its buffer", raw_bytes);
+	stored_bytes = ZSTD_compress2(encoder->context, at, bound_bytes, raw, raw_bytes);
+	if (ZSTD_isError(stored_bytes))
+		return xc_err_set(err, XC_ERR_INTERNAL, "cannot compress a segment: %s",
+				  ZSTD_getErrorName(stored_bytes));
+	out->len_bytes = stored_bytes;
+	at[stored_bytes] = '\0';
+	ret_segment->stored_bytes = (uint32_t)stored_bytes;
+	ret_segment->raw_bytes = (uint32_t)raw_bytes;
+	xc_hasher_digest(encoder->hasher, at, stored_bytes, ret_segment->sha256);
+	return 0;
+}
+
+struct xc_segment_decoder *xc_segment_decoder_new(void)
+{
+	struct xc_segment_decoder *decoder = xc_calloc(1, sizeof(*decoder));
+
+	decoder->context = ZSTD_createDCtx();
+	if (!decoder->context)
+		xc_out_of_memory();
+	decoder->hasher = xc_hasher_new();
+	return decoder;
+}
+
+void xc_segment_decoder_free(struct xc_segment_decoder *decoder)
+{
+	if (!decoder)
+		return;
+	ZSTD_freeDCtx(decoder->context);
+	xc_hasher_free(decoder->hasher);
+	free(decoder->raw);
+	free(decoder);
+}
+
+static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+		       const void *stored, struct xc_err *err)
+{
+	uint8_t digest[XC_SHA256_BYTES];
+	unsigned long long content_bytes;
+	size_t frame_bytes;
+
+	if (segment->raw_bytes == 0 || segment->raw_bytes > XC_SEGMENT_RAW_MAX ||
+	    segment->stored_bytes == 0 || segment->stored_bytes > XC_SEGMENT_STORED_MAX)
+		return xc_err_set(err, XC_ERR_CORRUPT, "a length out of bounds");
+	xc_hasher_digest(decoder->hasher, stored, segment->stored_bytes, digest);
+	if (memcmp(digest, segment->sha256, sizeof(digest)) != 0)
+		return xc_err_set(err, XC_ERR_CORRUPT, "its SHA-256 differs from the index");
+	frame_bytes = ZSTD_findFrameCompressedSize(stored, segment->stored_bytes);
+	if (ZSTD_isError(frame_bytes))
+		return xc_err_set(err, XC_ERR_CORRUPT, "no zstd frame: %s",
+				  ZSTD_getErrorName(frame_bytes));
+	if (frame_bytes != segment->stored_bytes)
+		return xc_err_set(err, XC_ERR_CORRUPT, "%zu bytes behind its frame",
+				  segment->stored_bytes - frame_bytes);
+	content_bytes = ZSTD_getFrameContentSize(stored, segment->stored_bytes);
+	if (content_bytes != segment->raw_bytes)
+		return xc_err_set(err, XC_ERR_CORRUPT, "its frame does not hold %u bytes",
+				  segment->raw_bytes);
+	return 0;
+}
+
+static void make_room(struct xc_segment_decoder *decoder, size_t raw_bytes)
+{
+	/* Most segments are a little longer than the target. */
+	size_t usual_bytes = XC_SEGMENT_TARGET_BYTES + XC_SEGMENT_TARGET_BYTES / 4;
+
+	if (raw_bytes <= decoder->raw_capacity)
+		return;
+	free(decoder->raw);
+	decoder->raw_capacity = XC_MAX(raw_bytes, usual_bytes);
+	decoder->raw = xc_malloc(decoder->raw_capacity);
+}
+
+int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+		      const void *stored, const char **ret_raw, struct xc_err *err)
+{
+	size_t raw_bytes;
+
+	if (check_frame(decoder, segment, stored, err) < 0)
+		goto fail;
+	make_room(decoder, segment->raw_bytes);
+	raw_bytes = ZSTD_decompressDCtx(decoder->context, decoder->raw, segment->raw_bytes, stored,
+					segment->stored_bytes);
+	if (ZSTD_isError(raw_bytes)) {
+		xc_err_set(err, XC_ERR_CORRUPT, "%s", ZSTD_getErrorName(raw_bytes));
+		goto fail;
+	}
+	if (raw_bytes != segment->raw_bytes) {
+		xc_err_set(err, XC_ERR_CORRUPT, "it holds %zu bytes", raw_bytes);
+		goto fail;
+	}
+	*ret_raw = decoder->raw;
+	return 0;
+fail:
+	return xc_err_wrap(err, "segment at byte %llu of the pack",
+			   (unsigned long long)segment->offset);
+}
