@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a workflow is running: what GitHub's variables say of it. This is
+ * the only place that reads them; what is not set or empty is NULL.
+ *
+ * Source: docs.github.com, "Variables reference", default environment variables.
+ */
+#ifndef XC_ACTION_CONTEXT_H
+#define XC_ACTION_CONTEXT_H
+
+#include "base/compiler.h"
+#include "base/strlist.h"
+
+struct xc_action_context {
+	char *repository; /* GITHUB_REPOSITORY: "owner/name" */
+	char *ref;	  /* GITHUB_REF: "refs/heads/main", "refs/pull/7/merge" */
+	char *base_ref;	  /* GITHUB_BASE_REF, of pull requests only: "main" */
+	char *workspace;  /* GITHUB_WORKSPACE */
+};
+
+#define XC_ACTION_CONTEXT_INIT                                                                     \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+/* Copies what the environment says now. */
+void xc_action_context_read(struct xc_action_context *ret_context);
+void xc_action_context_release(struct xc_action_context *context);
+#define cleanup_action_context __attribute__((cleanup(xc_action_context_release)))
+
+/*
+ * Append the scopes that the ref of this run may read, its own first, which
+ * is also the one that it writes to: the ref, then the branch that a pull
+ * request goes to. Nothing without a ref.
+ */
+void xc_action_context_scopes(const struct xc_action_context *context, struct xc_strlist *scopes);
+
+#endif

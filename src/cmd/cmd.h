@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subcommands. Each takes its own name and arguments, prints what came of
+ * it and returns the exit code of the program; see xc_cmd_finish.
+ */
+#ifndef XC_CMD_CMD_H
+#define XC_CMD_CMD_H
+
+#include <stddef.h>
+
+enum xc_exit {
+	XC_EXIT_DONE = 0,   /* or hit */
+	XC_EXIT_FAILED = 1,
+	XC_EXIT_USAGE = 2,
+	XC_EXIT_MISS = 3,
+	XC_EXIT_SIGNAL = 128, /* plus the signal that interrupted */
+};
+
+int xc_cmd_restore(int argc, char **argv);
+int xc_cmd_save(int argc, char **argv);
+int xc_cmd_lookup(int argc, char **argv);
+int xc_cmd_list(int argc, char **argv);
+int xc_cmd_inspect(int argc, char **argv);
+int xc_cmd_remove(int argc, char **argv);
+int xc_cmd_version(int argc, char **argv);
+
+/*
+ * Make sure that all output was written, and turn the code of a command that
+ * a signal interrupted into that signal, so that a shell's loop ends too.
+ * Returns the exit code if there is no such signal.
+ */
+int xc_cmd_finish(int code);
+
+/*
+ * The name closest to `word`, for "did you mean"; NULL if none is close. One
+ * that starts with `word` is close, and one that a few slips lead to.
+ */
+const char *xc_cmd_nearest(const char *word, const char *const *names, size_t count);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "action/context.h"
+#include "report/document.h"
+
+static int check_args(const struct xc_command *command, const struct xc_args *args,
+		      struct xc_err *err)
+{
+	if ((command->needs & XC_NEEDS_KEY) && !args->key)
+		return xc_err_set(err, XC_ERR_USAGE, "Input required and not supplied: key");
+	if ((command->needs & XC_NEEDS_PATHS) && args->paths.count == 0)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "Path Validation Error: At least one directory or file path "
+				  "is required");
+	return args->key ? xc_key_check(args->key, &args->restore_keys, err) : 0;
+}
+
+bool xc_cmd_begin(const struct xc_command *command, int argc, char **argv, struct xc_args *ret_args,
+		  int *ret_code)
+{
+	struct xc_err err;
+
+	if (xc_options_parse(command, argc, argv, ret_args, &err) < 0) {
+		*ret_code = xc_cmd_fail(command, ret_args, NULL, &err);
+		return true;
+	}
+	if (ret_args->help) {
+		xc_options_help(command, stdout);
+		*ret_code = XC_EXIT_DONE;
+		return true;
+	}
+	if (check_args(command, ret_args, &err) < 0) {
+		*ret_code = xc_cmd_fail(command, ret_args, NULL, &err);
+		return true;
+	}
+	return false;
+}
+
+struct xc_query xc_cmd_query(const struct xc_args *args)
+{
+	return (struct xc_query){
+		.key = args->key,
+		.restore_keys = &args->restore_keys,
+		.paths = &args->paths,
+	};
+}
+
+const char *xc_cmd_version_of(const struct xc_args *args, char room[XC_VERSION_HEX + 1])
+{
+	if (args->paths.count == 0)
+		return NULL;
+	xc_key_version(&args->paths, room);
+	return room;
+}
+
+FILE *xc_cmd_people(const struct xc_args *args)
+{
+	return args->quiet ? NULL : args->json ? stderr : stdout;
+}
+
+int64_t xc_cmd_now_s(void)
+{
+	return (int64_t)time(NULL);
+}
+
+static int open_store(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
+{
+	cleanup_free char *url = args->store ? xc_strdup(args->store) : xc_defaults_store(err);
+
+	if (!url || xc_store_open(url, &session->store, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void fill_scopes(struct xc_session *session, const struct xc_args *args,
+			const struct xc_action_context *context)
+{
+	for (size_t i = 0; i < args->scopes.count; i++)
+		xc_strlist_add(&session->scopes, args->scopes.items[i]);
+	if (session->scopes.count == 0)
+		xc_action_context_scopes(context, &session->scopes);
+	if (session->scopes.count == 0)
+		xc_strlist_add(&session->scopes, "default");
+}
+
+static void tell_settings(const struct xc_session *session)
+{
+	fprintf(stderr, "Store %s, repository %s, ", session->store->display_url,
+		XC_QUOTE(session->repository));
+	for (size_t i = 0; i < session->scopes.count; i++)
+		fprintf(stderr, "%s%s", i ? ", then " : "scope ",
+			XC_QUOTE(session->scopes.items[i]));
+	fprintf(stderr, ", workspace %s, %u thread%s\n", XC_QUOTE(session->roots.workspace),
+		session->cache.threads, session->cache.threads == 1 ? "" : "s");
+}
+
+int xc_session_open(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
+{
+	cleanup_action_context struct xc_action_context context = XC_ACTION_CONTEXT_INIT;
+	const char *repository = args->repository, *workspace = args->workspace;
+
+	xc_action_context_read(&context);
+	if (!repository)
+		repository = context.repository ? context.repository : "local";
+	if (!workspace)
+		workspace = context.workspace;
+	session->repository = xc_strdup(repository);
+	fill_scopes(session, args, &context);
+	if (xc_roots_init(&session->roots, workspace, getenv("HOME"), err) < 0 ||
+	    open_store(session, args, err) < 0)
+		return -1;
+	session->cache = (struct xc_cache){
+		.store = session->store,
+		.repository = session->repository,
+		.scopes = &session->scopes,
+		.roots = &session->roots,
+		.threads = args->jobs ? (unsigned)args->jobs : xc_defaults_threads(),
+		.progress = &session->progress,
+		.cancel = xc_signals_cancel(),
+	};
+	if (args->verbose && !args->quiet)
+		tell_settings(session);
+	xc_signals_begin();
+	if (!args->quiet)
+		session->reporter = xc_reporter_start(&session->progress);
+	return 0;
+}
+
+void xc_session_rest(struct xc_session *session)
+{
+	xc_reporter_stop(STEAL_PTR(session->reporter));
+	xc_signals_end();
+}
+
+void xc_session_close(struct xc_session *session)
+{
+	xc_session_rest(session);
+	xc_store_close(STEAL_PTR(session->store));
+	xc_roots_release(&session->roots);
+	xc_strlist_release(&session->scopes);
+	free(STEAL_PTR(session->repository));
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define THREADS_MAX 256u
+
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* What RFC 3986 calls unreserved (2.3), and the slash, stand for themselves. */
+static void add_url_path(struct xc_buf *url, const char *path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~/";
+
+	for (; *path != '\0'; path++) {
+		if (strchr(plain, *path))
+			xc_buf_add_char(url, *path);
+		else
+			xc_buf_addf(url, "%%%02X", (unsigned char)*path);
+	}
+}
+
+char *xc_defaults_store(struct xc_err *err)
+{
+	const char *store = variable("XCACHE_STORE"), *cache = variable("XDG_CACHE_HOME");
+	const char *home = variable("HOME");
+	struct xc_buf url = XC_BUF_INIT;
+
+	if (store)
+		return xc_strdup(store);
+	xc_buf_add_str(&url, "file://");
+	/* XDG Base Directory Specification: a relative path is to be ignored. */
+	if (cache && cache[0] == '/') {
+		add_url_path(&url, cache);
+		xc_buf_add_str(&url, "/xcache");
+	} else if (home && home[0] == '/') {
+		add_url_path(&url, home);
+		xc_buf_add_str(&url, "/.cache/xcache");
+	} else {
+		xc_buf_release(&url);
+		xc_err_set(err, XC_ERR_USAGE,
+			   "there is no place for a store: give --store, or set XCACHE_STORE "
+			   "or HOME");
+		return NULL;
+	}
+	return xc_buf_steal(&url);
+}
+
+unsigned xc_defaults_limit(const char *cpu_max, unsigned cores)
+{
+	char *end;
+	unsigned long long quota = strtoull(cpu_max, &end, 10), period, limit;
+
+	if (end == cpu_max)
+		return cores;
+	period = strtoull(end, NULL, 10);
+	if (quota == 0 || period == 0)
+		return cores;
+	limit = quota / period + (quota % period != 0);
+	return limit < cores ? (unsigned)limit : cores;
+}
+
+/* The limits of a cgroup and of all above it hold together: kernel, cgroup-v2.rst, "CPU". */
+static unsigned limit_by_cgroups(unsigned cores)
+{
+	cleanup_buf struct xc_buf groups = XC_BUF_INIT;
+	char *group, *slash;
+
+	if (xc_fd_read_file(AT_FDCWD, "/proc/self/cgroup", 65536, &groups) < 0)
+		return cores;
+	group = groups.data ? strstr(groups.data, "0::/") : NULL;
+	if (!group)
+		return cores;
+	group += strlen("0::");
+	group[strcspn(group, "\n")] = '\0';
+	for (;;) {
+		cleanup_free char *path = xc_asprintf("/sys/fs/cgroup%s/cpu.max", group);
+		cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+		if (xc_fd_read_file(AT_FDCWD, path, 4096, &text) == 0)
+			cores = xc_defaults_limit(xc_buf_str(&text), cores);
+		slash = strrchr(group, '/');
+		if (!slash)
+			return cores;
+		*slash = '\0';
+	}
+}
+
+unsigned xc_defaults_threads(void)
+{
+	cpu_set_t set;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* Fails on machines with more cores than the set holds. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		cores = CPU_COUNT(&set);
+	return XC_MIN(limit_by_cgroups((unsigned)XC_MAX(cores, 1L)), THREADS_MAX);
+}

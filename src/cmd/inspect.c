@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include "report/document.h"
+#include "report/files.h"
+#include "report/manifest.h"
+
+static const struct xc_option options[] = {
+	XC_OPTION("key", TEXT, key, "KEY", "Entry to show: exactly this key"),
+	XC_OPTION("path", LINES, paths, "PATH",
+		  "If several entries have the key: the one saved with\n"
+		  "these --path lines (default: the newest)"),
+	XC_OPTION("files", FLAG, files, NULL,
+		  "List its files as ls -l would"),
+};
+
+static const struct xc_command command = {
+	.name = "inspect",
+	.usage = "--key KEY [--path PATH]... [--files] [options]",
+	.about = "Show what an entry consists of.\n"
+		 "Paths below the workspace start with \".\", those in the home directory with \"~\".",
+	.options = options,
+	.option_count = ARRAY_LEN(options),
+	.needs = XC_NEEDS_KEY,
+	.examples = "  xcache inspect --key npm-1f2e3d\n"
+		    "  xcache inspect --key npm-1f2e3d --files | grep '\\.node$'",
+	.exits = "  0  shown\n"
+		 "  1  failed\n"
+		 "  2  wrong usage\n"
+		 "  3  there is no entry of this key",
+};
+
+/* All layers' indexes: a listing that breaks off in the middle would be worse than none. */
+struct contents {
+	struct xc_index *indexes;
+	uint32_t count;
+};
+
+static void contents_release(struct contents *contents)
+{
+	for (uint32_t i = 0; i < contents->count; i++)
+		xc_index_release(&contents->indexes[i]);
+	free(contents->indexes);
+}
+
+static int contents_load(struct contents *contents, const struct xc_cache *cache,
+			 const struct xc_match *match, struct xc_err *err)
+{
+	uint32_t layers = match->manifest.layer_count;
+
+	contents->indexes = xc_calloc(layers, sizeof(*contents->indexes));
+	for (; contents->count < layers; contents->count++)
+		if (xc_cache_load_index(cache, match, contents->count,
+					&contents->indexes[contents->count], err) < 0)
+			return -1;
+	return 0;
+}
+
+static void print_files(const struct contents *contents, const struct xc_match *match)
+{
+	for (uint32_t i = 0; i < contents->count; i++)
+		xc_files_print(&contents->indexes[i], &match->manifest.layers[i], stdout);
+}
+
+static void print_files_json(const struct contents *contents, const struct xc_match *match)
+{
+	cleanup_json json_t *document = xc_document_inspect(match);
+	bool first = true;
+
+	xc_document_begin_array(document, "members", stdout);
+	for (uint32_t i = 0; i < contents->count; i++) {
+		const struct xc_members *members = &contents->indexes[i].members;
+
+		for (uint32_t j = 0; j < members->count; j++) {
+			if (xc_layer_is_dead(&match->manifest.layers[i], j))
+				continue;
+			xc_document_add_element(xc_files_json(members, j), first, stdout);
+			first = false;
+		}
+	}
+	xc_document_end_array(stdout);
+}
+
+static void report(const struct xc_args *args, const struct xc_match *match,
+		   const struct contents *contents)
+{
+	if (args->files && args->json) {
+		print_files_json(contents, match);
+	} else if (args->files) {
+		print_files(contents, match);
+	} else if (args->json) {
+		cleanup_json json_t *document = xc_document_inspect(match);
+
+		xc_document_print(document, stdout);
+	} else {
+		xc_manifest_print(match->scope, &match->manifest, xc_cmd_now_s(), stdout);
+	}
+}
+
+int xc_cmd_inspect(int argc, char **argv)
+{
+	cleanup_args struct xc_args args = XC_ARGS_INIT;
+	cleanup_session struct xc_session session = XC_SESSION_INIT;
+	cleanup_match struct xc_match match = XC_MATCH_INIT;
+	__attribute__((cleanup(contents_release))) struct contents contents = { 0 };
+	char version[XC_VERSION_HEX + 1];
+	struct xc_err err;
+	int code;
+
+	if (xc_cmd_begin(&command, argc, argv, &args, &code))
+		return code;
+	if (xc_session_open(&session, &args, &err) < 0 ||
+	    xc_cache_find_key(&session.cache, args.key, xc_cmd_version_of(&args, version), &match,
+			      &err) < 0)
+		return xc_cmd_fail(&command, &args, &session, &err);
+	if (args.files && contents_load(&contents, &session.cache, &match, &err) < 0)
+		return xc_cmd_fail(&command, &args, &session, &err);
+	xc_session_rest(&session);
+	report(&args, &match, &contents);
+	return XC_EXIT_DONE;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the subcommands share. The course of each:
+ *
+ *   if (xc_cmd_begin(...)) return ...      arguments; help and usage errors end here
+ *   xc_session_open(...)                   store, scopes, roots, signals, progress
+ *   one operation of cache/cache.h
+ *   xc_session_rest(...)                   before anything is printed
+ */
+#ifndef XC_CMD_INTERNAL_H
+#define XC_CMD_INTERNAL_H
+
+#include "cache/cache.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "report/progress.h"
+
+struct xc_session {
+	struct xc_cache cache; /* filled from what follows */
+	struct xc_store *store;
+	char *repository;
+	struct xc_strlist scopes;
+	struct xc_roots roots;
+	struct xc_progress progress;
+	struct xc_reporter *reporter;
+};
+
+#define XC_SESSION_INIT                                                                            \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+/*
+ * Open what the arguments name and begin to report and to listen to signals.
+ * The session must stay where it is until it is closed.
+ */
+int xc_session_open(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
+	XC_CHECK;
+/* The operation is over: no more progress, and signals do what they did. May be repeated. */
+void xc_session_rest(struct xc_session *session);
+void xc_session_close(struct xc_session *session);
+#define cleanup_session __attribute__((cleanup(xc_session_close)))
+
+/*
+ * Parse and check the arguments. Returns true if the command ends here, with
+ * *ret_code: help was printed, or a usage error.
+ */
+bool xc_cmd_begin(const struct xc_command *command, int argc, char **argv, struct xc_args *ret_args,
+		  int *ret_code) XC_CHECK;
+
+/* What the lookup of these arguments asks for. */
+struct xc_query xc_cmd_query(const struct xc_args *args);
+
+/* The version that --path selects, in `room`; NULL without any --path. */
+const char *xc_cmd_version_of(const struct xc_args *args, char room[XC_VERSION_HEX + 1]);
+
+/* Report an error and return the exit code for it. The session may be NULL. */
+int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
+		struct xc_session *session, const struct xc_err *err) XC_CHECK;
+
+/* One line of warning on standard error, unless --quiet. */
+void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, const char *format,
+		 ...) XC_PRINTF(3, 4);
+
+/* The exit code that belongs to a kind of error. */
+int xc_cmd_exit_code(enum xc_err_kind kind);
+
+/* What lookup does, and restore --lookup-only: `asked` names itself in messages. */
+int xc_cmd_run_lookup(const struct xc_command *asked, const struct xc_args *args);
+
+/* Where text for people goes: standard output, with --json standard error; NULL with --quiet. */
+FILE *xc_cmd_people(const struct xc_args *args);
+
+int64_t xc_cmd_now_s(void);
+
+/* Signals: between the two, INT, TERM and HUP only set the flag; a second INT ends the program. */
+void xc_signals_begin(void);
+void xc_signals_end(void);
+const struct xc_cancel *xc_signals_cancel(void);
+/* The signal that set the flag, 0 if none did. */
+int xc_signals_received(void);
+
+/* The URL of the store if none is given: see docs/xcache.1. The caller frees. USAGE. */
+char *xc_defaults_store(struct xc_err *err) XC_CHECK;
+
+/* How many threads to use: the cores that this process may use, at most 256. */
+unsigned xc_defaults_threads(void);
+
+/* `cores`, or fewer if the text of a cgroup's cpu.max ("150000 100000", "max 100000") says so. */
+unsigned xc_defaults_limit(const char *cpu_max, unsigned cores);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include "report/document.h"
+#include "report/summary.h"
+
+static const struct xc_option options[] = {
+	XC_OPTION("key", TEXT, key, "KEY",
+		  "Entry to restore; if there is none, the\n"
+		  "newest whose key starts with KEY"),
+	XC_OPTION("restore-key", LINES, restore_keys, "PREFIX",
+		  "Else the newest entry whose key starts with PREFIX;\n"
+		  "may be repeated (up to 9) and is tried in order"),
+	XC_OPTION("path", LINES, paths, "PATH",
+		  "The same lines in the same order as when saving,\n"
+		  "as an entry is found only by them; may be repeated"),
+	XC_OPTION("lookup-only", FLAG, lookup_only, NULL,
+		  "Only tell whether there is an entry, as lookup does"),
+};
+
+static const struct xc_command command = {
+	.name = "restore",
+	.usage = "--key KEY [--restore-key PREFIX]... --path PATH... [options]",
+	.about = "Bring the files of an entry back to where they were saved from.\n"
+		 "Files that are there are replaced, others stay. If anything fails, everything is\n"
+		 "as it was before.",
+	.options = options,
+	.option_count = ARRAY_LEN(options),
+	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
+	.examples = "  xcache restore --key npm-1f2e3d --restore-key npm- --path node_modules\n"
+		    "  xcache restore --key build --path target || make build",
+	.exits = "  0  restored\n"
+		 "  1  failed; nothing was changed\n"
+		 "  2  wrong usage\n"
+		 "  3  no entry matches",
+};
+
+static void report(const struct xc_args *args, const struct xc_session *session,
+		   const struct xc_query *query, const struct xc_restore_result *result)
+{
+	FILE *people = xc_cmd_people(args);
+
+	if (result->owner_dropped)
+		xc_cmd_warn(&command, args,
+			    "the files now belong to you: only root can give them to the users "
+			    "they were saved from");
+	if (args->json) {
+		cleanup_json json_t *document = xc_document_restore(query, result);
+
+		xc_document_print(document, stdout);
+	}
+	if (!people)
+		return;
+	xc_summary_restore(query, &session->scopes, result, people);
+	if (args->verbose)
+		xc_summary_restore_times(result, people);
+}
+
+int xc_cmd_restore(int argc, char **argv)
+{
+	cleanup_args struct xc_args args = XC_ARGS_INIT;
+	cleanup_session struct xc_session session = XC_SESSION_INIT;
+	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
+	struct xc_query query;
+	struct xc_err err;
+	int code;
+
+	if (xc_cmd_begin(&command, argc, argv, &args, &code))
+		return code;
+	if (args.lookup_only)
+		return xc_cmd_run_lookup(&command, &args);
+	query = xc_cmd_query(&args);
+	if (xc_session_open(&session, &args, &err) < 0 ||
+	    xc_cache_restore(&session.cache, &query, &result, &err) < 0)
+		return xc_cmd_fail(&command, &args, &session, &err);
+	xc_session_rest(&session);
+	report(&args, &session, &query, &result);
+	return XC_EXIT_DONE;
+}

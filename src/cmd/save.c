@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include "report/document.h"
+#include "report/summary.h"
+
+static const struct xc_option options[] = {
+	XC_OPTION("key", TEXT, key, "KEY", "Name to save under; something that changes with the\n"
+					   "contents, such as linux-<hash of the lock file>"),
+	XC_OPTION("path", LINES, paths, "PATH",
+		  "What to save: a path or a pattern (* ? [] **);\n"
+		  "with a leading \"!\" what to leave out. May be\n"
+		  "repeated, and one value may hold several lines"),
+	XC_OPTION("update", FLAG, update, NULL,
+		  "Replace an entry of this key; what it already holds\n"
+		  "is not stored again"),
+	{ .name = "level",
+	  .kind = XC_OPTION_NUMBER,
+	  .offset = offsetof(struct xc_args, level),
+	  .value = "N",
+	  .help = "Compression, from 1 (fast) to 19 (small); default 3",
+	  .min = XC_LEVEL_MIN,
+	  .max = XC_LEVEL_MAX },
+};
+
+static const struct xc_command command = {
+	.name = "save",
+	.usage = "--key KEY --path PATH... [options]",
+	.about = "Save files and directories as one entry of the store.\n"
+		 "If there is an entry of that key already, it is kept and nothing is done.",
+	.options = options,
+	.option_count = ARRAY_LEN(options),
+	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
+	.examples = "  xcache save --key npm-$(sha256sum < package-lock.json | cut -c1-16) \\\n"
+		    "      --path node_modules --path ~/.npm\n"
+		    "  xcache save --key build --update --path target --path '!target/**/*.tmp'",
+	.exits = "  0  saved, or there already\n"
+		 "  1  failed; there is no new entry\n"
+		 "  2  wrong usage, or no file matches",
+};
+
+static void warn_skipped(const struct xc_args *args, const struct xc_skipped *skipped)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_summary_skipped(skipped, &text);
+	if (text.len_bytes > 0)
+		xc_cmd_warn(&command, args, "left out %s: only files, directories and links are saved",
+			    text.data);
+}
+
+static void report(const struct xc_args *args, const struct xc_query *query,
+		   const struct xc_save_result *result)
+{
+	FILE *people = xc_cmd_people(args);
+
+	warn_skipped(args, &result->skipped);
+	if (args->json) {
+		cleanup_json json_t *document = xc_document_save(query, result);
+
+		xc_document_print(document, stdout);
+	}
+	if (!people)
+		return;
+	xc_summary_save(query->key, result, people);
+	if (args->verbose && !result->exists)
+		xc_summary_save_times(result, people);
+}
+
+int xc_cmd_save(int argc, char **argv)
+{
+	cleanup_args struct xc_args args = { .level = XC_LEVEL_DEFAULT };
+	cleanup_session struct xc_session session = XC_SESSION_INIT;
+	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
+	struct xc_save_opts opts;
+	struct xc_query query;
+	struct xc_err err;
+	int code;
+
+	if (xc_cmd_begin(&command, argc, argv, &args, &code))
+		return code;
+	query = xc_cmd_query(&args);
+	opts = (struct xc_save_opts){ .level = (int)args.level, .update = args.update };
+	if (xc_session_open(&session, &args, &err) < 0 ||
+	    xc_cache_save(&session.cache, &query, &opts, &result, &err) < 0)
+		return xc_cmd_fail(&command, &args, &session, &err);
+	xc_session_rest(&session);
+	report(&args, &query, &result);
+	return XC_EXIT_DONE;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/internal.h"
+
+#include <signal.h>
+
+static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+
+static struct xc_cancel cancel;
+static struct sigaction before[ARRAY_LEN(handled)];
+static bool active;
+
+static void request(int signal_number)
+{
+	/* Someone is in a hurry: the signal waits until this handler is left, and then ends all. */
+	if (signal_number == SIGINT && xc_cancel_requested(&cancel)) {
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+		return;
+	}
+	xc_cancel_request(&cancel, signal_number);
+}
+
+void xc_signals_begin(void)
+{
+	/* Calls of libraries that do not expect to be interrupted go on. */
+	struct sigaction action = { .sa_flags = SA_RESTART };
+
+	if (active)
+		return;
+	active = true;
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < ARRAY_LEN(handled); i++) {
+		sigaction(handled[i], NULL, &before[i]);
+		/* nohup and the like ignore signals on purpose. */
+		if (before[i].sa_handler == SIG_IGN)
+			continue;
+		action.sa_handler = handled[i] == SIGPIPE ? SIG_IGN : request;
+		sigaction(handled[i], &action, NULL);
+	}
+}
+
+void xc_signals_end(void)
+{
+	if (!active)
+		return;
+	active = false;
+	for (size_t i = 0; i < ARRAY_LEN(handled); i++)
+		sigaction(handled[i], &before[i], NULL);
+}
+
+const struct xc_cancel *xc_signals_cancel(void)
+{
+	return &cancel;
+}
+
+int xc_signals_received(void)
+{
+	return XC_MAX(atomic_load_explicit(&cancel.signal, memory_order_relaxed), 0);
+}

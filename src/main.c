@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "cmd/cmd.h"
+
+static const struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "restore", "Bring the files of an entry back", xc_cmd_restore },
+	{ "save", "Save files and directories as an entry", xc_cmd_save },
+	{ "lookup", "Tell which entry a restore would bring back", xc_cmd_lookup },
+	{ "list", "List entries", xc_cmd_list },
+	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
+	{ "remove", "Remove entries", xc_cmd_remove },
+	{ "version", "Print the version", xc_cmd_version },
+};
+
+static void print_help(FILE *out)
+{
+	fputs("Usage: xcache COMMAND [options]\n\n"
+	      "Saves directories of a CI job to a store and restores them in a later job.\n\n"
+	      "Commands:\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+	fputs("\nExample:\n"
+	      "  xcache restore --key npm-1f2e3d --restore-key npm- --path node_modules\n"
+	      "  npm ci\n"
+	      "  xcache save --key npm-1f2e3d --path node_modules\n\n"
+	      "\"xcache help COMMAND\" explains a command and its options.\n",
+	      out);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+	const char *names[ARRAY_LEN(commands)], *nearest;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	nearest = xc_cmd_nearest(name, names, ARRAY_LEN(commands));
+	if (name[0] == '-')
+		fprintf(stderr, "xcache: the command comes first, but %s is an option\n",
+			XC_QUOTE(name));
+	else if (nearest)
+		fprintf(stderr, "xcache: there is no command %s; did you mean %s?\n",
+			XC_QUOTE(name), nearest);
+	else
+		fprintf(stderr, "xcache: there is no command %s\n", XC_QUOTE(name));
+	fputs("hint: \"xcache --help\" lists the commands\n", stderr);
+	return XC_EXIT_USAGE;
+}
+
+static int help_for(char *name)
+{
+	const struct command *command = find_command(name);
+	char option[] = "--help";
+	char *argv[] = { name, option, NULL };
+
+	return command ? command->run(2, argv) : refuse_command(name);
+}
+
+static int dispatch(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+	const struct command *command;
+
+	if (!name) {
+		print_help(stderr);
+		return XC_EXIT_USAGE;
+	}
+	command = find_command(name);
+	if (command)
+		return command->run(argc - 1, argv + 1);
+	if (strcmp(name, "--version") == 0)
+		return xc_cmd_version(1, argv);
+	if (strcmp(name, "help") == 0 && argc > 2)
+		return help_for(argv[2]);
+	if (strcmp(name, "help") != 0 && strcmp(name, "--help") != 0 && strcmp(name, "-h") != 0)
+		return refuse_command(name);
+	print_help(stdout);
+	return XC_EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	return xc_cmd_finish(dispatch(argc, argv));
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/document.h"
+
+#include <unistd.h>
+
+#include "base/utf8.h"
+#include "report/manifest.h"
+#include "report/summary.h"
+
+json_t *xc_document_new(void)
+{
+	json_t *document = json_object();
+
+	json_object_set_new(document, "ok", json_true());
+	return document;
+}
+
+const char *xc_document_kind(enum xc_err_kind kind)
+{
+	static const char *const names[] = {
+		[XC_ERR_NONE] = "none",		  [XC_ERR_USAGE] = "usage",
+		[XC_ERR_NOT_FOUND] = "not-found", [XC_ERR_EXISTS] = "exists",
+		[XC_ERR_AUTH] = "auth",		  [XC_ERR_TRANSIENT] = "transient",
+		[XC_ERR_CORRUPT] = "corrupt",	  [XC_ERR_FORMAT] = "format",
+		[XC_ERR_CHANGED] = "changed",	  [XC_ERR_IO] = "io",
+		[XC_ERR_CANCELED] = "canceled",	  [XC_ERR_INTERNAL] = "internal",
+	};
+
+	return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "internal";
+}
+
+json_t *xc_document_error(const struct xc_err *err)
+{
+	json_t *document = json_object(), *error = json_object();
+	/* A long message may have been cut within a letter. */
+	const char *message = xc_utf8_valid(err->msg) ?
+				      err->msg :
+				      xc_err_quote(err->msg, (char[4 * sizeof(err->msg)]){ 0 },
+						   4 * sizeof(err->msg));
+
+	json_object_set_new(error, "kind", json_string(xc_document_kind(err->kind)));
+	json_object_set_new(error, "message", json_string(message));
+	json_object_set_new(document, "ok", json_false());
+	json_object_set_new(document, "error", error);
+	return document;
+}
+
+static void set_integer(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+json_t *xc_document_save(const struct xc_query *query, const struct xc_save_result *result)
+{
+	json_t *document = xc_document_new(), *skipped, *times;
+
+	json_object_set_new(document, "saved", json_boolean(!result->exists));
+	if (result->exists) {
+		json_object_set_new(document, "key", xc_json_text(query->key));
+		return document;
+	}
+	skipped = json_object();
+	set_integer(skipped, "sockets", result->skipped.sockets);
+	set_integer(skipped, "fifos", result->skipped.fifos);
+	set_integer(skipped, "devices", result->skipped.devices);
+	times = json_object();
+	set_integer(times, "scan", result->scan_ms);
+	set_integer(times, "pack", result->pack_ms);
+	set_integer(times, "total", result->total_ms);
+	xc_manifest_set_json(document, NULL, &result->manifest, false);
+	json_object_set_new(document, "skipped", skipped);
+	json_object_set_new(document, "ms", times);
+	return document;
+}
+
+json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *match)
+{
+	json_t *document = xc_document_new();
+	const char *by = xc_summary_matched_by(query, match->manifest.key);
+
+	json_object_set_new(document, "exact", json_boolean(match->exact));
+	if (by)
+		json_object_set_new(document, "matched_by", xc_json_text(by));
+	xc_manifest_set_json(document, match->scope, &match->manifest, false);
+	return document;
+}
+
+json_t *xc_document_restore(const struct xc_query *query, const struct xc_restore_result *result)
+{
+	json_t *document = xc_document_lookup(query, &result->match), *times = json_object();
+
+	set_integer(times, "lookup", result->lookup_ms);
+	set_integer(times, "extract", result->extract_ms);
+	set_integer(times, "total", result->total_ms);
+	set_integer(document, "fetched", result->fetched_bytes);
+	set_integer(document, "replaced", result->replaced);
+	json_object_set_new(document, "owner_dropped", json_boolean(result->owner_dropped));
+	json_object_set_new(document, "ms", times);
+	return document;
+}
+
+json_t *xc_document_inspect(const struct xc_match *match)
+{
+	json_t *document = xc_document_new();
+
+	xc_manifest_set_json(document, match->scope, &match->manifest, true);
+	return document;
+}
+
+void xc_document_print(const json_t *document, FILE *out)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_json_write(document, isatty(fileno(out)), &text);
+	fwrite(text.data, 1, text.len_bytes, out);
+}
+
+void xc_document_begin_array(const json_t *document, const char *name, FILE *out)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_json_write(document, 0, &text);
+	/* The text ends in "}\n"; what follows takes the place of that. */
+	fprintf(out, "%.*s,\"%s\":[", (int)(text.len_bytes - 2), text.data, name);
+}
+
+void xc_document_add_element(json_t *element, bool first, FILE *out)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_json_write(element, 0, &text);
+	json_decref(element);
+	fputs(first ? "\n" : ",\n", out);
+	fwrite(text.data, 1, text.len_bytes - 1, out);
+}
+
+void xc_document_end_array(FILE *out)
+{
+	fputs("\n]}\n", out);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The members of an entry, one a line as `ls -l` shows them, or as JSON. */
+#ifndef XC_REPORT_FILES_H
+#define XC_REPORT_FILES_H
+
+#include <stdio.h>
+
+#include "base/json.h"
+#include "pack/index.h"
+#include "pack/manifest.h"
+
+#define XC_MODE_TEXT_MAX 11
+
+/* "-rwxr-xr-x", "drwxrwxrwt": as ls writes it; a hard link shows as the file it is. */
+const char *xc_files_mode(enum xc_member_type type, unsigned mode,
+			  char ret_text[XC_MODE_TEXT_MAX]);
+
+/* All members of a layer that still count, one line each. */
+void xc_files_print(const struct xc_index *index, const struct xc_layer *layer, FILE *out);
+
+/*
+ * One member as a JSON object: "path", "type" ("file", "directory",
+ * "symlink", "hardlink"), "mode" (octal text), "uid", "gid", "size", "mtime",
+ * and "target" for links. New reference.
+ */
+json_t *xc_files_json(const struct xc_members *members, uint32_t position);
+
+#endif

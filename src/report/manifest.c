@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/manifest.h"
+
+#include "report/human.h"
+
+int64_t xc_manifest_created_s(const struct xc_manifest *manifest)
+{
+	int64_t seconds = manifest->created_ns / 1000000000;
+
+	return seconds - (manifest->created_ns % 1000000000 < 0);
+}
+
+static uint64_t dead_members(const struct xc_layer *layer)
+{
+	uint64_t dead = 0;
+
+	for (uint32_t i = 0; i < layer->dead_count; i++)
+		dead += layer->dead[i].count;
+	return dead;
+}
+
+static void print_text(FILE *out, const char *label, const char *text)
+{
+	cleanup_buf struct xc_buf quoted = XC_BUF_INIT;
+
+	xc_human_quote(text, &quoted);
+	fprintf(out, "%-9s %s\n", label, xc_buf_str(&quoted));
+}
+
+static void print_layers(const struct xc_manifest *manifest, FILE *out)
+{
+	fprintf(out, "%-9s %s\n", "Layers", XC_COUNT(manifest->layer_count));
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		const struct xc_layer *layer = &manifest->layers[i];
+		uint64_t dead = dead_members(layer);
+
+		fprintf(out, "%9u pack %s, %s, %s", i + 1, layer->pack, XC_SIZE(layer->pack_bytes),
+			XC_COUNTED(layer->member_count, "member", "members"));
+		if (dead > 0)
+			fprintf(out, " of which later layers replace or drop %s", XC_COUNT(dead));
+		putc('\n', out);
+	}
+}
+
+void xc_manifest_print(const char *scope, const struct xc_manifest *manifest, int64_t now_s,
+		       FILE *out)
+{
+	const struct xc_totals *totals = &manifest->totals;
+	int64_t created_s = xc_manifest_created_s(manifest);
+
+	print_text(out, "Key", manifest->key);
+	print_text(out, "Scope", scope);
+	print_text(out, "Version", manifest->version);
+	for (size_t i = 0; i < manifest->paths.count; i++)
+		print_text(out, i == 0 ? "Paths" : "", manifest->paths.items[i]);
+	fprintf(out, "%-9s %s (%s ago)\n", "Created", XC_TIME(created_s),
+		XC_AGE(now_s - created_s));
+	print_text(out, "By", manifest->tool ? manifest->tool : "unknown");
+	fprintf(out, "%-9s %s, %s, %s, %s\n", "Contents",
+		XC_COUNTED(totals->files, "file", "files"),
+		XC_COUNTED(totals->directories, "directory", "directories"),
+		XC_COUNTED(totals->symlinks, "symlink", "symlinks"),
+		XC_COUNTED(totals->hardlinks, "hard link", "hard links"));
+	fprintf(out, "%-9s %s, stored as %s (%s)\n", "Size", XC_SIZE(totals->content_bytes),
+		XC_SIZE(totals->stored_bytes),
+		XC_RATIO(totals->content_bytes, totals->stored_bytes));
+	print_layers(manifest, out);
+}
+
+static json_t *integer(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *totals_json(const struct xc_totals *totals)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "files", integer(totals->files));
+	json_object_set_new(object, "directories", integer(totals->directories));
+	json_object_set_new(object, "symlinks", integer(totals->symlinks));
+	json_object_set_new(object, "hardlinks", integer(totals->hardlinks));
+	json_object_set_new(object, "bytes", integer(totals->content_bytes));
+	json_object_set_new(object, "stored", integer(totals->stored_bytes));
+	return object;
+}
+
+static json_t *layer_json(const struct xc_layer *layer)
+{
+	json_t *object = json_object(), *index = json_object();
+	char sha256[XC_SHA256_HEX + 1];
+
+	xc_hex_encode(layer->index_sha256, XC_SHA256_BYTES, sha256);
+	json_object_set_new(index, "offset", integer(layer->index_offset));
+	json_object_set_new(index, "size", integer(layer->index_bytes));
+	json_object_set_new(index, "sha256", json_string(sha256));
+	json_object_set_new(object, "pack", json_string(layer->pack));
+	json_object_set_new(object, "size", integer(layer->pack_bytes));
+	json_object_set_new(object, "members", integer(layer->member_count));
+	json_object_set_new(object, "dead", integer(dead_members(layer)));
+	json_object_set_new(object, "index", index);
+	return object;
+}
+
+void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_manifest *manifest,
+			  bool layers)
+{
+	json_t *paths = json_array(), *rows;
+
+	for (size_t i = 0; i < manifest->paths.count; i++)
+		json_array_append_new(paths, xc_json_text(manifest->paths.items[i]));
+	json_object_set_new(object, "key", xc_json_text(manifest->key));
+	if (scope)
+		json_object_set_new(object, "scope", xc_json_text(scope));
+	json_object_set_new(object, "version", json_string(manifest->version));
+	json_object_set_new(object, "paths", paths);
+	json_object_set_new(object, "created", xc_json_time(manifest->created_ns));
+	if (manifest->tool)
+		json_object_set_new(object, "tool", xc_json_text(manifest->tool));
+	json_object_set_new(object, "totals", totals_json(&manifest->totals));
+	if (!layers)
+		return;
+	rows = json_array();
+	for (uint32_t i = 0; i < manifest->layer_count; i++)
+		json_array_append_new(rows, layer_json(&manifest->layers[i]));
+	json_object_set_new(object, "layers", rows);
+}
