@@ -75,8 +75,10 @@ enum xc_verdict xc_patterns_judge(const struct xc_patterns *patterns, const char
  * For restore: whether the lines could have produced `absolute` as a match
  * of its own, judged by its text alone, exclusions aside. So a hostile
  * archive cannot place members that nobody asked for. Trailing-slash
- * patterns count as matching.
+ * patterns count as matching. *ret_literal_bytes is how much of the path a
+ * matching line spells out, before its first wildcard; 0 without a match.
  */
-bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute);
+bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute,
+                          size_t *ret_literal_bytes);
 
 #endif

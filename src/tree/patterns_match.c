@@ -173,17 +173,22 @@ static bool matches_exactly(const struct line *line, const char *path, size_t le
 	return match_run(line->components + last, line->count - last, &place) == RUN_MATCHES;
 }
 
-bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute)
+bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute,
+                          size_t *ret_literal_bytes)
 {
 	size_t length = path_length(absolute);
+	bool declared = false;
 
+	*ret_literal_bytes = 0;
 	if (!xc_roots_is_normalised(absolute))
 		return false;
 	for (size_t i = 0; i < patterns->count; i++) {
 		const struct line *line = &patterns->lines[i];
 
-		if (!line->exclude && matches_exactly(line, absolute, length))
-			return true;
+		if (line->exclude || !matches_exactly(line, absolute, length))
+			continue;
+		declared = true;
+		*ret_literal_bytes = XC_MAX(*ret_literal_bytes, line->prefix_length);
 	}
-	return false;
+	return declared;
 }

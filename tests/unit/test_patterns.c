@@ -29,11 +29,18 @@ static struct xc_patterns *parse(const char *text)
 	return patterns;
 }
 
+static bool declares(const struct xc_patterns *patterns, const char *path)
+{
+	size_t literal_bytes;
+
+	return xc_patterns_declares(patterns, path, &literal_bytes);
+}
+
 static void assert_declares(const char *line, const char *path, bool expected, const char *bug)
 {
 	struct xc_patterns *patterns = parse(line);
 
-	if (xc_patterns_declares(patterns, path) != expected)
+	if (declares(patterns, path) != expected)
 		fail_msg("'%s' and '%s': %s", line, path, bug);
 	xc_patterns_free(patterns);
 }
@@ -359,10 +366,39 @@ static void root_directories_as_roots(void **state)
 	xc_strlist_add(&lines, "a*");
 	xc_strlist_add(&lines, "~/b");
 	assert_int_equal(xc_patterns_parse(&lines, &slash, &patterns, &err), 0);
-	assert_true(xc_patterns_declares(patterns, "/a1"));
-	assert_true(xc_patterns_declares(patterns, "/b"));
-	assert_false(xc_patterns_declares(patterns, "/"));
+	assert_true(declares(patterns, "/a1"));
+	assert_true(declares(patterns, "/b"));
+	assert_false(declares(patterns, "/"));
 	xc_patterns_free(patterns);
+}
+
+/* A restore follows symlinks in what the user spelt out, and nowhere else. */
+static void the_literal_part_ends_before_the_first_wildcard(void **state)
+{
+	static const struct {
+		const char *line, *path, *literal;
+	} rows[] = {
+		{ "a/b", "/w/a/b", "/w/a/b" },
+		{ "a/*/c", "/w/a/b/c", "/w/a" },
+		{ "**/c", "/w/a/b/c", "/w" },
+		{ "/opt/x*", "/opt/xy", "/opt" },
+		{ "~/.npm", "/h/.npm", "/h/.npm" },
+	};
+	static const struct xc_roots roots = { .workspace = (char *)"/w", .home = (char *)"/h" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_strlist struct xc_strlist lines = XC_STRLIST_INIT;
+		struct xc_patterns *patterns;
+		struct xc_err err;
+		size_t literal_bytes;
+
+		xc_strlist_add(&lines, rows[i].line);
+		assert_int_equal(xc_patterns_parse(&lines, &roots, &patterns, &err), 0);
+		assert_true(xc_patterns_declares(patterns, rows[i].path, &literal_bytes));
+		assert_int_equal(literal_bytes, strlen(rows[i].literal));
+		xc_patterns_free(patterns);
+	}
 }
 
 static void the_workspace_is_no_glob(void **state)
@@ -375,8 +411,8 @@ static void the_workspace_is_no_glob(void **state)
 	(void)state;
 	xc_strlist_add(&lines, "a");
 	assert_int_equal(xc_patterns_parse(&lines, &odd, &patterns, &err), 0);
-	assert_true(xc_patterns_declares(patterns, "/w[1]*/a"));
-	assert_false(xc_patterns_declares(patterns, "/w1x/a"));
+	assert_true(declares(patterns, "/w[1]*/a"));
+	assert_false(declares(patterns, "/w1x/a"));
 	xc_patterns_free(patterns);
 }
 
@@ -437,7 +473,7 @@ static void hostile_lines_take_no_time(void **state)
 		cleanup_free char *path = repeated("/w/", rows[i].path_unit, 2000, "x");
 		struct xc_patterns *patterns = parse(line);
 
-		assert_false(xc_patterns_declares(patterns, path));
+		assert_false(declares(patterns, path));
 		assert_int_not_equal(xc_patterns_judge(patterns, path, true), XC_VERDICT_INCLUDE);
 		xc_patterns_free(patterns);
 	}
@@ -458,6 +494,7 @@ int main(void)
 		cmocka_unit_test(a_home_is_needed_only_for_a_tilde),
 		cmocka_unit_test(root_directories_as_roots),
 		cmocka_unit_test(the_workspace_is_no_glob),
+		cmocka_unit_test(the_literal_part_ends_before_the_first_wildcard),
 		cmocka_unit_test(ceilings),
 		cmocka_unit_test(hostile_lines_take_no_time),
 	};
