@@ -1,41 +1,134 @@
-# xcache: build, test and measure. `make help` lists the targets.
-CC ?= gcc
-BUILD ?= build
-CFLAGS ?= -O2 -g
+# SPDX-License-Identifier: Apache-2.0
+# xcache: build, test, measure. `make help` lists the targets.
+
 VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= gcc
+CFLAGS  ?= -O2 -g
+# The program is static; STATIC= links it to the shared libraries instead.
+STATIC  ?= -static
+# `make test SANITIZE=address,undefined` and the like.
+SANITIZE ?=
 
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef
-ifdef CI
-WARNINGS += -Werror
-endif
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DXC_VERSION='"$(VERSION)"' -Isrc -include base/banned.h
-ALL_CFLAGS = -std=gnu17 $(WARNINGS) -pthread -ffunction-sections -fdata-sections $(CFLAGS)
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wformat=2 -Wvla -Wundef $(if $(CI),-Werror)
+XC_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DXC_VERSION='"$(VERSION)"' \
+               -Isrc -include base/banned.h
+XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) \
+            $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+# libcrypto's name look-ups and plug-ins, which are never called, warn in a static link.
+QUIET_LD := $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
+XC_LDFLAGS = -pthread -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+LIBS := -larchive -ljansson -lzstd -lcrypto
 
-SRC := $(wildcard src/*/*.c)
-OBJ := $(SRC:src/%.c=$(BUILD)/obj/%.o)
-LIB := $(BUILD)/libxcache.a
-LDLIBS = -larchive -ljansson -lzstd -lcrypto -lpthread
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+SRC    := $(filter-out src/main.c,$(wildcard src/*/*.c) src/main.c)
+OBJ    := $(SRC:src/%.c=$(BUILD)/obj/%.o)
+MAIN   := $(BUILD)/obj/main.o
+LIB    := $(BUILD)/libxcache.a
+XCACHE := $(BUILD)/xcache
+UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+TOOLS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
+FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all unit clean
-all: $(LIB)
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 
-$(BUILD)/obj/%.o: src/%.c
+##@ For everyone
+.PHONY: all
+all: deps $(XCACHE) ## build build/xcache
+
+.PHONY: demo
+demo: all ## save and restore a real tree (DIR=...) beside tar + zstd
+	@scripts/demo $(XCACHE) $(DIR)
+
+.PHONY: test
+test: deps deps-test build-tests ## build and run all tests
+	@tests/run $(BUILD)
+
+.PHONY: install
+install: $(XCACHE) ## install under PREFIX (default /usr/local; DESTDIR is honoured)
+	install -Dm755 $(XCACHE) $(DESTDIR)$(PREFIX)/bin/xcache
+	install -Dm644 docs/xcache.1 $(DESTDIR)$(PREFIX)/share/man/man1/xcache.1
+	install -Dm644 completions/xcache.bash \
+	        $(DESTDIR)$(PREFIX)/share/bash-completion/completions/xcache
+	install -Dm644 completions/_xcache $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_xcache
+
+.PHONY: bench
+bench: deps deps-bench $(XCACHE) $(BUILD)/floor ## measure against the usual tools (TREE=...)
+	bench/run $(if $(TREE),--tree $(TREE)) $(BENCH_ARGS)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+##@ For developers
+.PHONY: deps deps-test
+deps: ## install the packages to build with
+	@scripts/deps build
+deps-test deps-lint deps-fuzz deps-bench: deps-%:
+	@scripts/deps $*
+
+.PHONY: build-tests
+build-tests: $(XCACHE) $(UNIT) $(TOOLS)
+
+.PHONY: unit
+unit: $(UNIT) ## the unit tests alone
+	@tests/run $(BUILD) unit
+
+.PHONY: lint
+lint: deps-lint ## format, layering, sizes, static analysis, shell and man page
+	@scripts/lint
+
+.PHONY: format
+format: ## bring all sources into the project's format
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: sanitize
+sanitize: deps-test ## the tests under address+undefined and under thread sanitizers
+	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
+	tests/run $(BUILD)/asan
+	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
+	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run $(BUILD)/tsan
+
+.PHONY: fuzz
+fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
+	@tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+	                  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+$(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIB): $(OBJ)
+$(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/unit/%: tests/unit/%.c $(LIB)
+$(XCACHE): $(MAIN) $(LIB)
+	$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
+	      -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Itests/unit -MMD -MP $< -o $@ $(LIB) -lcmocka $(LDLIBS)
+	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
+	      -lcmocka $(LIBS)
 
-unit: $(UNIT)
-	@set -e; for t in $(UNIT); do $$t; done
+$(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
-clean:
-	rm -rf $(BUILD)
+$(BUILD)/floor: bench/floor.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
--include $(OBJ:.o=.d) $(UNIT:=.d)
+# Fuzz targets are built apart, by clang, with all of the library inside.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile
+	@mkdir -p $(@D)
+	clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
+	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)
+
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
