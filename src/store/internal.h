@@ -19,4 +19,11 @@ typedef int xc_store_open_fn(const char *rest, struct xc_store **ret_store, stru
 xc_store_open_fn xc_store_open_file;
 xc_store_open_fn xc_store_open_memory;
 
+/*
+ * For tests of the layers above: let `calls` more calls of a memory store's
+ * operations succeed, then fail each with IO and without any effect. -1
+ * ends that. Closing the store and aborting an upload always work.
+ */
+void xc_store_memory_fail_after(struct xc_store *store, long calls);
+
 #endif

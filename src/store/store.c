@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "store/internal.h"
+#include "store/url.h"
+
+struct back_end {
+	const char *scheme;
+	const char *example; /* NULL: not for people */
+	xc_store_open_fn *open;
+};
+
+static const struct back_end back_ends[] = {
+	{ "file", "file:///absolute/path", xc_store_open_file },
+	{ "memory", NULL, xc_store_open_memory },
+};
+
+static int unknown_scheme(const char *scheme, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf known = XC_BUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
+		if (back_ends[i].example)
+			xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "",
+				    back_ends[i].example);
+	return xc_err_set(err, XC_ERR_USAGE, "no kind of store is called '%s:'; there is %s",
+			  XC_QUOTE(scheme), xc_buf_str(&known));
+}
+
+static int no_scheme(const char *url, struct xc_err *err)
+{
+	cleanup_free char *encoded = xc_url_encode_path(url);
+
+	if (url[0] == '\0')
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the store URL is empty; write file:///absolute/path");
+	if (url[0] == '/')
+		return xc_err_set(err, XC_ERR_USAGE, "a store is named by a URL: write file://%s",
+				  XC_QUOTE(encoded));
+	return xc_err_set(err, XC_ERR_USAGE, "'%s' is no store URL; write file:///absolute/path",
+			  XC_QUOTE(url));
+}
+
+int xc_store_open(const char *url, struct xc_store **ret_store, struct xc_err *err)
+{
+	size_t length = xc_url_scheme_length(url);
+	cleanup_free char *scheme = xc_strndup(url, length);
+
+	if (length == 0)
+		return no_scheme(url, err);
+	/* RFC 3986, 3.1: schemes are case-insensitive. */
+	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
+		if (strcasecmp(scheme, back_ends[i].scheme) == 0)
+			return back_ends[i].open(url + length + 1, ret_store, err);
+	return unknown_scheme(scheme, err);
+}
+
+void xc_store_close(struct xc_store *store)
+{
+	if (store)
+		store->ops->close(store);
+}
+
+static const char *element_fault(const char *element, size_t length)
+{
+	if (length == 0)
+		return "an empty element";
+	if (length == 1 && element[0] == '.')
+		return "the element '.'";
+	if (length == 2 && element[0] == '.' && element[1] == '.')
+		return "the element '..'";
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)element[i] < 0x20 || element[i] == 0x7f)
+			return "a control character";
+	return NULL;
+}
+
+int xc_store_check_name(const char *name, struct xc_err *err)
+{
+	if (name[0] == '\0')
+		return xc_err_set(err, XC_ERR_USAGE, "an object's name cannot be empty");
+	if (strnlen(name, XC_STORE_NAME_MAX + 1) > XC_STORE_NAME_MAX)
+		return xc_err_set(err, XC_ERR_USAGE, "the object name '%s' is longer than %d bytes",
+				  XC_QUOTE(name), XC_STORE_NAME_MAX);
+	for (const char *element = name;;) {
+		const char *end = strchrnul(element, '/');
+		const char *fault = element_fault(element, (size_t)(end - element));
+
+		if (fault)
+			return xc_err_set(err, XC_ERR_USAGE, "the object name '%s' holds %s",
+					  XC_QUOTE(name), fault);
+		if (*end == '\0')
+			return 0;
+		element = end + 1;
+	}
+}
+
+struct waiter {
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool is_done;
+	int result;
+};
+
+static void wake_waiter(struct xc_store_read *read, int result)
+{
+	struct waiter *waiter = read->owner;
+
+	/* The waiter's memory ends with its wait, so signal it before the lock is let go. */
+	pthread_mutex_lock(&waiter->lock);
+	waiter->result = result;
+	waiter->is_done = true;
+	pthread_cond_signal(&waiter->ended);
+	pthread_mutex_unlock(&waiter->lock);
+}
+
+int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset, char *buffer,
+		       size_t length, struct xc_err *err)
+{
+	struct waiter waiter = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.ended = PTHREAD_COND_INITIALIZER,
+	};
+	struct xc_store_read read = {
+		.name = name,
+		.offset = offset,
+		.length = length,
+		.buffer = buffer,
+		.owner = &waiter,
+		.done = wake_waiter,
+	};
+
+	xc_store_read(store, &read);
+	pthread_mutex_lock(&waiter.lock);
+	while (!waiter.is_done)
+		pthread_cond_wait(&waiter.ended, &waiter.lock);
+	pthread_mutex_unlock(&waiter.lock);
+	pthread_cond_destroy(&waiter.ended);
+	pthread_mutex_destroy(&waiter.lock);
+	if (waiter.result < 0)
+		*err = read.err;
+	return waiter.result;
+}
+
+int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
+		 struct xc_buf *ret_data, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->get(store, name, max_bytes, ret_data, err);
+}
+
+void xc_store_read(struct xc_store *store, struct xc_store_read *read)
+{
+	if (xc_store_check_name(read->name, &read->err) < 0)
+		read->done(read, -1);
+	else
+		store->ops->read(store, read);
+}
+
+int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
+		 enum xc_put_condition condition, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->put(store, name, data, length, condition, err);
+}
+
+int xc_store_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
+			  struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->upload_begin(store, name, ret_upload, err);
+}
+
+int xc_store_upload_append(struct xc_upload *upload, const void *data, size_t length,
+			   struct xc_err *err)
+{
+	return upload->store->ops->upload_append(upload, data, length, err);
+}
+
+int xc_store_upload_commit(struct xc_upload *upload, struct xc_err *err)
+{
+	return upload->store->ops->upload_commit(upload, err);
+}
+
+void xc_store_upload_abort(struct xc_upload *upload)
+{
+	if (upload)
+		upload->store->ops->upload_abort(upload);
+}
+
+int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
+		  void *context, struct xc_err *err)
+{
+	return store->ops->list(store, prefix, found, context, err);
+}
+
+int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->remove(store, name, err);
+}
