@@ -126,7 +126,7 @@ int xc_fd_read_file(int dir_fd, const char *path, size_t max_bytes, struct xc_bu
 	return 0;
 }
 
-int xc_fd_open_dir(int dir_fd, const char *path)
+static int open_dir_in_pieces(int dir_fd, const char *path, int access)
 {
 	cleanup_fd int at = -1;
 
@@ -151,8 +151,30 @@ int xc_fd_open_dir(int dir_fd, const char *path)
 			cut++;
 		path = cut;
 	}
-	return openat(at >= 0 ? at : dir_fd, *path ? path : ".",
-		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return openat(at >= 0 ? at : dir_fd, *path ? path : ".", access | O_DIRECTORY | O_CLOEXEC);
+}
+
+int xc_fd_open_dir(int dir_fd, const char *path)
+{
+	return open_dir_in_pieces(dir_fd, path, O_RDONLY);
+}
+
+int xc_fd_open_dir_path(int dir_fd, const char *path)
+{
+	return open_dir_in_pieces(dir_fd, path, O_PATH);
+}
+
+/* mkdir(2) says EEXIST of a file and of a dangling symlink too. */
+static int require_dir(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, 0) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	errno = ENOTDIR;
+	return -1;
 }
 
 int xc_fd_make_dirs(int dir_fd, const char *path, mode_t mode)
@@ -179,7 +201,7 @@ int xc_fd_make_dirs(int dir_fd, const char *path, mode_t mode)
 		if (mkdirat(dir_fd, prefix, mode) < 0 && errno != EEXIST)
 			return -1;
 	}
-	return 0;
+	return require_dir(dir_fd, path);
 }
 
 /*
@@ -206,7 +228,10 @@ static void move_to_top(struct removal *removal, int fd, const char *name)
 
 	do {
 		snprintf(moved, sizeof(moved), ".xcd%lu", removal->moved++);
-		if (renameat(fd, name, removal->top_fd, moved) == 0) {
+		/* Moving a directory rewrites its "..": that takes write permission on it. */
+		if (renameat(fd, name, removal->top_fd, moved) == 0 ||
+		    (errno == EACCES && fchmodat(fd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0 &&
+		     renameat(fd, name, removal->top_fd, moved) == 0)) {
 			removal->progress = true;
 			return;
 		}
@@ -220,7 +245,7 @@ static void remove_entry(struct removal *removal, int fd, const struct dirent *e
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 		return;
 	if (unlinkat(fd, entry->d_name, 0) == 0 ||
-	    ((errno == EISDIR || errno == EPERM) && unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0))
+	    (errno == EISDIR && unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0))
 		removal->progress = true;
 	else if (errno == ENOTEMPTY || errno == EEXIST)
 		nonempty(removal, fd, entry->d_name);
@@ -250,7 +275,8 @@ static int open_to_empty(int dir_fd, const char *name)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, S_IRWXU, 0) == 0)
+	if (fd < 0 && errno == EACCES &&
+	    fchmodat(dir_fd, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
 		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
 		(void)!fchmod(fd, S_IRWXU);
@@ -276,7 +302,7 @@ int xc_fd_remove_tree(int dir_fd, const char *name)
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	if (errno != EISDIR)
 		return -1;
 	removal.top_fd = open_to_empty(dir_fd, name);
 	if (removal.top_fd < 0)

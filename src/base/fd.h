@@ -35,7 +35,13 @@ int xc_fd_read_file(int dir_fd, const char *path, size_t max_bytes, struct xc_bu
  */
 int xc_fd_open_dir(int dir_fd, const char *path) XC_CHECK;
 
-/* mkdir -p: make `path` and what is missing above it with `mode` less the umask. */
+/* The same as a mere place (O_PATH): for *at() calls, without read permission on it. */
+int xc_fd_open_dir_path(int dir_fd, const char *path) XC_CHECK;
+
+/*
+ * mkdir -p: make `path` and what is missing above it with `mode` less the
+ * umask. Shorter than PATH_MAX; ENOTDIR if something else stands there.
+ */
 int xc_fd_make_dirs(int dir_fd, const char *path, mode_t mode) XC_CHECK;
 
 /*

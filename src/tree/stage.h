@@ -17,6 +17,7 @@
 #define XC_TREE_STAGE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
@@ -30,6 +31,7 @@ struct xc_stage_target {
 	 * own and are followed. Behind it the directories above the target may
 	 * be symlinks only if they lead to somewhere below that prefix
 	 * (openat2(2), RESOLVE_BENEATH; where the kernel lacks it, no symlinks).
+	 * The target itself is followed only if it has `keep_directory`.
 	 */
 	size_t literal_bytes;
 	/* The directory may be somebody's current one: fill it, never replace it. */
@@ -40,7 +42,8 @@ struct xc_stage_target {
 /*
  * Make the staging folders for `count` targets. Each lies in the nearest
  * directory above its target that exists, or in the target itself if that
- * is a mount point (st_dev differs); targets on one file system share one.
+ * is a mount point or the directory above may not be written; targets on
+ * one mount share one. `targets` is borrowed until free.
  * IO naming the folder that cannot be written.
  */
 int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
@@ -61,11 +64,13 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
  * is replaced. Directories missing above a target are made, mode 0777 less
  * the umask. Where a rename is refused with EXDEV (a mount point inside), the
  * file is copied. A target that was not staged (nothing at xc_stage_top) is
- * INTERNAL.
+ * INTERNAL. A directory of somebody else's keeps its attributes unless root
+ * merges into it, and owners are set by root alone.
  *
  * If anything fails, or `cancel` is set, everything is put back and -1
  * returned; if even that fails, the message says what could not be put back
- * and where it is kept. *ret_replaced counts what was replaced.
+ * and where it is kept. *ret_replaced counts what was replaced; a directory
+ * that was filled is not. To be called once.
  */
 int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel,
                     uint64_t *ret_replaced, struct xc_err *err) XC_CHECK;
