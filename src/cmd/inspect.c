@@ -16,7 +16,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "inspect",
-	.usage = "--key KEY [--path PATH]... [--files] [options]",
+	.usage = "--key KEY [--path PATH]... [--files]",
 	.about = "Show what an entry consists of.\n"
 		 "Paths below the workspace start with \".\", those in the home directory with \"~\".",
 	.options = options,

@@ -18,7 +18,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "lookup",
-	.usage = "--key KEY [--restore-key PREFIX]... --path PATH... [options]",
+	.usage = "--key KEY [--restore-key PREFIX]... --path PATH...",
 	.about = "Tell which entry a restore with the same options would bring back.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),

@@ -213,8 +213,11 @@ static int parse_letters(struct cursor *cursor, const char *word, struct xc_args
 	for (const char *at = word + 1; *at != '\0'; at++) {
 		const struct xc_option *option = find_letter(cursor->command, *at);
 
-		if (!option)
+		if (!option && at == word + 1)
 			return refuse_unknown(cursor->command, word, word + 1, err);
+		if (!option)
+			return xc_err_set(err, XC_ERR_USAGE, "unknown option -%c in %s",
+					  *at > 0x20 && *at < 0x7f ? *at : '?', XC_QUOTE(word));
 		if (option->kind != XC_OPTION_FLAG)
 			return at[1] ? set_value(option, at + 1, args, err) :
 				       take_value(cursor, option, args, err);

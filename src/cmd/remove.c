@@ -16,7 +16,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "remove",
-	.usage = "(--key KEY | --key-prefix PREFIX) [--path PATH]... [options]",
+	.usage = "(--key KEY | --key-prefix PREFIX) [--path PATH]...",
 	.about = "Remove entries from the first scope, so that no lookup finds them any more.\n"
 		 "Their data stays for restores that are running.",
 	.options = options,

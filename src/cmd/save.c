@@ -25,7 +25,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "save",
-	.usage = "--key KEY --path PATH... [options]",
+	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
 		 "If there is an entry of that key already, it is kept and nothing is done.",
 	.options = options,
