@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 enum xc_exit {
-	XC_EXIT_DONE = 0,   /* or hit */
+	XC_EXIT_DONE = 0, /* or hit */
 	XC_EXIT_FAILED = 1,
 	XC_EXIT_USAGE = 2,
 	XC_EXIT_MISS = 3,

@@ -34,8 +34,8 @@ struct xc_session {
  * Open what the arguments name and begin to report and to listen to signals.
  * The session must stay where it is until it is closed.
  */
-int xc_session_open(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
-	XC_CHECK;
+int xc_session_open(struct xc_session *session, const struct xc_args *args,
+		    struct xc_err *err) XC_CHECK;
 /* The operation is over: no more progress, and signals do what they did. May be repeated. */
 void xc_session_rest(struct xc_session *session);
 void xc_session_close(struct xc_session *session);

@@ -50,7 +50,8 @@ static void list_key(struct listing *listing, const struct xc_entry *entry)
 	if (!entry->key) {
 		listing->unreadable++;
 		xc_err_set(&listing->reason, XC_ERR_NONE,
-			   "a key is too long to be told from the name alone; list without --keys-only");
+			   "a key is too long to be told from the name alone; list without "
+			   "--keys-only");
 		return;
 	}
 	xc_human_quote(entry->key, &line);

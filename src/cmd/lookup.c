@@ -23,8 +23,9 @@ static const struct xc_command command = {
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
-	.examples = "  xcache lookup --key npm-1f2e3d --path node_modules || npm ci\n"
-		    "  xcache lookup --json --key npm-1f2e3d --restore-key npm- --path node_modules",
+	.examples =
+		"  xcache lookup --key npm-1f2e3d --path node_modules || npm ci\n"
+		"  xcache lookup --json --key npm-1f2e3d --restore-key npm- --path node_modules",
 	.exits = "  0  there is an entry\n"
 		 "  1  failed\n"
 		 "  2  wrong usage\n"

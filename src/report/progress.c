@@ -13,8 +13,8 @@
 #include "report/human.h"
 #include "report/table.h"
 
-#define REDRAW_MS	100
-#define LOG_LINE_MS	5000
+#define REDRAW_MS       100
+#define LOG_LINE_MS     5000
 #define ESTIMATE_MIN_MS 1000
 #define COLUMNS_DEFAULT 80
 

@@ -37,7 +37,7 @@ static const struct xc_command command = {
 
 static int parse(const char *const *words, struct xc_args *args, struct xc_err *err)
 {
-	char *argv[WORDS_MAX + 2] = { (char *)(uintptr_t)"try" };
+	char *argv[WORDS_MAX + 2] = { (char *)(uintptr_t) "try" };
 	int argc = 1;
 
 	for (size_t i = 0; i < WORDS_MAX && words[i]; i++)
@@ -87,7 +87,7 @@ static void odd_values_arrive(void **state)
 static void lists_grow(void **state)
 {
 	const char *words[] = { "--path", "a\n  b \n\n", "--path=!  c", "--scope",
-				"x y",	  "--scope=z",	 NULL };
+				"x y",    "--scope=z",   NULL };
 	cleanup_args struct xc_args args = XC_ARGS_INIT;
 	struct xc_err err;
 
@@ -196,11 +196,20 @@ static void nearest_names(void **state)
 	static const struct {
 		const char *word, *nearest;
 	} rows[] = {
-		{ "svae", "save" },	 { "saev", "save" },	{ "sav", "save" },
-		{ "res", "restore" },	 { "resotre", "restore" }, { "look-up", "lookup" },
-		{ "lits", "list" },	 { "remvoe", "remove" }, { "rmeovee", "remove" },
-		{ "delete", NULL },	 { "l", NULL },		{ "", NULL },
-		{ "xxxx", NULL },	 { "saveeeeeee", NULL },
+		{ "svae", "save" },
+		{ "saev", "save" },
+		{ "sav", "save" },
+		{ "res", "restore" },
+		{ "resotre", "restore" },
+		{ "look-up", "lookup" },
+		{ "lits", "list" },
+		{ "remvoe", "remove" },
+		{ "rmeovee", "remove" },
+		{ "delete", NULL },
+		{ "l", NULL },
+		{ "", NULL },
+		{ "xxxx", NULL },
+		{ "saveeeeeee", NULL },
 		{ "0123456789012345678901234567890123456789", NULL },
 	};
 
@@ -222,10 +231,10 @@ static void exit_codes(void **state)
 		enum xc_err_kind kind;
 		int code;
 	} rows[] = {
-		{ XC_ERR_NONE, 0 },	 { XC_ERR_USAGE, 2 },	 { XC_ERR_NOT_FOUND, 3 },
-		{ XC_ERR_EXISTS, 1 },	 { XC_ERR_AUTH, 1 },	 { XC_ERR_TRANSIENT, 1 },
-		{ XC_ERR_CORRUPT, 1 },	 { XC_ERR_FORMAT, 1 },	 { XC_ERR_CHANGED, 1 },
-		{ XC_ERR_IO, 1 },	 { XC_ERR_CANCELED, 1 }, { XC_ERR_INTERNAL, 1 },
+		{ XC_ERR_NONE, 0 },    { XC_ERR_USAGE, 2 },    { XC_ERR_NOT_FOUND, 3 },
+		{ XC_ERR_EXISTS, 1 },  { XC_ERR_AUTH, 1 },     { XC_ERR_TRANSIENT, 1 },
+		{ XC_ERR_CORRUPT, 1 }, { XC_ERR_FORMAT, 1 },   { XC_ERR_CHANGED, 1 },
+		{ XC_ERR_IO, 1 },      { XC_ERR_CANCELED, 1 }, { XC_ERR_INTERNAL, 1 },
 	};
 
 	(void)state;
@@ -241,8 +250,8 @@ static void cpu_limits(void **state)
 		unsigned threads;
 	} rows[] = {
 		{ "max 100000\n", 8 }, { "150000 100000\n", 2 }, { "100000 100000\n", 1 },
-		{ "1000 100000", 1 },  { "9900000 100000", 8 },	 { "", 8 },
-		{ "100000", 8 },       { "100000 0", 8 },	 { "0 100000", 8 },
+		{ "1000 100000", 1 },  { "9900000 100000", 8 },  { "", 8 },
+		{ "100000", 8 },       { "100000 0", 8 },        { "0 100000", 8 },
 	};
 
 	(void)state;
@@ -268,7 +277,8 @@ static void default_store(void **state)
 		{ "memory:", "/c", "/h", "memory:" },
 		{ "", "/c", "/h", "file:///c/xcache" },
 		{ NULL, "relative", "/h", "file:///h/.cache/xcache" },
-		{ NULL, NULL, "/a b/50%/\303\244?#", "file:///a%20b/50%25/%C3%A4%3F%23/.cache/xcache" },
+		{ NULL, NULL, "/a b/50%/\303\244?#",
+		  "file:///a%20b/50%25/%C3%A4%3F%23/.cache/xcache" },
 		{ NULL, "", "", NULL },
 		{ NULL, NULL, NULL, NULL },
 	};
@@ -293,11 +303,16 @@ static void default_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_arrive),     cmocka_unit_test(odd_values_arrive),
-		cmocka_unit_test(lists_grow),	     cmocka_unit_test(wrong_words_are_named),
-		cmocka_unit_test(json_and_help_are_seen), cmocka_unit_test(help_shows_all),
-		cmocka_unit_test(nearest_names),     cmocka_unit_test(exit_codes),
-		cmocka_unit_test(cpu_limits),	     cmocka_unit_test(default_store),
+		cmocka_unit_test(values_arrive),
+		cmocka_unit_test(odd_values_arrive),
+		cmocka_unit_test(lists_grow),
+		cmocka_unit_test(wrong_words_are_named),
+		cmocka_unit_test(json_and_help_are_seen),
+		cmocka_unit_test(help_shows_all),
+		cmocka_unit_test(nearest_names),
+		cmocka_unit_test(exit_codes),
+		cmocka_unit_test(cpu_limits),
+		cmocka_unit_test(default_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

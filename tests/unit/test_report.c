@@ -82,9 +82,15 @@ static void durations(void **state)
 		uint64_t duration_ms;
 		const char *text;
 	} rows[] = {
-		{ 0, "0 ms" },		    { 999, "999 ms" },	     { 1000, "1.0 s" },
-		{ 1149, "1.1 s" },	    { 59949, "59.9 s" },     { 59950, "1 min 0 s" },
-		{ 125000, "2 min 5 s" },    { 3599499, "59 min 59 s" }, { 3599500, "1 h 0 min" },
+		{ 0, "0 ms" },
+		{ 999, "999 ms" },
+		{ 1000, "1.0 s" },
+		{ 1149, "1.1 s" },
+		{ 59949, "59.9 s" },
+		{ 59950, "1 min 0 s" },
+		{ 125000, "2 min 5 s" },
+		{ 3599499, "59 min 59 s" },
+		{ 3599500, "1 h 0 min" },
 		{ 3725000, "1 h 2 min" },
 	};
 
@@ -111,9 +117,15 @@ static void ages(void **state)
 		int64_t age_s;
 		const char *text;
 	} rows[] = {
-		{ -5, "0 s" },	     { 59, "59 s" },		{ 60, "1 min" },
-		{ 3599, "59 min" },  { 3600, "1 h" },		{ 47 * 3600, "47 h" },
-		{ 172800, "2 days" }, { 60 * 86400, "2 months" }, { 730 * 86400, "2 years" },
+		{ -5, "0 s" },
+		{ 59, "59 s" },
+		{ 60, "1 min" },
+		{ 3599, "59 min" },
+		{ 3600, "1 h" },
+		{ 47 * 3600, "47 h" },
+		{ 172800, "2 days" },
+		{ 60 * 86400, "2 months" },
+		{ 730 * 86400, "2 years" },
 		{ INT64_MAX, "292,471,208,677 years" },
 	};
 
@@ -146,8 +158,8 @@ static void tables_line_up(void **state)
 	static const struct xc_column columns[] = { { "KEY", false },
 						    { "SIZE", true },
 						    { "SCOPE", false } };
-	static const char *const cells[] = { "a", "1 B", "x", "\346\227\245e\314\201", "12 kB",
-					     "\n", "unfinished" };
+	static const char *const cells[] = { "a",     "1 B", "x",         "\346\227\245e\314\201",
+					     "12 kB", "\n",  "unfinished" };
 	struct xc_table table = { .columns = columns, .column_count = 3 };
 	struct capture capture;
 
@@ -170,12 +182,18 @@ static void modes(void **state)
 		unsigned mode;
 		const char *text;
 	} rows[] = {
-		{ XC_MEMBER_FILE, 0644, "-rw-r--r--" },	   { XC_MEMBER_FILE, 0, "----------" },
-		{ XC_MEMBER_DIR, 0755, "drwxr-xr-x" },	   { XC_MEMBER_DIR, 01777, "drwxrwxrwt" },
-		{ XC_MEMBER_DIR, 01770, "drwxrwx--T" },	   { XC_MEMBER_FILE, 04755, "-rwsr-xr-x" },
-		{ XC_MEMBER_FILE, 04644, "-rwSr--r--" },   { XC_MEMBER_FILE, 02755, "-rwxr-sr-x" },
-		{ XC_MEMBER_FILE, 02745, "-rwxr-Sr-x" },   { XC_MEMBER_SYMLINK, 0777, "lrwxrwxrwx" },
-		{ XC_MEMBER_HARDLINK, 0600, "-rw-------" }, { XC_MEMBER_FILE, 07777, "-rwsrwsrwt" },
+		{ XC_MEMBER_FILE, 0644, "-rw-r--r--" },
+		{ XC_MEMBER_FILE, 0, "----------" },
+		{ XC_MEMBER_DIR, 0755, "drwxr-xr-x" },
+		{ XC_MEMBER_DIR, 01777, "drwxrwxrwt" },
+		{ XC_MEMBER_DIR, 01770, "drwxrwx--T" },
+		{ XC_MEMBER_FILE, 04755, "-rwsr-xr-x" },
+		{ XC_MEMBER_FILE, 04644, "-rwSr--r--" },
+		{ XC_MEMBER_FILE, 02755, "-rwxr-sr-x" },
+		{ XC_MEMBER_FILE, 02745, "-rwxr-Sr-x" },
+		{ XC_MEMBER_SYMLINK, 0777, "lrwxrwxrwx" },
+		{ XC_MEMBER_HARDLINK, 0600, "-rw-------" },
+		{ XC_MEMBER_FILE, 07777, "-rwsrwsrwt" },
 	};
 	char text[XC_MODE_TEXT_MAX];
 
@@ -187,7 +205,11 @@ static void modes(void **state)
 static const struct xc_member_extra link_extra = { .target = "../x\ty" };
 static struct xc_member member_rows[] = {
 	{ .name = "./d", .parent = XC_MEMBER_NONE, .type = XC_MEMBER_DIR, .mode = 0755 },
-	{ .name = "a", .mode = 0644, .uid = 1000, .size_bytes = 12345, .mtime_s = 1795230720,
+	{ .name = "a",
+	  .mode = 0644,
+	  .uid = 1000,
+	  .size_bytes = 12345,
+	  .mtime_s = 1795230720,
 	  .mtime_ns = 7 },
 	{ .name = "dead", .mode = 0600 },
 	{ .name = "h", .type = XC_MEMBER_HARDLINK, .link = 1 },
@@ -265,16 +287,15 @@ static const struct xc_manifest manifest = {
 /* The restore key that led here is not told, or the wrong one; another scope goes unnoticed. */
 static void summaries(void **state)
 {
-	char *own_items[] = { (char *)(uintptr_t)"refs/pull/7/merge", scope_text };
-	char *restore_items[] = { (char *)(uintptr_t)"mac-", (char *)(uintptr_t)"linux-" };
+	char *own_items[] = { (char *)(uintptr_t) "refs/pull/7/merge", scope_text };
+	char *restore_items[] = { (char *)(uintptr_t) "mac-", (char *)(uintptr_t) "linux-" };
 	const struct xc_strlist scopes = { .items = own_items, .count = 2 };
 	const struct xc_strlist restore_keys = { .items = restore_items, .count = 2 };
 	struct xc_query query = { .key = "linux-new", .restore_keys = &restore_keys };
 	struct xc_match match = { .scope = scope_text, .manifest = manifest };
-	struct xc_restore_result restored = { .match = match,
-					      .fetched_bytes = 118111222,
-					      .total_ms = 1100,
-					      .replaced = 1 };
+	struct xc_restore_result restored = {
+		.match = match, .fetched_bytes = 118111222, .total_ms = 1100, .replaced = 1
+	};
 	struct capture capture;
 
 	(void)state;
@@ -448,14 +469,14 @@ static void progress_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),	    cmocka_unit_test(counts),
-		cmocka_unit_test(durations),	    cmocka_unit_test(rates),
-		cmocka_unit_test(ages),		    cmocka_unit_test(names_are_quoted),
-		cmocka_unit_test(tables_line_up),   cmocka_unit_test(modes),
-		cmocka_unit_test(listings),	    cmocka_unit_test(members_in_json),
-		cmocka_unit_test(summaries),	    cmocka_unit_test(save_summaries),
-		cmocka_unit_test(manifests),	    cmocka_unit_test(entries),
-		cmocka_unit_test(errors_in_json),   cmocka_unit_test(long_arrays),
+		cmocka_unit_test(sizes),          cmocka_unit_test(counts),
+		cmocka_unit_test(durations),      cmocka_unit_test(rates),
+		cmocka_unit_test(ages),           cmocka_unit_test(names_are_quoted),
+		cmocka_unit_test(tables_line_up), cmocka_unit_test(modes),
+		cmocka_unit_test(listings),       cmocka_unit_test(members_in_json),
+		cmocka_unit_test(summaries),      cmocka_unit_test(save_summaries),
+		cmocka_unit_test(manifests),      cmocka_unit_test(entries),
+		cmocka_unit_test(errors_in_json), cmocka_unit_test(long_arrays),
 		cmocka_unit_test(progress_lines),
 	};
 
