@@ -85,7 +85,7 @@ static int dispatch(int argc, char **argv)
 	if (command)
 		return command->run(argc - 1, argv + 1);
 	if (strcmp(name, "--version") == 0)
-		return xc_cmd_version(1, argv);
+		return xc_cmd_version(argc - 1, argv + 1);
 	if (strcmp(name, "help") == 0 && argc > 2)
 		return help_for(argv[2]);
 	if (strcmp(name, "help") != 0 && strcmp(name, "--help") != 0 && strcmp(name, "-h") != 0)

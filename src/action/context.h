@@ -13,8 +13,8 @@
 
 struct xc_action_context {
 	char *repository; /* GITHUB_REPOSITORY: "owner/name" */
-	char *ref;	  /* GITHUB_REF: "refs/heads/main", "refs/pull/7/merge" */
-	char *base_ref;	  /* GITHUB_BASE_REF, of pull requests only: "main" */
+	char *ref;        /* GITHUB_REF: "refs/heads/main", "refs/pull/7/merge" */
+	char *base_ref;   /* GITHUB_BASE_REF, of pull requests only: "main" */
 	char *workspace;  /* GITHUB_WORKSPACE */
 };
 

@@ -8,8 +8,10 @@
 
 #include <stddef.h>
 
+#include "base/err.h"
+
 enum xc_exit {
-	XC_EXIT_DONE = 0,   /* or hit */
+	XC_EXIT_DONE = 0, /* or hit */
 	XC_EXIT_FAILED = 1,
 	XC_EXIT_USAGE = 2,
 	XC_EXIT_MISS = 3,
@@ -23,6 +25,9 @@ int xc_cmd_list(int argc, char **argv);
 int xc_cmd_inspect(int argc, char **argv);
 int xc_cmd_remove(int argc, char **argv);
 int xc_cmd_version(int argc, char **argv);
+
+/* The exit code that belongs to a kind of error. */
+int xc_cmd_exit_code(enum xc_err_kind kind);
 
 /*
  * Make sure that all output was written, and turn the code of a command that

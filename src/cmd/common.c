@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
-#include <stdarg.h>
-#include <string.h>
 #include <time.h>
 
 #include "action/context.h"
-#include "report/document.h"
+#include "report/human.h"
 
 static int check_args(const struct xc_command *command, const struct xc_args *args,
 		      struct xc_err *err)
@@ -88,15 +86,26 @@ static void fill_scopes(struct xc_session *session, const struct xc_args *args,
 		xc_strlist_add(&session->scopes, "default");
 }
 
+char *xc_session_scopes(const struct xc_session *session)
+{
+	struct xc_buf text = XC_BUF_INIT;
+
+	xc_buf_add_str(&text, session->scopes.count > 1 ? "scopes " : "scope ");
+	for (size_t i = 0; i < session->scopes.count; i++) {
+		xc_buf_add_str(&text, i ? ", " : "");
+		xc_human_quote(session->scopes.items[i], &text);
+	}
+	return xc_buf_steal(&text);
+}
+
 static void tell_settings(const struct xc_session *session)
 {
-	fprintf(stderr, "Store %s, repository %s, ", session->store->display_url,
-		XC_QUOTE(session->repository));
-	for (size_t i = 0; i < session->scopes.count; i++)
-		fprintf(stderr, "%s%s", i ? ", then " : "scope ",
-			XC_QUOTE(session->scopes.items[i]));
-	fprintf(stderr, ", workspace %s, %u thread%s\n", XC_QUOTE(session->roots.workspace),
-		session->cache.threads, session->cache.threads == 1 ? "" : "s");
+	cleanup_free char *scopes = xc_session_scopes(session);
+
+	fprintf(stderr, "Store %s, repository %s, %s, workspace %s, %s\n",
+		session->store->display_url, XC_QUOTE(session->repository), scopes,
+		XC_QUOTE(session->roots.workspace),
+		XC_COUNTED(session->cache.threads, "thread", "threads"));
 }
 
 int xc_session_open(struct xc_session *session, const struct xc_args *args, struct xc_err *err)

@@ -10,15 +10,14 @@ static const struct xc_option options[] = {
 	XC_OPTION("path", LINES, paths, "PATH",
 		  "If several entries have the key: the one saved with\n"
 		  "these --path lines (default: the newest)"),
-	XC_OPTION("files", FLAG, files, NULL,
-		  "List its files as ls -l would"),
+	XC_OPTION("files", FLAG, files, NULL, "List its files as ls -l would"),
 };
 
 static const struct xc_command command = {
 	.name = "inspect",
-	.usage = "--key KEY [--path PATH]... [--files] [options]",
-	.about = "Show what an entry consists of.\n"
-		 "Paths below the workspace start with \".\", those in the home directory with \"~\".",
+	.usage = "--key KEY [--path PATH]... [--files]",
+	.about = "Show what an entry consists of. Paths below the workspace start with \".\",\n"
+		 "those in the home directory with \"~\".",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY,

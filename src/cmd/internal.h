@@ -34,12 +34,15 @@ struct xc_session {
  * Open what the arguments name and begin to report and to listen to signals.
  * The session must stay where it is until it is closed.
  */
-int xc_session_open(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
-	XC_CHECK;
+int xc_session_open(struct xc_session *session, const struct xc_args *args,
+		    struct xc_err *err) XC_CHECK;
 /* The operation is over: no more progress, and signals do what they did. May be repeated. */
 void xc_session_rest(struct xc_session *session);
 void xc_session_close(struct xc_session *session);
 #define cleanup_session __attribute__((cleanup(xc_session_close)))
+
+/* "scope a" or "scopes a, b", for messages. The caller frees. */
+char *xc_session_scopes(const struct xc_session *session);
 
 /*
  * Parse and check the arguments. Returns true if the command ends here, with
@@ -61,9 +64,6 @@ int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
 /* One line of warning on standard error, unless --quiet. */
 void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, const char *format,
 		 ...) XC_PRINTF(3, 4);
-
-/* The exit code that belongs to a kind of error. */
-int xc_cmd_exit_code(enum xc_err_kind kind);
 
 /* What lookup does, and restore --lookup-only: `asked` names itself in messages. */
 int xc_cmd_run_lookup(const struct xc_command *asked, const struct xc_args *args);

@@ -20,10 +20,10 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "list",
-	.usage = "[--key-prefix PREFIX] [--path PATH]... [options]",
+	.usage = "[--key-prefix PREFIX] [--path PATH]...",
 	.about = "List the entries of the scopes, the newest first.\n"
-		 "SIZE is that of the files, STORED what they take in the store. VERSION stands for\n"
-		 "the --path lines that an entry was saved with: a restore finds only its own.",
+		 "SIZE is that of the files, STORED what they take in the store. VERSION stands\n"
+		 "for the --path lines that an entry was saved with: a restore finds only its own.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache list\n"
@@ -50,7 +50,8 @@ static void list_key(struct listing *listing, const struct xc_entry *entry)
 	if (!entry->key) {
 		listing->unreadable++;
 		xc_err_set(&listing->reason, XC_ERR_NONE,
-			   "a key is too long to be told from the name alone; list without --keys-only");
+			   "a key is too long to be told from the name alone; list without "
+			   "--keys-only");
 		return;
 	}
 	xc_human_quote(entry->key, &line);
@@ -88,12 +89,14 @@ static void report(struct listing *listing, const struct xc_session *session)
 	} else if (!args->keys_only && listing->count > 0) {
 		xc_table_print(&listing->table, stdout);
 	} else if (!args->keys_only && !args->quiet) {
-		printf("There are no entries%s in scope %s of %s\n",
-		       args->key_prefix || args->paths.count ? " that match" : "",
-		       XC_QUOTE(session->scopes.items[0]), session->store->display_url);
+		cleanup_free char *scopes = xc_session_scopes(session);
+
+		fprintf(stderr, "There are no entries%s in %s of %s\n",
+			args->key_prefix || args->paths.count ? " that match" : "", scopes,
+			session->store->display_url);
 	}
 	if (listing->unreadable > 0)
-		xc_cmd_warn(&command, args, "cannot read %s: %s",
+		xc_cmd_warn(&command, args, "cannot read the manifest of %s: %s",
 			    XC_COUNTED(listing->unreadable, "entry", "entries"),
 			    listing->reason.msg);
 }

@@ -18,13 +18,14 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "lookup",
-	.usage = "--key KEY [--restore-key PREFIX]... --path PATH... [options]",
+	.usage = "--key KEY [--restore-key PREFIX]... --path PATH...",
 	.about = "Tell which entry a restore with the same options would bring back.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
-	.examples = "  xcache lookup --key npm-1f2e3d --path node_modules || npm ci\n"
-		    "  xcache lookup --json --key npm-1f2e3d --restore-key npm- --path node_modules",
+	.examples =
+		"  xcache lookup --key npm-1f2e3d --path node_modules || npm ci\n"
+		"  xcache lookup --json --key npm-1f2e3d --restore-key npm- --path node_modules",
 	.exits = "  0  there is an entry\n"
 		 "  1  failed\n"
 		 "  2  wrong usage\n"

@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "report/document.h"
-
-int xc_cmd_exit_code(enum xc_err_kind kind)
-{
-	switch (kind) {
-	case XC_ERR_NONE:
-		return XC_EXIT_DONE;
-	case XC_ERR_USAGE:
-		return XC_EXIT_USAGE;
-	case XC_ERR_NOT_FOUND:
-		return XC_EXIT_MISS;
-	default:
-		return XC_EXIT_FAILED;
-	}
-}
 
 void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, const char *format,
 		 ...)
@@ -36,12 +20,14 @@ void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, c
 	putc('\n', stderr);
 }
 
-static void print_scopes(const struct xc_session *session)
+static void hint_at_lookup(const struct xc_session *session)
 {
-	fprintf(stderr, "hint: searched were the entries saved with the same --path lines in ");
-	for (size_t i = 0; i < session->scopes.count; i++)
-		fprintf(stderr, "%s%s", i ? ", " : "scope ", XC_QUOTE(session->scopes.items[i]));
-	fputs("; \"xcache list\" shows what there is\n", stderr);
+	cleanup_free char *scopes = xc_session_scopes(session);
+
+	fprintf(stderr,
+		"hint: a lookup sees only what was saved with the same --path lines, here in %s; "
+		"\"xcache list\" shows all\n",
+		scopes);
 }
 
 /* What someone can do about it, where that is not in the message. */
@@ -54,12 +40,14 @@ static void print_hint(const struct xc_command *command, const struct xc_args *a
 			fprintf(stderr, "hint: a folder is given as --store file://%s\n",
 				XC_QUOTE(args->store));
 		else
-			fprintf(stderr, "hint: \"xcache %s --help\" explains the options\n",
-				command->name);
+			fprintf(stderr,
+				"hint: xcache %s %s\n"
+				"hint: \"xcache %s --help\" explains the options\n",
+				command->name, command->usage, command->name);
 		break;
 	case XC_ERR_NOT_FOUND:
 		if (session && (command->needs & XC_NEEDS_PATHS))
-			print_scopes(session);
+			hint_at_lookup(session);
 		else
 			fputs("hint: \"xcache list\" shows what there is\n", stderr);
 		break;
@@ -107,24 +95,4 @@ int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
 	if (err->kind == XC_ERR_CANCELED && xc_signals_received())
 		return XC_EXIT_SIGNAL + xc_signals_received();
 	return code;
-}
-
-int xc_cmd_finish(int code)
-{
-	bool failed = ferror(stdout) != 0;
-	struct xc_err err;
-
-	errno = 0;
-	failed |= fflush(stdout) != 0;
-	xc_err_sys(&err, errno, "cannot write to standard output");
-	if (code > XC_EXIT_SIGNAL) {
-		signal(code - XC_EXIT_SIGNAL, SIG_DFL);
-		raise(code - XC_EXIT_SIGNAL);
-	}
-	if (!failed)
-		return code;
-	/* A reader that has seen enough, such as head, is no one to complain to. */
-	if (err.sys != EPIPE)
-		fprintf(stderr, "xcache: %s\n", err.msg);
-	return code ? code : XC_EXIT_FAILED;
 }

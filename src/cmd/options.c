@@ -193,8 +193,7 @@ static int parse_long(struct cursor *cursor, const char *word, struct xc_args *a
 		      struct xc_err *err)
 {
 	const char *name = word + 2, *equals = strchrnul(name, '=');
-	const struct xc_option *option =
-		find_name(cursor->command, name, (size_t)(equals - name));
+	const struct xc_option *option = find_name(cursor->command, name, (size_t)(equals - name));
 	cleanup_free char *typed = xc_strndup(word, (size_t)(equals - word));
 
 	if (!option)
@@ -213,11 +212,14 @@ static int parse_letters(struct cursor *cursor, const char *word, struct xc_args
 	for (const char *at = word + 1; *at != '\0'; at++) {
 		const struct xc_option *option = find_letter(cursor->command, *at);
 
-		if (!option)
+		if (!option && at == word + 1)
 			return refuse_unknown(cursor->command, word, word + 1, err);
+		if (!option)
+			return xc_err_set(err, XC_ERR_USAGE, "unknown option -%c in %s",
+					  *at > 0x20 && *at < 0x7f ? *at : '?', XC_QUOTE(word));
 		if (option->kind != XC_OPTION_FLAG)
-			return at[1] ? set_value(option, at + 1, args, err) :
-				       take_value(cursor, option, args, err);
+			return at[1] ? set_value(option, at + 1, args, err)
+				     : take_value(cursor, option, args, err);
 		if (set_value(option, "", args, err) < 0)
 			return -1;
 	}
@@ -256,8 +258,8 @@ int xc_options_parse(const struct xc_command *command, int argc, char **argv,
 			return *cursor.next ? refuse_word(command, *cursor.next, err) : 0;
 		if (word[0] != '-' || word[1] == '\0')
 			return refuse_word(command, word, err);
-		result = word[1] == '-' ? parse_long(&cursor, word, ret_args, err) :
-					  parse_letters(&cursor, word, ret_args, err);
+		result = word[1] == '-' ? parse_long(&cursor, word, ret_args, err)
+					: parse_letters(&cursor, word, ret_args, err);
 		if (result < 0)
 			return -1;
 	}

@@ -33,19 +33,19 @@ void xc_args_release(struct xc_args *args);
 #define cleanup_args __attribute__((cleanup(xc_args_release)))
 
 enum xc_option_kind {
-	XC_OPTION_FLAG,	    /* bool */
-	XC_OPTION_TEXT,	    /* const char *, not empty; the last one counts */
+	XC_OPTION_FLAG,     /* bool */
+	XC_OPTION_TEXT,     /* const char *, not empty; the last one counts */
 	XC_OPTION_ANY_TEXT, /* the same, perhaps empty */
-	XC_OPTION_LIST,	    /* struct xc_strlist, one item each time */
+	XC_OPTION_LIST,     /* struct xc_strlist, one item each time */
 	XC_OPTION_LINES,    /* struct xc_strlist, each line an item */
 	XC_OPTION_NUMBER,   /* long, from min to max */
 };
 
 struct xc_option {
 	const char *name; /* without dashes */
-	char letter;	  /* 0 for none */
+	char letter;      /* 0 for none */
 	enum xc_option_kind kind;
-	size_t offset;	   /* of its place in struct xc_args */
+	size_t offset;     /* of its place in struct xc_args */
 	const char *value; /* how the help calls its value */
 	const char *help;  /* lines of at most 52 columns */
 	long min, max;
@@ -69,7 +69,7 @@ struct xc_command {
 	const struct xc_option *options;
 	size_t option_count;
 	bool standalone; /* works without a store: of the common options only --json and --help */
-	unsigned needs;	 /* enum xc_command_needs */
+	unsigned needs;  /* enum xc_command_needs */
 	const char *examples; /* lines, indented by two; NULL for none */
 	const char *exits;    /* likewise: what the exit codes mean here */
 };

@@ -16,7 +16,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "remove",
-	.usage = "(--key KEY | --key-prefix PREFIX) [--path PATH]... [options]",
+	.usage = "(--key KEY | --key-prefix PREFIX) [--path PATH]...",
 	.about = "Remove entries from the first scope, so that no lookup finds them any more.\n"
 		 "Their data stays for restores that are running.",
 	.options = options,
@@ -52,10 +52,10 @@ static int removed(const struct xc_entry *entry, void *context, struct xc_err *e
 static int check(const struct xc_args *args, struct xc_err *err)
 {
 	if (!args->key && !args->key_prefix)
-		return xc_err_set(err, XC_ERR_USAGE, "say what to remove with --key or --key-prefix");
-	if (args->key && args->key_prefix)
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "--key and --key-prefix exclude each other");
+				  "say what to remove with --key or --key-prefix");
+	if (args->key && args->key_prefix)
+		return xc_err_set(err, XC_ERR_USAGE, "--key and --key-prefix exclude each other");
 	return 0;
 }
 
@@ -74,7 +74,8 @@ static int run(struct removal *removal, struct xc_session *session, struct xc_er
 	    xc_cache_remove(&session->cache, &opts, removed, removal, &count, err) < 0)
 		return -1;
 	if (count == 0)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no entry whose key %s %s in scope %s",
+		return xc_err_set(err, XC_ERR_NOT_FOUND,
+				  "there is no entry whose key %s %s in scope %s",
 				  args->key ? "is" : "starts with",
 				  XC_QUOTE(args->key ? args->key : args->key_prefix),
 				  XC_QUOTE(session->scopes.items[0]));

@@ -20,10 +20,11 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "restore",
-	.usage = "--key KEY [--restore-key PREFIX]... --path PATH... [options]",
-	.about = "Bring the files of an entry back to where they were saved from.\n"
-		 "Files that are there are replaced, others stay. If anything fails, everything is\n"
-		 "as it was before.",
+	.usage = "--key KEY [--restore-key PREFIX]... --path PATH...",
+	.about =
+		"Bring the files of an entry back to where they were saved from.\n"
+		"Files that are there are replaced, others stay. If anything fails, everything is\n"
+		"as it was before.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,

@@ -5,8 +5,9 @@
 #include "report/summary.h"
 
 static const struct xc_option options[] = {
-	XC_OPTION("key", TEXT, key, "KEY", "Name to save under; something that changes with the\n"
-					   "contents, such as linux-<hash of the lock file>"),
+	XC_OPTION("key", TEXT, key, "KEY",
+		  "Name to save under; something that changes with the\n"
+		  "contents, such as linux-<hash of the lock file>"),
 	XC_OPTION("path", LINES, paths, "PATH",
 		  "What to save: a path or a pattern (* ? [] **);\n"
 		  "with a leading \"!\" what to leave out. May be\n"
@@ -25,7 +26,7 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "save",
-	.usage = "--key KEY --path PATH... [options]",
+	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
 		 "If there is an entry of that key already, it is kept and nothing is done.",
 	.options = options,
@@ -45,8 +46,8 @@ static void warn_skipped(const struct xc_args *args, const struct xc_skipped *sk
 
 	xc_summary_skipped(skipped, &text);
 	if (text.len_bytes > 0)
-		xc_cmd_warn(&command, args, "left out %s: only files, directories and links are saved",
-			    text.data);
+		xc_cmd_warn(&command, args,
+			    "left out %s: only files, directories and links are saved", text.data);
 }
 
 static void report(const struct xc_args *args, const struct xc_query *query,

@@ -18,12 +18,12 @@ json_t *xc_document_new(void)
 const char *xc_document_kind(enum xc_err_kind kind)
 {
 	static const char *const names[] = {
-		[XC_ERR_NONE] = "none",		  [XC_ERR_USAGE] = "usage",
+		[XC_ERR_NONE] = "none",           [XC_ERR_USAGE] = "usage",
 		[XC_ERR_NOT_FOUND] = "not-found", [XC_ERR_EXISTS] = "exists",
-		[XC_ERR_AUTH] = "auth",		  [XC_ERR_TRANSIENT] = "transient",
-		[XC_ERR_CORRUPT] = "corrupt",	  [XC_ERR_FORMAT] = "format",
-		[XC_ERR_CHANGED] = "changed",	  [XC_ERR_IO] = "io",
-		[XC_ERR_CANCELED] = "canceled",	  [XC_ERR_INTERNAL] = "internal",
+		[XC_ERR_AUTH] = "auth",           [XC_ERR_TRANSIENT] = "transient",
+		[XC_ERR_CORRUPT] = "corrupt",     [XC_ERR_FORMAT] = "format",
+		[XC_ERR_CHANGED] = "changed",     [XC_ERR_IO] = "io",
+		[XC_ERR_CANCELED] = "canceled",   [XC_ERR_INTERNAL] = "internal",
 	};
 
 	return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "internal";
@@ -33,10 +33,10 @@ json_t *xc_document_error(const struct xc_err *err)
 {
 	json_t *document = json_object(), *error = json_object();
 	/* A long message may have been cut within a letter. */
-	const char *message = xc_utf8_valid(err->msg) ?
-				      err->msg :
-				      xc_err_quote(err->msg, (char[4 * sizeof(err->msg)]){ 0 },
-						   4 * sizeof(err->msg));
+	const char *message = xc_utf8_valid(err->msg)
+				      ? err->msg
+				      : xc_err_quote(err->msg, (char[4 * sizeof(err->msg)]){ 0 },
+						     4 * sizeof(err->msg));
 
 	json_object_set_new(error, "kind", json_string(xc_document_kind(err->kind)));
 	json_object_set_new(error, "message", json_string(message));

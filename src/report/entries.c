@@ -7,7 +7,7 @@
 #define NANOSECONDS 1000000000
 
 static const struct xc_column columns[] = {
-	{ "KEY", false }, { "SIZE", true },	 { "STORED", true }, { "FILES", true },
+	{ "KEY", false }, { "SIZE", true },     { "STORED", true }, { "FILES", true },
 	{ "AGE", true },  { "VERSION", false }, { "SCOPE", false },
 };
 
@@ -23,8 +23,8 @@ void xc_entries_add(struct xc_table *table, const struct xc_entry *entry, int64_
 {
 	const struct xc_manifest *manifest = entry->manifest;
 	const struct xc_totals *totals = manifest ? &manifest->totals : NULL;
-	int64_t created_s = manifest ? xc_manifest_created_s(manifest) :
-				       entry->modified_ns / NANOSECONDS;
+	int64_t created_s =
+		manifest ? xc_manifest_created_s(manifest) : entry->modified_ns / NANOSECONDS;
 
 	xc_table_add(table, manifest ? manifest->key : entry->key ? entry->key : "?");
 	xc_table_add(table, totals ? XC_SIZE(totals->content_bytes) : "?");

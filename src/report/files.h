@@ -12,8 +12,7 @@
 #define XC_MODE_TEXT_MAX 11
 
 /* "-rwxr-xr-x", "drwxrwxrwt": as ls writes it; a hard link shows as the file it is. */
-const char *xc_files_mode(enum xc_member_type type, unsigned mode,
-			  char ret_text[XC_MODE_TEXT_MAX]);
+const char *xc_files_mode(enum xc_member_type type, unsigned mode, char ret_text[XC_MODE_TEXT_MAX]);
 
 /* All members of a layer that still count, one line each. */
 void xc_files_print(const struct xc_index *index, const struct xc_layer *layer, FILE *out);

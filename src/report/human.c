@@ -23,8 +23,11 @@ const char *xc_human_size(uint64_t bytes, char *out)
 		value /= 1000;
 		unit++;
 	}
-	snprintf(out, XC_HUMAN_MAX, "%.*f %s", value < 9.995 ? 2 : value < 99.95 ? 1 : 0, value,
-		 units[unit]);
+	snprintf(out, XC_HUMAN_MAX, "%.*f %s",
+		 value < 9.995   ? 2
+		 : value < 99.95 ? 1
+				 : 0,
+		 value, units[unit]);
 	return out;
 }
 

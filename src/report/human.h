@@ -36,14 +36,14 @@ const char *xc_human_age(int64_t age_s, char *out);
 /* Local time, "2026-11-21 03:12"; "@<seconds>" if no calendar has it. */
 const char *xc_human_time(int64_t time_s, char *out);
 
-#define XC_HUMAN_ROOM	      ((char[XC_HUMAN_MAX]){ 0 })
-#define XC_SIZE(bytes)	      xc_human_size((bytes), XC_HUMAN_ROOM)
-#define XC_COUNT(count)	      xc_human_count((count), XC_HUMAN_ROOM)
+#define XC_HUMAN_ROOM         ((char[XC_HUMAN_MAX]){ 0 })
+#define XC_SIZE(bytes)        xc_human_size((bytes), XC_HUMAN_ROOM)
+#define XC_COUNT(count)       xc_human_count((count), XC_HUMAN_ROOM)
 #define XC_COUNTED(n, o, m)   xc_human_counted((n), (o), (m), XC_HUMAN_ROOM)
-#define XC_DURATION(ms)	      xc_human_duration((ms), XC_HUMAN_ROOM)
+#define XC_DURATION(ms)       xc_human_duration((ms), XC_HUMAN_ROOM)
 #define XC_RATE(bytes, ms)    xc_human_rate((bytes), (ms), XC_HUMAN_ROOM)
 #define XC_RATIO(raw, stored) xc_human_ratio((raw), (stored), XC_HUMAN_ROOM)
-#define XC_AGE(seconds)	      xc_human_age((seconds), XC_HUMAN_ROOM)
+#define XC_AGE(seconds)       xc_human_age((seconds), XC_HUMAN_ROOM)
 #define XC_TIME(seconds)      xc_human_time((seconds), XC_HUMAN_ROOM)
 
 /* Append `text`, however long, made safe for a terminal as xc_err_quote does. */

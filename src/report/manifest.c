@@ -37,7 +37,7 @@ static void print_layers(const struct xc_manifest *manifest, FILE *out)
 		fprintf(out, "%9u pack %s, %s, %s", i + 1, layer->pack, XC_SIZE(layer->pack_bytes),
 			XC_COUNTED(layer->member_count, "member", "members"));
 		if (dead > 0)
-			fprintf(out, " of which later layers replace or drop %s", XC_COUNT(dead));
+			fprintf(out, ", %s of them replaced or dropped later", XC_COUNT(dead));
 		putc('\n', out);
 	}
 }

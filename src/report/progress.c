@@ -13,8 +13,8 @@
 #include "report/human.h"
 #include "report/table.h"
 
-#define REDRAW_MS	100
-#define LOG_LINE_MS	5000
+#define REDRAW_MS       100
+#define LOG_LINE_MS     5000
 #define ESTIMATE_MIN_MS 1000
 #define COLUMNS_DEFAULT 80
 
@@ -60,20 +60,22 @@ struct line {
 	struct xc_buf *out;
 	const char *gap;
 	size_t width, used;
+	size_t parts;
 };
 
 static void add_part(struct line *line, const char *text)
 {
-	size_t need = xc_table_width(text) + (line->used ? strlen(line->gap) : 0);
+	/* The name of the phase is no part of the list that follows it. */
+	const char *gap = line->parts == 0 ? "" : line->parts == 1 ? " " : line->gap;
+	size_t need = strlen(gap) + xc_table_width(text);
 
 	if (need > line->width - line->used) {
 		line->width = line->used;
 		return;
 	}
-	if (line->used)
-		xc_buf_add_str(line->out, line->gap);
-	xc_buf_add_str(line->out, text);
+	xc_buf_addf(line->out, "%s%s", gap, text);
 	line->used += need;
+	line->parts++;
 }
 
 static void add_estimate(struct line *line, const struct xc_progress_view *view, double fraction)

@@ -29,8 +29,8 @@ struct xc_progress_view {
 };
 
 /*
- * Append "Saving  42%  4,400 of 10,544 files  312 MB of 733 MB  650 MB/s  2 s left",
- * with `gap` between the parts and of the parts only as many as fit into
+ * Append "Saving 42%  4,400 of 10,544 files  312 MB of 733 MB  650 MB/s  2 s left",
+ * with `gap` between the parts, and of the parts only as many as fit into
  * `width` columns. What is not known is left out.
  */
 void xc_progress_describe(const struct xc_progress_view *view, const char *gap, size_t width,

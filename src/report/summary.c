@@ -52,7 +52,7 @@ static void print_match(const struct xc_query *query, const struct xc_strlist *s
 	else if (by)
 		fprintf(out, " (by restore key %s)", XC_QUOTE(by));
 	if (strcmp(match->scope, scopes->items[0]) != 0)
-		fprintf(out, " of scope %s", XC_QUOTE(match->scope));
+		fprintf(out, " in scope %s", XC_QUOTE(match->scope));
 }
 
 void xc_summary_restore(const struct xc_query *query, const struct xc_strlist *scopes,

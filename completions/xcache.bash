@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for xcache. Needs nothing but bash: source it, or install it
+# as <data directory>/bash-completion/completions/xcache.
+
+# The options that name what is listed, as far as they are on the line already,
+# so that keys come from the store that the command would use.
+_xcache_place() {
+	local i word
+	place=()
+	for ((i = 1; i < ${#words[@]} - 1; i++)); do
+		word=${words[i]}
+		case $word in
+		--store=* | --scope=* | --repository=*) place+=("$word") ;;
+		--store | --scope | --repository)
+			((i + 1 < ${#words[@]} - 1)) && place+=("$word=${words[i + 1]}")
+			;;
+		esac
+	done
+}
+
+# Keys come only from a folder: asking a server at every press of a key would be rude.
+_xcache_keys() {
+	local place store=$XCACHE_STORE word key
+	_xcache_place
+	for word in "${place[@]}"; do
+		[[ $word == --store=* ]] && store=${word#--store=}
+	done
+	[[ -z $store || $store == file:* ]] || return
+	while IFS= read -r key; do
+		[[ $key == "$current"* && $key != *\\x* ]] && COMPREPLY+=("$(printf %q "$key")")
+	done < <("${words[0]}" list --quiet --keys-only "${place[@]}" 2>/dev/null)
+}
+
+_xcache_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$current")
+}
+
+_xcache_stores() {
+	local path=${current#file://}
+	compopt -o nospace 2>/dev/null
+	if [[ $current == file:///* ]]; then
+		mapfile -t COMPREPLY < <(compgen -d -P file:// -S / -- "$path")
+	else
+		mapfile -t COMPREPLY < <(compgen -W 'file:///' -- "$current")
+	fi
+}
+
+_xcache_value() {
+	case $1 in
+	--key | --key-prefix | --restore-key) _xcache_keys ;;
+	--path) _xcache_files ;;
+	--workspace)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		;;
+	--store) _xcache_stores ;;
+	--level) mapfile -t COMPREPLY < <(compgen -W "$(echo {1..19})" -- "$current") ;;
+	--scope | --repository | --jobs | -j) ;;
+	*) return 1 ;;
+	esac
+	return 0
+}
+
+_xcache_options() {
+	local common='--store --repository --scope --workspace --jobs --quiet --verbose --json --help'
+	case $1 in
+	restore) echo "--key --restore-key --path --lookup-only $common" ;;
+	save) echo "--key --path --update --level $common" ;;
+	lookup) echo "--key --restore-key --path $common" ;;
+	list) echo "--key-prefix --path --keys-only $common" ;;
+	inspect) echo "--key --path --files $common" ;;
+	remove) echo "--key --key-prefix --path $common" ;;
+	version) echo "--json --help" ;;
+	esac
+}
+
+# bash breaks words at "=" and ":" too; the line is put together again here.
+_xcache_words() {
+	local line=${COMP_LINE:0:COMP_POINT}
+	read -ra words <<<"$line"
+	[[ $line == *[[:space:]] || ${#words[@]} -eq 0 ]] && words+=("")
+	current=${words[-1]}
+}
+
+# What readline replaces begins behind the last "=" or ":".
+_xcache_trim() {
+	local head=${1%"${1##*[=:]}"} i
+	[[ $COMP_WORDBREAKS == *[=:]* ]] || return
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=${COMPREPLY[i]#"$head"}
+	done
+}
+
+_xcache() {
+	local words current option
+	local commands='restore save lookup list inspect remove version help'
+	COMPREPLY=()
+	_xcache_words
+	if ((${#words[@]} == 2)); then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$current")
+		return
+	fi
+	if [[ ${words[1]} == help ]]; then
+		((${#words[@]} == 3)) &&
+			mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+		return
+	fi
+	if [[ $current == --*=* ]]; then
+		option=${current%%=*}
+		current=${current#*=}
+		_xcache_value "$option" && _xcache_trim "$current"
+		return
+	fi
+	if _xcache_value "${words[-2]}"; then
+		_xcache_trim "$current"
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$(_xcache_options "${words[1]}")" -- "$current")
+}
+
+complete -F _xcache xcache
