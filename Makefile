@@ -31,6 +31,9 @@ UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 TOOLS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# Say what is done in a word; V=1 shows the commands.
+say = $(if $(V),,@echo "  $(1) $@";)
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -102,33 +105,33 @@ help: ## this list
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC  )$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR  )$(AR) rcs $@ $^
 
 $(XCACHE): $(MAIN) $(LIB)
-	$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
+	$(call say,LINK)$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
 	      -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
+	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
 	      -lcmocka $(LIBS)
 
 $(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
+	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
 $(BUILD)/floor: bench/floor.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
+	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile
 	@mkdir -p $(@D)
-	clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
+	$(call say,FUZZ)clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
 	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
