@@ -2,7 +2,6 @@
 #include "cmd/internal.h"
 
 #include <stdarg.h>
-#include <string.h>
 
 #include "report/document.h"
 
@@ -36,14 +35,10 @@ static void print_hint(const struct xc_command *command, const struct xc_args *a
 {
 	switch (kind) {
 	case XC_ERR_USAGE:
-		if (args->store && strstr(args->store, "://") == NULL && args->store[0] == '/')
-			fprintf(stderr, "hint: a folder is given as --store file://%s\n",
-				XC_QUOTE(args->store));
-		else
-			fprintf(stderr,
-				"hint: xcache %s %s\n"
-				"hint: \"xcache %s --help\" explains the options\n",
-				command->name, command->usage, command->name);
+		fprintf(stderr,
+			"hint: xcache %s %s\n"
+			"hint: \"xcache %s --help\" explains the options\n",
+			command->name, command->usage, command->name);
 		break;
 	case XC_ERR_NOT_FOUND:
 		if (session && (command->needs & XC_NEEDS_PATHS))
@@ -56,6 +51,11 @@ static void print_hint(const struct xc_command *command, const struct xc_args *a
 			fprintf(stderr,
 				"hint: \"xcache remove --key %s\" makes way for a new entry\n",
 				XC_QUOTE(args->key));
+		break;
+	case XC_ERR_NO_MATCH:
+		if (session && session->roots.workspace)
+			fprintf(stderr, "hint: relative paths start at %s; see --workspace\n",
+				XC_QUOTE(session->roots.workspace));
 		break;
 	case XC_ERR_CHANGED:
 		fputs("hint: save when nothing writes to these files any more\n", stderr);

@@ -36,8 +36,8 @@ static const struct xc_command command = {
 		    "      --path node_modules --path ~/.npm\n"
 		    "  xcache save --key build --update --path target --path '!target/**/*.tmp'",
 	.exits = "  0  saved, or there already\n"
-		 "  1  failed; there is no new entry\n"
-		 "  2  wrong usage, or no file matches",
+		 "  1  failed, or no file matches; there is no new entry\n"
+		 "  2  wrong usage",
 };
 
 static void warn_skipped(const struct xc_args *args, const struct xc_skipped *skipped)

@@ -18,12 +18,19 @@ json_t *xc_document_new(void)
 const char *xc_document_kind(enum xc_err_kind kind)
 {
 	static const char *const names[] = {
-		[XC_ERR_NONE] = "none",           [XC_ERR_USAGE] = "usage",
-		[XC_ERR_NOT_FOUND] = "not-found", [XC_ERR_EXISTS] = "exists",
-		[XC_ERR_AUTH] = "auth",           [XC_ERR_TRANSIENT] = "transient",
-		[XC_ERR_CORRUPT] = "corrupt",     [XC_ERR_FORMAT] = "format",
-		[XC_ERR_CHANGED] = "changed",     [XC_ERR_IO] = "io",
-		[XC_ERR_CANCELED] = "canceled",   [XC_ERR_INTERNAL] = "internal",
+		[XC_ERR_NONE] = "none",
+		[XC_ERR_USAGE] = "usage",
+		[XC_ERR_NOT_FOUND] = "not-found",
+		[XC_ERR_EXISTS] = "exists",
+		[XC_ERR_AUTH] = "auth",
+		[XC_ERR_TRANSIENT] = "transient",
+		[XC_ERR_CORRUPT] = "corrupt",
+		[XC_ERR_FORMAT] = "format",
+		[XC_ERR_NO_MATCH] = "no-match",
+		[XC_ERR_CHANGED] = "changed",
+		[XC_ERR_IO] = "io",
+		[XC_ERR_CANCELED] = "canceled",
+		[XC_ERR_INTERNAL] = "internal",
 	};
 
 	return (size_t)kind < ARRAY_LEN(names) ? names[kind] : "internal";

@@ -231,10 +231,11 @@ static void exit_codes(void **state)
 		enum xc_err_kind kind;
 		int code;
 	} rows[] = {
-		{ XC_ERR_NONE, 0 },    { XC_ERR_USAGE, 2 },    { XC_ERR_NOT_FOUND, 3 },
-		{ XC_ERR_EXISTS, 1 },  { XC_ERR_AUTH, 1 },     { XC_ERR_TRANSIENT, 1 },
-		{ XC_ERR_CORRUPT, 1 }, { XC_ERR_FORMAT, 1 },   { XC_ERR_CHANGED, 1 },
-		{ XC_ERR_IO, 1 },      { XC_ERR_CANCELED, 1 }, { XC_ERR_INTERNAL, 1 },
+		{ XC_ERR_NONE, 0 },     { XC_ERR_USAGE, 2 },   { XC_ERR_NOT_FOUND, 3 },
+		{ XC_ERR_EXISTS, 1 },   { XC_ERR_AUTH, 1 },    { XC_ERR_TRANSIENT, 1 },
+		{ XC_ERR_NO_MATCH, 1 }, { XC_ERR_CORRUPT, 1 }, { XC_ERR_FORMAT, 1 },
+		{ XC_ERR_CHANGED, 1 },  { XC_ERR_IO, 1 },      { XC_ERR_CANCELED, 1 },
+		{ XC_ERR_INTERNAL, 1 },
 	};
 
 	(void)state;
