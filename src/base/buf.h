@@ -48,7 +48,7 @@ void xc_buf_add(struct xc_buf *buf, const void *data, size_t length_bytes);
 void xc_buf_add_str(struct xc_buf *buf, const char *text);
 void xc_buf_add_char(struct xc_buf *buf, char c);
 void xc_buf_addf(struct xc_buf *buf, const char *format, ...) XC_PRINTF(2, 3);
-void xc_buf_vaddf(struct xc_buf *buf, const char *format, va_list args);
+void xc_buf_vaddf(struct xc_buf *buf, const char *format, va_list args) XC_PRINTF(2, 0);
 
 /* The bytes as a heap string that the caller frees; the buffer is left empty. */
 char *xc_buf_steal(struct xc_buf *buf);

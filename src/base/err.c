@@ -9,7 +9,7 @@
 
 #include "base/utf8.h"
 
-static void set_message(struct xc_err *err, const char *format, va_list args)
+static void XC_PRINTF(2, 0) set_message(struct xc_err *err, const char *format, va_list args)
 {
 	/* Arguments may point into the old message. */
 	char message[sizeof(err->msg)];

@@ -68,7 +68,7 @@ struct xc_member {
 	uint32_t uid, gid;
 	uint32_t header_bytes; /* length of its header in the tar stream, a multiple of 512 */
 	uint16_t mode;         /* permission bits, 07777 */
-	uint8_t type;                                /* enum xc_member_type */
+	uint8_t type;          /* enum xc_member_type */
 	uint8_t content_hash[XC_CONTENT_HASH_BYTES]; /* file: first half of SHA-256 of the stored
 							content bytes; zeros if there are none */
 };

@@ -105,8 +105,7 @@ static void start_threads(struct xc_pool *pool, unsigned threads, void *const *w
 
 struct xc_pool *xc_pool_new(unsigned threads, enum xc_pool_order order, void *const *workers)
 {
-	struct xc_pool *pool =
-		xc_calloc(1, sizeof(*pool) + threads * sizeof(struct worker_thread));
+	struct xc_pool *pool = xc_calloc(1, sizeof(*pool) + threads * sizeof(struct worker_thread));
 
 	pool->order = order;
 	pthread_mutex_init(&pool->mutex, NULL);

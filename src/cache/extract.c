@@ -13,7 +13,7 @@
  * range as stored: these bounds keep all of them below 256 MiB.
  */
 #define EXTRACT_THREADS_MAX 24
-#define BUFFERED_BYTES_MAX ((size_t)64 << 20)
+#define BUFFERED_BYTES_MAX  ((size_t)64 << 20)
 
 struct extract;
 
@@ -89,8 +89,8 @@ static bool gives_up(const struct extract *extract)
 
 /* What a decoded segment holds of one member. */
 static int place_part(struct xc_place_worker *place, const struct xc_member *member,
-                      uint32_t position, const struct xc_segment *segment, const char *raw,
-                      uint64_t *content_bytes, struct xc_err *err)
+		      uint32_t position, const struct xc_segment *segment, const char *raw,
+		      uint64_t *content_bytes, struct xc_err *err)
 {
 	uint64_t start = segment->tar_offset, end = start + segment->raw_bytes;
 	uint64_t content = member->tar_offset + member->header_bytes;
@@ -106,11 +106,11 @@ static int place_part(struct xc_place_worker *place, const struct xc_member *mem
 	if (to - from == length)
 		return xc_place_member(place, position, raw + (from - start), err);
 	return xc_place_piece(place, position, from - content, raw + (from - start),
-	                      (size_t)(to - from), err);
+			      (size_t)(to - from), err);
 }
 
 static int place_segment(struct worker *worker, const struct xc_range *range, uint32_t number,
-                         const char *stored, struct xc_err *err)
+			 const char *stored, struct xc_err *err)
 {
 	const struct xc_extract_layer *layer = &worker->extract->layers[range->layer];
 	const struct xc_segment *segment = &layer->index.segments[number];
@@ -129,12 +129,12 @@ static int place_segment(struct worker *worker, const struct xc_range *range, ui
 		if (gives_up(worker->extract))
 			return xc_err_set(err, XC_ERR_CANCELED, "interrupted");
 		if (place_part(worker->places[range->layer], &members->items[i], i, segment, raw,
-		               &content_bytes, err) < 0)
+			       &content_bytes, err) < 0)
 			return -1;
 		placed += members->items[i].tar_offset >= segment->tar_offset;
 	}
 	xc_progress_add(worker->extract->cache->progress, placed, content_bytes,
-	                segment->stored_bytes);
+			segment->stored_bytes);
 	return 0;
 }
 
@@ -207,8 +207,7 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 }
 
 /* Gives a free buffer a range to read. Mutex held; it is let go while the store is asked. */
-static void start_read(struct extract *extract, struct buffer *buffer,
-                       const struct xc_range *range)
+static void start_read(struct extract *extract, struct buffer *buffer, const struct xc_range *range)
 {
 	buffer->state = BUFFER_READING;
 	buffer->range = range;
@@ -291,7 +290,7 @@ static void pump(struct extract *extract)
 		if (ready)
 			start_segments(extract, ready);
 		else if (unused &&
-		         reserve_buffer(extract, unused, extract->ranges.items[next].length))
+			 reserve_buffer(extract, unused, extract->ranges.items[next].length))
 			start_read(extract, unused, &extract->ranges.items[next++]);
 		else if (extract->busy_buffers > 0)
 			wait_for_change(extract);
@@ -325,7 +324,7 @@ static void run_directories(struct xc_job *job, void *context)
 #define DIRECTORY_JOBS 16
 
 static int finish_layer(struct extract *extract, struct worker *worker, uint32_t layer,
-                        struct xc_err *err)
+			struct xc_err *err)
 {
 	struct directories_job jobs[DIRECTORY_JOBS] = { 0 };
 	uint32_t count = extract->layers[layer].index.members.count;
@@ -398,7 +397,7 @@ static int extract_with_workers(struct extract *extract, unsigned threads, struc
 }
 
 int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, uint32_t count,
-               uint64_t *ret_fetched_bytes, struct xc_err *err)
+	       uint64_t *ret_fetched_bytes, struct xc_err *err)
 {
 	unsigned threads = XC_MIN(cache->threads, (unsigned)EXTRACT_THREADS_MAX);
 	struct extract extract = {

@@ -14,7 +14,7 @@
 struct xc_extract_layer {
 	const struct xc_layer *layer; /* from the manifest */
 	struct xc_index index;
-	uint8_t *dead;  /* a bit per member; NULL if all count */
+	uint8_t *dead; /* a bit per member; NULL if all count */
 	char *pack_name;
 	struct xc_place *place;
 };
@@ -28,6 +28,6 @@ bool xc_extract_is_alive(const struct xc_extract_layer *layer, uint32_t position
  * *ret_fetched_bytes is what was read from the store.
  */
 int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, uint32_t count,
-               uint64_t *ret_fetched_bytes, struct xc_err *err) XC_CHECK;
+	       uint64_t *ret_fetched_bytes, struct xc_err *err) XC_CHECK;
 
 #endif

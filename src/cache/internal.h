@@ -12,27 +12,27 @@ int64_t xc_clock_now_ns(void);
 
 /* Append the name of an entry's manifest. */
 int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
-                  const char *key, struct xc_buf *out, struct xc_err *err) XC_CHECK;
+		  const char *key, struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 /* Append what the names of all entries of a scope start with; of one version unless NULL. */
 int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
-                    struct xc_buf *out, struct xc_err *err) XC_CHECK;
+		    struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 /* Append the name of a pack. */
 int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id,
-                 struct xc_buf *out, struct xc_err *err) XC_CHECK;
+		 struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 /*
  * Read and parse the manifest `object`, and check that it is the one of
  * `version` and, unless NULL, of `key`. NOT_FOUND if there is none.
  */
 int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
-                     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
-	XC_CHECK;
+		     const char *key, struct xc_manifest *ret_manifest,
+		     struct xc_err *err) XC_CHECK;
 
 /* Write the tombstone of an entry that is about to lose its manifest. */
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
-                       const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;
+		       const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;
 
 /* The keys and paths of a query, checked. */
 int xc_check_query(const struct xc_query *query, struct xc_err *err) XC_CHECK;
@@ -51,7 +51,10 @@ struct xc_listing {
 	size_t count, capacity;
 };
 
-#define XC_LISTING_INIT { 0 }
+#define XC_LISTING_INIT                                                                            \
+	{                                                                                          \
+		0                                                                                  \
+	}
 void xc_listing_release(struct xc_listing *listing);
 #define cleanup_listing __attribute__((cleanup(xc_listing_release)))
 
@@ -61,7 +64,7 @@ void xc_listing_release(struct xc_listing *listing);
  * last. Names that no entry has are passed over.
  */
 int xc_list_scope(const struct xc_cache *cache, const char *scope, const char *version,
-                  const char *key_prefix, struct xc_listing *ret_listing, struct xc_err *err)
-	XC_CHECK;
+		  const char *key_prefix, struct xc_listing *ret_listing,
+		  struct xc_err *err) XC_CHECK;
 
 #endif

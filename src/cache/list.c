@@ -4,8 +4,8 @@
 #include "cache/internal.h"
 
 static int tell_entry(const struct xc_cache *cache, const char *scope,
-                      const struct xc_listed *listed, bool with_manifest, xc_cache_entry_fn *found,
-                      void *context, struct xc_err *err)
+		      const struct xc_listed *listed, bool with_manifest, xc_cache_entry_fn *found,
+		      void *context, struct xc_err *err)
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	struct xc_err manifest_err = { 0 };
@@ -19,8 +19,8 @@ static int tell_entry(const struct xc_cache *cache, const char *scope,
 	};
 
 	if (with_manifest) {
-		if (xc_load_manifest(cache, listed->object, listed->version, listed->key,
-		                     &manifest, &manifest_err) == 0) {
+		if (xc_load_manifest(cache, listed->object, listed->version, listed->key, &manifest,
+				     &manifest_err) == 0) {
 			entry.manifest = &manifest;
 			entry.key = manifest.key;
 		} else if (manifest_err.kind == XC_ERR_NOT_FOUND) {
@@ -49,11 +49,11 @@ static int tell_if_matching(const struct xc_entry *entry, void *context, struct 
 	const struct filter *filter = context;
 
 	return key_has_prefix(entry, filter->prefix) ? filter->found(entry, filter->context, err)
-	                                             : 0;
+						     : 0;
 }
 
 int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
-                  xc_cache_entry_fn *found, void *context, struct xc_err *err)
+		  xc_cache_entry_fn *found, void *context, struct xc_err *err)
 {
 	struct filter filter = {
 		.prefix = opts->key_prefix ? opts->key_prefix : "",
@@ -70,7 +70,7 @@ int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
 		for (size_t i = 0; i < listing.count; i++)
 			if (xc_cancel_check(cache->cancel, err) < 0 ||
 			    tell_entry(cache, scope, &listing.items[i], opts->with_manifests,
-			               tell_if_matching, &filter, err) < 0)
+				       tell_if_matching, &filter, err) < 0)
 				return -1;
 	}
 	return 0;
@@ -90,7 +90,7 @@ static bool is_wanted(const struct xc_remove_opts *opts, const struct xc_entry *
 	if (!entry->key)
 		return opts->key_prefix != NULL;
 	return opts->key ? strcmp(entry->key, opts->key) == 0
-	                 : strncmp(entry->key, opts->key_prefix, strlen(opts->key_prefix)) == 0;
+			 : strncmp(entry->key, opts->key_prefix, strlen(opts->key_prefix)) == 0;
 }
 
 static int remove_entry(const struct xc_entry *entry, void *context, struct xc_err *err)
@@ -103,20 +103,20 @@ static int remove_entry(const struct xc_entry *entry, void *context, struct xc_e
 	if (entry->manifest &&
 	    xc_write_tombstone(removal->cache, entry->scope, entry->manifest, err) < 0)
 		return xc_err_wrap(err, "cannot leave a tombstone for key %s",
-		                   XC_QUOTE(entry->key));
+				   XC_QUOTE(entry->key));
 	if (xc_store_remove(removal->cache->store, entry->object, err) < 0) {
 		if (err->kind == XC_ERR_NOT_FOUND)
 			return 0;
 		return xc_err_wrap(err, "cannot remove key %s",
-		                   XC_QUOTE(entry->key ? entry->key : entry->object));
+				   XC_QUOTE(entry->key ? entry->key : entry->object));
 	}
 	removal->count++;
 	return removal->removed ? removal->removed(entry, removal->context, err) : 0;
 }
 
 int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *opts,
-                    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,
-                    struct xc_err *err)
+		    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,
+		    struct xc_err *err)
 {
 	struct removal removal = {
 		.cache = cache,
@@ -132,8 +132,8 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		return -1;
 	for (size_t i = 0; i < listing.count; i++)
 		if (xc_cancel_check(cache->cancel, err) < 0 ||
-		    tell_entry(cache, scope, &listing.items[i], true, remove_entry, &removal,
-		               err) < 0)
+		    tell_entry(cache, scope, &listing.items[i], true, remove_entry, &removal, err) <
+			    0)
 			return -1;
 	*ret_count = removal.count;
 	return 0;

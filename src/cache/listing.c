@@ -24,8 +24,8 @@ static void add_listed(struct xc_listing *listing, struct xc_listed listed)
 {
 	if (listing->count == listing->capacity) {
 		listing->capacity = listing->capacity ? 2 * listing->capacity : 64;
-		listing->items = xc_realloc(listing->items,
-		                            listing->capacity * sizeof(*listing->items));
+		listing->items =
+			xc_realloc(listing->items, listing->capacity * sizeof(*listing->items));
 	}
 	listing->items[listing->count++] = listed;
 }
@@ -67,7 +67,7 @@ static int compare_newest_first(const void *a, const void *b)
 }
 
 int xc_list_scope(const struct xc_cache *cache, const char *scope, const char *version,
-                  const char *key_prefix, struct xc_listing *ret_listing, struct xc_err *err)
+		  const char *key_prefix, struct xc_listing *ret_listing, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf prefix = XC_BUF_INIT;
 	struct scan scan = { .key_prefix = key_prefix };

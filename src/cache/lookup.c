@@ -18,7 +18,7 @@ struct lookup {
 };
 
 static void take_match(const char *scope, bool exact, struct xc_manifest *manifest,
-                       struct xc_match *ret_match)
+		       struct xc_match *ret_match)
 {
 	ret_match->scope = xc_strdup(scope);
 	ret_match->exact = exact;
@@ -36,7 +36,7 @@ static bool may_pass_over(struct lookup *lookup, const struct xc_err *err)
 
 /* 0 found, 1 not found, -1 error. */
 static int find_exact(struct lookup *lookup, const char *scope, const char *key,
-                      struct xc_match *ret_match, struct xc_err *err)
+		      struct xc_match *ret_match, struct xc_err *err)
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
@@ -50,7 +50,7 @@ static int find_exact(struct lookup *lookup, const char *scope, const char *key,
 }
 
 static int find_newest(struct lookup *lookup, const char *scope, const char *prefix,
-                       struct xc_match *ret_match, struct xc_err *err)
+		       struct xc_match *ret_match, struct xc_err *err)
 {
 	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
 
@@ -60,7 +60,7 @@ static int find_newest(struct lookup *lookup, const char *scope, const char *pre
 		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 
 		if (xc_load_manifest(lookup->cache, listing.items[i].object, lookup->version,
-		                     listing.items[i].key, &manifest, err) < 0) {
+				     listing.items[i].key, &manifest, err) < 0) {
 			if (may_pass_over(lookup, err))
 				continue;
 			return -1;
@@ -75,7 +75,7 @@ static int find_newest(struct lookup *lookup, const char *scope, const char *pre
 }
 
 static int find_in_scope(struct lookup *lookup, const struct xc_query *query, const char *scope,
-                         struct xc_match *ret_match, struct xc_err *err)
+			 struct xc_match *ret_match, struct xc_err *err)
 {
 	int found = find_exact(lookup, scope, query->key, ret_match, err);
 
@@ -87,7 +87,7 @@ static int find_in_scope(struct lookup *lookup, const struct xc_query *query, co
 }
 
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
-                    struct xc_match *ret_match, struct xc_err *err)
+		    struct xc_match *ret_match, struct xc_err *err)
 {
 	char version[XC_VERSION_HEX + 1];
 	struct lookup lookup = { .cache = cache, .version = version };
@@ -106,18 +106,19 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	if (found < 0)
 		return -1;
 	if (found == 1 && lookup.passed_over.kind != XC_ERR_NONE)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry that this xcache can read: %.300s",
-		                  lookup.passed_over.msg);
+		return xc_err_set(err, XC_ERR_NOT_FOUND,
+				  "no entry that this xcache can read: %.300s",
+				  lookup.passed_over.msg);
 	if (found == 1)
 		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s",
-		                  XC_QUOTE(query->key),
-		                  query->restore_keys->count ? " or its restore keys" : "");
+				  XC_QUOTE(query->key),
+				  query->restore_keys->count ? " or its restore keys" : "");
 	*ret_match = match;
 	return 0;
 }
 
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-                        struct xc_index *ret_index, struct xc_err *err)
+			struct xc_index *ret_index, struct xc_err *err)
 {
 	const struct xc_layer *from = &match->manifest.layers[layer];
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
@@ -128,27 +129,27 @@ int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *mat
 		return -1;
 	/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
 	data = xc_malloc(from->index_bytes);
-	if (xc_store_read_wait(cache->store, name.data, from->index_offset, data,
-	                       from->index_bytes, err) < 0)
+	if (xc_store_read_wait(cache->store, name.data, from->index_offset, data, from->index_bytes,
+			       err) < 0)
 		return -1;
 	xc_sha256(data, from->index_bytes, digest);
 	if (memcmp(digest, from->index_sha256, sizeof(digest)) != 0)
 		return xc_err_set(err, XC_ERR_CORRUPT,
-		                  "the index of pack %s is not the one that the manifest names",
-		                  from->pack);
+				  "the index of pack %s is not the one that the manifest names",
+				  from->pack);
 	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", from->pack);
 	if (ret_index->members.count != from->member_count) {
 		xc_index_release(ret_index);
 		return xc_err_set(err, XC_ERR_CORRUPT,
-		                  "pack %s has another number of members than the manifest says",
-		                  from->pack);
+				  "pack %s has another number of members than the manifest says",
+				  from->pack);
 	}
 	return 0;
 }
 
 int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char *version,
-                      struct xc_match *ret_match, struct xc_err *err)
+		      struct xc_match *ret_match, struct xc_err *err)
 {
 	for (size_t s = 0; s < cache->scopes->count; s++) {
 		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
@@ -163,7 +164,7 @@ int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char 
 			if (listed->key && strcmp(listed->key, key) != 0)
 				continue;
 			if (xc_load_manifest(cache, listed->object, listed->version, listed->key,
-			                     &manifest, err) < 0) {
+					     &manifest, err) < 0) {
 				if (err->kind == XC_ERR_NOT_FOUND)
 					continue;
 				return -1;

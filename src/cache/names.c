@@ -22,7 +22,7 @@ int64_t xc_clock_now_ns(void)
 }
 
 int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
-                    struct xc_buf *out, struct xc_err *err)
+		    struct xc_buf *out, struct xc_err *err)
 {
 	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
 		return -1;
@@ -33,7 +33,7 @@ int xc_name_entries(const struct xc_cache *cache, const char *scope, const char 
 }
 
 int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
-                  const char *key, struct xc_buf *out, struct xc_err *err)
+		  const char *key, struct xc_buf *out, struct xc_err *err)
 {
 	if (xc_name_entries(cache, scope, version, out, err) < 0)
 		return -1;
@@ -42,7 +42,7 @@ int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *v
 }
 
 int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id,
-                 struct xc_buf *out, struct xc_err *err)
+		 struct xc_buf *out, struct xc_err *err)
 {
 	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
 		return -1;
@@ -51,7 +51,7 @@ int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id
 }
 
 int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
-                     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
+		     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
@@ -62,15 +62,15 @@ int xc_load_manifest(const struct xc_cache *cache, const char *object, const cha
 		return xc_err_wrap(err, "manifest %s", XC_QUOTE(object));
 	if (strcmp(manifest.version, version) != 0 || (key && strcmp(manifest.key, key) != 0))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-		                  "manifest %s is the one of another entry, of key %s",
-		                  XC_QUOTE(object), XC_QUOTE(manifest.key));
+				  "manifest %s is the one of another entry, of key %s",
+				  XC_QUOTE(object), XC_QUOTE(manifest.key));
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
 	return 0;
 }
 
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
-                       const struct xc_manifest *manifest, struct xc_err *err)
+		       const struct xc_manifest *manifest, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf name = XC_BUF_INIT, data = XC_BUF_INIT;
 	cleanup_json json_t *tombstone = json_object();
@@ -90,7 +90,7 @@ int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
 	xc_key_new_id(id);
 	xc_buf_addf(&name, "/removed/%s", id);
 	return xc_store_put(cache->store, name.data, data.data, data.len_bytes, XC_PUT_IF_ABSENT,
-	                    err);
+			    err);
 }
 
 int xc_check_query(const struct xc_query *query, struct xc_err *err)
@@ -99,7 +99,7 @@ int xc_check_query(const struct xc_query *query, struct xc_err *err)
 		return -1;
 	if (query->paths->count == 0)
 		return xc_err_set(err, XC_ERR_USAGE,
-		                  "Path Validation Error: At least one directory or file path is "
-		                  "required");
+				  "Path Validation Error: At least one directory or file path is "
+				  "required");
 	return 0;
 }

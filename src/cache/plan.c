@@ -17,8 +17,7 @@ static void add_item(struct planning *planning, struct xc_plan_item item)
 
 	if (plan->count == planning->capacity) {
 		planning->capacity = planning->capacity ? 2 * planning->capacity : 64;
-		plan->items =
-			xc_realloc(plan->items, planning->capacity * sizeof(*plan->items));
+		plan->items = xc_realloc(plan->items, planning->capacity * sizeof(*plan->items));
 	}
 	plan->items[plan->count++] = item;
 }
@@ -27,7 +26,7 @@ static void end_run(struct planning *planning)
 {
 	if (planning->run_count > 0)
 		add_item(planning, (struct xc_plan_item){ .first = planning->run_first,
-		                                          .count = planning->run_count });
+							  .count = planning->run_count });
 	planning->run_count = 0;
 	planning->run_bytes = 0;
 }
@@ -52,7 +51,7 @@ static void add_pieces(struct planning *planning, uint32_t position, uint64_t co
 					   .piece = true,
 					   .offset = at,
 					   .length = XC_MIN(content_bytes - at,
-		                                            (uint64_t)XC_SEGMENT_TARGET_BYTES),
+							    (uint64_t)XC_SEGMENT_TARGET_BYTES),
 				   });
 }
 

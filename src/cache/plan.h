@@ -27,7 +27,10 @@ struct xc_plan {
 	uint32_t count;
 };
 
-#define XC_PLAN_INIT { 0 }
+#define XC_PLAN_INIT                                                                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void xc_plan_make(const struct xc_members *members, struct xc_plan *ret_plan);
 void xc_plan_release(struct xc_plan *plan);

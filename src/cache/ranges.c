@@ -27,7 +27,7 @@ bool xc_segment_is_needed(const struct xc_extract_layer *layer, uint32_t segment
 }
 
 static void add_segment(struct building *building, uint32_t layer, uint32_t segment,
-                        const struct xc_segment *info, size_t read_bytes)
+			const struct xc_segment *info, size_t read_bytes)
 {
 	struct xc_ranges *ranges = &building->ranges;
 	struct xc_range *last = ranges->count ? &ranges->items[ranges->count - 1] : NULL;
@@ -54,7 +54,7 @@ static void add_segment(struct building *building, uint32_t layer, uint32_t segm
 }
 
 void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_t read_bytes,
-                    struct xc_ranges *ret_ranges)
+		    struct xc_ranges *ret_ranges)
 {
 	struct building building = { 0 };
 
@@ -62,7 +62,7 @@ void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_
 		for (uint32_t i = 0; i < layers[layer].index.segment_count; i++)
 			if (xc_segment_is_needed(&layers[layer], i))
 				add_segment(&building, layer, i, &layers[layer].index.segments[i],
-				            read_bytes);
+					    read_bytes);
 	*ret_ranges = building.ranges;
 }
 

@@ -21,7 +21,10 @@ struct xc_ranges {
 	uint32_t count;
 };
 
-#define XC_RANGES_INIT { 0 }
+#define XC_RANGES_INIT                                                                             \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /*
  * A gap that is cheaper to read than to ask around: at 100 MB/s a megabyte
@@ -31,7 +34,7 @@ struct xc_ranges {
 
 /* Ranges of about `read_bytes`, in the order of the layers and their segments. */
 void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_t read_bytes,
-                    struct xc_ranges *ret_ranges);
+		    struct xc_ranges *ret_ranges);
 void xc_ranges_release(struct xc_ranges *ranges);
 #define cleanup_ranges __attribute__((cleanup(xc_ranges_release)))
 

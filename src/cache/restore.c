@@ -28,7 +28,7 @@ struct restore {
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
 	uint32_t **layer_targets; /* per layer, per top */
-	struct target *targets; /* sorted by stored path */
+	struct target *targets;   /* sorted by stored path */
 	uint32_t target_count;
 	struct xc_stage_target *stage_targets;
 	struct xc_stage *stage;
@@ -68,11 +68,11 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 		members += manifest->layers[i].member_count;
 		if (members > XC_MEMBERS_MAX)
 			return xc_err_set(err, XC_ERR_CORRUPT,
-			                  "the layers have more members together than one entry "
-			                  "may have");
+					  "the layers have more members together than one entry "
+					  "may have");
 		layer->layer = &manifest->layers[i];
 		if (xc_name_pack(restore->cache, restore->match->scope, layer->layer->pack, &name,
-		                 err) < 0)
+				 err) < 0)
 			return -1;
 		layer->pack_name = xc_buf_steal(&name);
 		if (xc_cancel_check(restore->cache->cancel, err) < 0 ||
@@ -95,7 +95,7 @@ static uint32_t find_target(const struct restore *restore, const char *stored)
 
 	if (restore->target_count > 0)
 		found = bsearch(&wanted, restore->targets, restore->target_count, sizeof(wanted),
-		                compare_targets);
+				compare_targets);
 	return found ? (uint32_t)(found - restore->targets) : XC_PLACE_NO_TARGET;
 }
 
@@ -127,7 +127,7 @@ static void collect_targets(struct restore *restore)
 			if (restore->target_count == capacity) {
 				capacity = capacity ? 2 * capacity : 16;
 				restore->targets = xc_realloc(restore->targets,
-				                              capacity * sizeof(struct target));
+							      capacity * sizeof(struct target));
 			}
 			restore->targets[restore->target_count++] = (struct target){
 				.stored = members->items[k].name,
@@ -156,12 +156,12 @@ static int check_target(const struct restore *restore, struct target *target, st
 		return -1;
 	if (!xc_patterns_declares(restore->patterns, absolute.data, &target->literal_bytes))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-		                  "the entry has %s, which none of the paths asked for declares",
-		                  XC_QUOTE(target->stored));
+				  "the entry has %s, which none of the paths asked for declares",
+				  XC_QUOTE(target->stored));
 	/* A shell may be standing in these: they keep their inode. */
 	target->keep_directory = strcmp(target->stored, ".") == 0 ||
-	                         strcmp(target->stored, "~") == 0 ||
-	                         strcmp(target->stored, "/") == 0;
+				 strcmp(target->stored, "~") == 0 ||
+				 strcmp(target->stored, "/") == 0;
 	target->absolute = xc_buf_steal(&absolute);
 	return 0;
 }
@@ -222,14 +222,14 @@ static void count_members(const struct restore *restore)
 	const struct xc_totals *totals = &restore->match->manifest.totals;
 
 	xc_progress_totals(restore->cache->progress,
-	                   totals->files + totals->directories + totals->symlinks +
-	                           totals->hardlinks,
-	                   totals->content_bytes);
+			   totals->files + totals->directories + totals->symlinks +
+				   totals->hardlinks,
+			   totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
 }
 
 static int restore_match(struct restore *restore, const struct xc_query *query,
-                         struct xc_restore_result *result, struct xc_err *err)
+			 struct xc_restore_result *result, struct xc_err *err)
 {
 	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
 	    load_layers(restore, err) < 0)
@@ -240,7 +240,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		return -1;
 	open_places(restore);
 	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
-	               &result->fetched_bytes, err) < 0)
+		       &result->fetched_bytes, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		result->fetched_bytes += restore->layers[i].layer->index_bytes;
@@ -272,7 +272,7 @@ static void release_restore(struct restore *restore)
 }
 
 int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
-                     struct xc_restore_result *ret_result, struct xc_err *err)
+		     struct xc_restore_result *ret_result, struct xc_err *err)
 {
 	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
 	struct restore restore = { .cache = cache, .match = &result.match };

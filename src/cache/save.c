@@ -13,9 +13,9 @@
  * 256 MiB even for content that does not compress.
  */
 #define SAVE_THREADS_MAX 14
-#define SLOTS_AHEAD 3
+#define SLOTS_AHEAD      3
 /* The tables of the strongest levels are ten times as large. */
-#define STRONG_LEVEL 13
+#define STRONG_LEVEL       13
 #define STRONG_THREADS_MAX 3
 
 void xc_save_result_release(struct xc_save_result *result)
@@ -78,13 +78,13 @@ static int store_slot(struct save *save, const struct xc_save_slot *slot, struct
 	if (slot->item->piece)
 		note_piece(save, slot);
 	xc_progress_add(save->cache->progress,
-	                slot->item->piece && slot->item->offset > 0 ? 0 : slot->item->count,
-	                slot->content_bytes, slot->stored.len_bytes);
+			slot->item->piece && slot->item->offset > 0 ? 0 : slot->item->count,
+			slot->content_bytes, slot->stored.len_bytes);
 	return xc_cancel_check(save->cache->cancel, err);
 }
 
 static int pack_segments(struct save *save, struct xc_pool *pool, struct xc_save_slot *slots,
-                         uint32_t slot_count, struct xc_err *err)
+			 uint32_t slot_count, struct xc_err *err)
 {
 	uint32_t submitted = 0;
 	int result = 0;
@@ -180,7 +180,7 @@ static int add_index(struct save *save, struct xc_err *err)
 	save->layer.index_bytes = index_bytes;
 	xc_sha256(data.data, index_bytes, save->layer.index_sha256);
 	if (xc_seekable_encode(save->segments, save->segment_count, data.data, index_bytes, &data,
-	                       err) < 0)
+			       err) < 0)
 		return -1;
 	return append(save, data.data, data.len_bytes, err);
 }
@@ -191,8 +191,7 @@ static int write_pack(struct save *save, struct xc_err *err)
 
 	xc_key_new_id(save->pack);
 	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
-	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) <
-	            0)
+	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
 		return -1;
 	save->segments = xc_calloc(save->plan.count + 1, sizeof(*save->segments));
 	result = pack_members(save, err);
@@ -249,7 +248,7 @@ static void drop_pack(struct save *save)
 
 /* Writing the manifest is the commit. */
 static int commit(struct save *save, const char *entry_name, struct xc_save_result *result,
-                  struct xc_err *err)
+		  struct xc_err *err)
 {
 	cleanup_manifest struct xc_manifest old = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
@@ -259,11 +258,11 @@ static int commit(struct save *save, const char *entry_name, struct xc_save_resu
 	fill_manifest(save, &result->manifest);
 	if (save->opts->update)
 		replaces = xc_load_manifest(save->cache, entry_name, result->manifest.version,
-		                            save->query->key, &old, &old_err) == 0;
+					    save->query->key, &old, &old_err) == 0;
 	xc_manifest_encode(&result->manifest, &data);
 	if (xc_cancel_check(save->cache->cancel, err) < 0 ||
 	    xc_store_put(save->cache->store, entry_name, data.data, data.len_bytes,
-	                 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) < 0) {
+			 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) < 0) {
 		drop_pack(save);
 		if (err->kind != XC_ERR_EXISTS)
 			return -1;
@@ -300,13 +299,13 @@ static int scan_tree(struct save *save, struct xc_err *err)
 	xc_patterns_free(patterns);
 	if (result == 0 && save->tree.members.count == 0)
 		result = xc_err_set(err, XC_ERR_NO_MATCH,
-		                    "Path Validation Error: Path(s) specified in the action for "
-		                    "caching do(es) not exist, hence no cache is being saved.");
+				    "Path Validation Error: Path(s) specified in the action for "
+				    "caching do(es) not exist, hence no cache is being saved.");
 	return result;
 }
 
 static int save_entry(struct save *save, const char *entry_name, struct xc_save_result *result,
-                      struct xc_err *err)
+		      struct xc_err *err)
 {
 	uint64_t start_ms = xc_clock_ms(), scanned_ms;
 
@@ -315,12 +314,12 @@ static int save_entry(struct save *save, const char *entry_name, struct xc_save_
 	scanned_ms = xc_clock_ms();
 	result->scan_ms = scanned_ms - start_ms;
 	result->skipped = (struct xc_skipped){ .sockets = save->tree.sockets,
-		                               .fifos = save->tree.fifos,
-		                               .devices = save->tree.devices };
+					       .fifos = save->tree.fifos,
+					       .devices = save->tree.devices };
 	xc_plan_make(&save->tree.members, &save->plan);
 	xc_progress_phase(save->cache->progress, XC_PHASE_PACK);
 	xc_progress_totals(save->cache->progress, save->tree.members.count,
-	                   save->tree.content_bytes);
+			   save->tree.content_bytes);
 	if (write_pack(save, err) < 0)
 		return -1;
 	result->pack_ms = xc_clock_ms() - scanned_ms;
@@ -338,8 +337,8 @@ static int is_taken(const struct xc_cache *cache, const char *entry_name, struct
 }
 
 int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
-                  const struct xc_save_opts *opts, struct xc_save_result *ret_result,
-                  struct xc_err *err)
+		  const struct xc_save_opts *opts, struct xc_save_result *ret_result,
+		  struct xc_err *err)
 {
 	struct save save = {
 		.cache = cache,

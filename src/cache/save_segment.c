@@ -11,7 +11,7 @@
 #include "pack/tar.h"
 
 /* How often a file that changes under the reader is read before that is an error. */
-#define READ_TRIES 4
+#define READ_TRIES     4
 #define RETRY_DELAY_US 20000
 
 struct xc_save_worker {
@@ -66,9 +66,9 @@ static int fail_at(const struct xc_save_worker *worker, uint32_t position, struc
 	xc_tree_path(worker->tree, position, &path);
 	if (saved == ENOENT || saved == ELOOP)
 		return xc_err_set(err, XC_ERR_CHANGED,
-		                  "%s vanished while it was being saved: save when nothing "
-		                  "writes there any more",
-		                  XC_QUOTE(path.data));
+				  "%s vanished while it was being saved: save when nothing "
+				  "writes there any more",
+				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot read %s", XC_QUOTE(path.data));
 }
 
@@ -78,9 +78,9 @@ static int fail_changed(const struct xc_save_worker *worker, uint32_t position, 
 
 	xc_tree_path(worker->tree, position, &path);
 	return xc_err_set(err, XC_ERR_CHANGED,
-	                  "%s changed while it was being saved: save when nothing writes there "
-	                  "any more",
-	                  XC_QUOTE(path.data));
+			  "%s changed while it was being saved: save when nothing writes there "
+			  "any more",
+			  XC_QUOTE(path.data));
 }
 
 static int open_file(struct xc_save_worker *worker, uint32_t position)
@@ -125,7 +125,7 @@ static int add_header(struct xc_save_worker *worker, uint32_t position, struct x
 		link_path = worker->link_path.data;
 	}
 	if (xc_tar_write_header(worker->tar, member, worker->path.data, link_path, &worker->raw,
-	                        err) < 0)
+				err) < 0)
 		return -1;
 	member->header_bytes = (uint32_t)(worker->raw.len_bytes - start_bytes);
 	return 0;
@@ -151,7 +151,7 @@ static int read_xattrs(struct xc_save_worker *worker, struct xc_member *member, 
 
 /* Reads stored bytes [offset, offset + length) of a file's content; fewer if it has shrunk. */
 static ssize_t read_content(int fd, const struct xc_member *member, uint64_t offset, char *data,
-                            size_t length)
+			    size_t length)
 {
 	const struct xc_member_extra *extra = member->extra;
 	uint64_t at = 0;
@@ -166,7 +166,7 @@ static ssize_t read_content(int fd, const struct xc_member *member, uint64_t off
 			uint64_t skip = offset + have - at;
 			size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)(length - have));
 			ssize_t got = xc_fd_pread_full(fd, data + have, part,
-			                               (off_t)(run->offset + skip));
+						       (off_t)(run->offset + skip));
 
 			if (got < 0)
 				return -1;
@@ -190,7 +190,7 @@ enum attempt { READ_WHOLE, READ_CHANGED, READ_FAILED };
 
 /* Header and content of a small file as it is now. errno is set for READ_FAILED without err. */
 static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, int fd,
-                             struct xc_err *err)
+			     struct xc_err *err)
 {
 	struct xc_member *member = member_at(worker, position);
 	size_t length = (size_t)xc_member_content_bytes(member);
@@ -270,7 +270,7 @@ static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 		if (gives_up(slot))
 			return xc_err_set(&slot->err, XC_ERR_CANCELED, "interrupted");
 		if ((member->type == XC_MEMBER_FILE ? add_file(worker, i, &slot->err)
-		                                    : add_header(worker, i, &slot->err)) < 0)
+						    : add_header(worker, i, &slot->err)) < 0)
 			return -1;
 		slot->content_bytes += xc_member_content_bytes(member);
 	}
@@ -325,9 +325,9 @@ void xc_save_segment_run(struct xc_job *job, void *context)
 	slot->content_bytes = 0;
 	slot->result = slot->item->piece ? build_piece(worker, slot) : build_run(worker, slot);
 	if (slot->result == 0)
-		slot->result = xc_segment_encode(worker->encoder, worker->raw.data,
-		                                 worker->raw.len_bytes, &slot->stored,
-		                                 &slot->segment, &slot->err);
+		slot->result =
+			xc_segment_encode(worker->encoder, worker->raw.data, worker->raw.len_bytes,
+					  &slot->stored, &slot->segment, &slot->err);
 	if (slot->result < 0)
 		atomic_store_explicit(slot->failed, true, memory_order_relaxed);
 }

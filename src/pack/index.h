@@ -27,7 +27,10 @@ struct xc_index {
 	uint64_t tar_bytes;     /* length of the tar stream, its end included */
 };
 
-#define XC_INDEX_INIT { 0 }
+#define XC_INDEX_INIT                                                                              \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void xc_index_release(struct xc_index *index);
 #define cleanup_index __attribute__((cleanup(xc_index_release)))
@@ -46,7 +49,7 @@ int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_
  * that is really there, whatever the bytes claim.
  */
 int xc_index_parse(const void *data, size_t length, struct xc_index *ret_index,
-                   struct xc_err *err) XC_CHECK;
+		   struct xc_err *err) XC_CHECK;
 
 /* The segment that holds byte `tar_offset` of the tar stream; segment_count if none does. */
 uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset);

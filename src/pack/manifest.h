@@ -23,8 +23,8 @@
 #define XC_FORMAT_VERSION 1
 /* Ceilings for what comes from a store. */
 #define XC_MANIFEST_BYTES_MAX ((size_t)4 << 20)
-#define XC_LAYERS_MAX 1000
-#define XC_PACK_ID_BYTES 32
+#define XC_LAYERS_MAX         1000
+#define XC_PACK_ID_BYTES      32
 
 /* A run of members that no longer count: [first, first + count). */
 struct xc_dead_run {
@@ -60,7 +60,10 @@ struct xc_manifest {
 	uint32_t layer_count;
 };
 
-#define XC_MANIFEST_INIT { 0 }
+#define XC_MANIFEST_INIT                                                                           \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void xc_manifest_release(struct xc_manifest *manifest);
 #define cleanup_manifest __attribute__((cleanup(xc_manifest_release)))
@@ -73,7 +76,7 @@ void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out);
  * wrong; FORMAT for another format version; unknown members are skipped.
  */
 int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_manifest,
-                      struct xc_err *err) XC_CHECK;
+		      struct xc_err *err) XC_CHECK;
 
 /* Whether member `position` of a layer is dead. */
 bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position);

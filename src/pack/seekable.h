@@ -17,6 +17,6 @@
  * INTERNAL if the index does not consist of skippable frames.
  */
 int xc_seekable_encode(const struct xc_segment *segments, uint32_t count, const void *index,
-                       size_t index_bytes, struct xc_buf *out, struct xc_err *err) XC_CHECK;
+		       size_t index_bytes, struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -13,18 +13,18 @@
 /* The length at which a run of members is cut, and of the pieces of a large file. */
 #define XC_SEGMENT_TARGET_BYTES ((size_t)4 << 20)
 /* No segment decodes to more; a single member's header may take it past the target. */
-#define XC_SEGMENT_RAW_MAX ((size_t)64 << 20)
+#define XC_SEGMENT_RAW_MAX    ((size_t)64 << 20)
 #define XC_SEGMENT_STORED_MAX ((size_t)65 << 20)
 
 #define XC_LEVEL_DEFAULT 3
-#define XC_LEVEL_MIN 1
-#define XC_LEVEL_MAX 19
+#define XC_LEVEL_MIN     1
+#define XC_LEVEL_MAX     19
 
 struct xc_segment {
-	uint64_t offset;       /* in the pack */
-	uint64_t tar_offset;   /* of its first byte in the tar stream */
-	uint32_t stored_bytes; /* of the frame */
-	uint32_t raw_bytes;    /* of the piece of the tar stream */
+	uint64_t offset;                 /* in the pack */
+	uint64_t tar_offset;             /* of its first byte in the tar stream */
+	uint32_t stored_bytes;           /* of the frame */
+	uint32_t raw_bytes;              /* of the piece of the tar stream */
 	uint8_t sha256[XC_SHA256_BYTES]; /* of the frame */
 };
 
@@ -41,8 +41,8 @@ void xc_segment_encoder_free(struct xc_segment_encoder *encoder); /* NULL is all
  * `ret_segment`. The same bytes, level and library give the same frame.
  */
 int xc_segment_encode(struct xc_segment_encoder *encoder, const void *raw, size_t raw_bytes,
-                      struct xc_buf *out, struct xc_segment *ret_segment, struct xc_err *err)
-	XC_CHECK;
+		      struct xc_buf *out, struct xc_segment *ret_segment,
+		      struct xc_err *err) XC_CHECK;
 
 /* One per thread. */
 struct xc_segment_decoder *xc_segment_decoder_new(void);
@@ -54,6 +54,6 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder); /* NULL is all
  * the decoder and holds until its next call. CORRUPT if anything differs.
  */
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
-                      const void *stored, const char **ret_raw, struct xc_err *err) XC_CHECK;
+		      const void *stored, const char **ret_raw, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -17,7 +17,7 @@
 struct xc_tar_writer;
 
 /* The end of an archive: two blocks of zeros (POSIX pax, "ustar Interchange Format"). */
-#define XC_TAR_END_BYTES 1024
+#define XC_TAR_END_BYTES   1024
 #define XC_TAR_BLOCK_BYTES 512
 /* More than any header: paths, targets and xattrs are bounded, and this bounds their sum. */
 #define XC_TAR_HEADER_MAX ((size_t)32 << 20)
@@ -34,7 +34,7 @@ void xc_tar_writer_free(struct xc_tar_writer *writer); /* NULL is allowed */
  * the same bytes. INTERNAL if libarchive refuses.
  */
 int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
-                        const char *path, const char *link_path, struct xc_buf *out,
-                        struct xc_err *err) XC_CHECK;
+			const char *path, const char *link_path, struct xc_buf *out,
+			struct xc_err *err) XC_CHECK;
 
 #endif

@@ -31,7 +31,7 @@ struct xc_dirs {
 };
 
 struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn *locate,
-                            void *context)
+			    void *context)
 {
 	struct xc_dirs *dirs = xc_calloc(1, sizeof(*dirs));
 
@@ -146,8 +146,7 @@ int xc_dirs_open(struct xc_dirs *dirs, uint32_t position)
 	if (from_fd < 0 || ancestor == position)
 		return from_fd;
 	relative_path(dirs, ancestor, position);
-	fd = xc_beneath_open_dir(from_fd, dirs->relative.data, XC_BENEATH_NO_LINKS,
-	                         O_RDONLY);
+	fd = xc_beneath_open_dir(from_fd, dirs->relative.data, XC_BENEATH_NO_LINKS, O_RDONLY);
 	return fd < 0 ? -1 : keep_open(dirs, position, fd);
 }
 

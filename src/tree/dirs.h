@@ -19,8 +19,8 @@ struct xc_dirs;
 
 /* Where a top is: `name` in the directory `path` below `dir_fd`. */
 struct xc_dirs_place {
-	int dir_fd;        /* or AT_FDCWD; borrowed */
-	const char *path;  /* `path_bytes` long, not terminated; none for `dir_fd` itself */
+	int dir_fd;       /* or AT_FDCWD; borrowed */
+	const char *path; /* `path_bytes` long, not terminated; none for `dir_fd` itself */
 	size_t path_bytes;
 	const char *name;
 };
@@ -29,15 +29,15 @@ struct xc_dirs_place {
 typedef void xc_dirs_locate_fn(void *context, uint32_t position, struct xc_dirs_place *ret_place);
 
 struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn *locate,
-                            void *context);
+			    void *context);
 void xc_dirs_free(struct xc_dirs *dirs); /* NULL is allowed */
 
 /*
  * The directory that holds the member, and its name there. Both are borrowed
  * until the next call. Returns -1 with errno set.
  */
-int xc_dirs_at(struct xc_dirs *dirs, uint32_t position, int *ret_dir_fd, const char **ret_name)
-	XC_CHECK;
+int xc_dirs_at(struct xc_dirs *dirs, uint32_t position, int *ret_dir_fd,
+	       const char **ret_name) XC_CHECK;
 
 /* The descriptor of a member that is a directory, borrowed until the next call; or -1, errno. */
 int xc_dirs_open(struct xc_dirs *dirs, uint32_t position) XC_CHECK;

@@ -79,6 +79,6 @@ enum xc_verdict xc_patterns_judge(const struct xc_patterns *patterns, const char
  * matching line spells out, before its first wildcard; 0 without a match.
  */
 bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute,
-                          size_t *ret_literal_bytes);
+			  size_t *ret_literal_bytes);
 
 #endif

@@ -174,7 +174,7 @@ static bool matches_exactly(const struct line *line, const char *path, size_t le
 }
 
 bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute,
-                          size_t *ret_literal_bytes)
+			  size_t *ret_literal_bytes)
 {
 	size_t length = path_length(absolute);
 	bool declared = false;

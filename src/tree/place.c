@@ -112,7 +112,7 @@ struct xc_place *xc_place_new(const struct xc_place_opts *opts)
 		if (opts->targets[top] == XC_PLACE_NO_TARGET)
 			continue;
 		xc_stage_top(opts->stage, opts->targets[top], &place->top_dir_fds[top],
-		             place->top_names[top]);
+			     place->top_names[top]);
 		place->inherits |= directory_inherits(place->top_dir_fds[top]);
 	}
 	return place;
@@ -164,15 +164,16 @@ static const struct xc_member *member_at(const struct xc_place_worker *worker, u
 }
 
 static int fail_at(const struct xc_place_worker *worker, uint32_t position, const char *what,
-                   struct xc_err *err)
+		   struct xc_err *err)
 {
 	int saved = errno;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
 
 	xc_members_path(worker->place->opts.members, position, &path);
 	if (saved == EEXIST || saved == ENOTDIR || saved == ELOOP)
-		return xc_err_set(err, XC_ERR_CORRUPT, "the entry has %s twice, as different things",
-		                  XC_QUOTE(path.data));
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the entry has %s twice, as different things",
+				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }
 
@@ -231,7 +232,7 @@ static int ensure_directory(struct xc_place_worker *worker, uint32_t position, s
 
 /* The open directory where a member goes, made if need be. */
 static int directory_of(struct xc_place_worker *worker, uint32_t position, int *ret_dir_fd,
-                        const char **ret_name, struct xc_err *err)
+			const char **ret_name, struct xc_err *err)
 {
 	if (ensure_directory(worker, member_at(worker, position)->parent, err) < 0)
 		return -1;
@@ -269,7 +270,7 @@ static int set_xattrs(int fd, const struct xc_member *member)
 
 /* `created_mode` is what open(2) or mkdir(2) was told. */
 static int set_attributes(struct xc_place *place, int fd, const struct xc_member *member,
-                          mode_t created_mode)
+			  mode_t created_mode)
 {
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
@@ -290,7 +291,7 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 }
 
 static int write_content(int fd, const struct xc_member *member, uint64_t offset, const char *data,
-                         size_t length)
+			 size_t length)
 {
 	const struct xc_member_extra *extra = member->extra;
 	uint64_t at = 0;
@@ -317,7 +318,7 @@ static int write_content(int fd, const struct xc_member *member, uint64_t offset
 }
 
 static int create_file(struct xc_place_worker *worker, uint32_t position, const char *data,
-                       struct xc_err *err)
+		       struct xc_err *err)
 {
 	const struct xc_member *member = member_at(worker, position);
 	bool sparse = member->extra && member->extra->sparse;
@@ -328,7 +329,7 @@ static int create_file(struct xc_place_worker *worker, uint32_t position, const 
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	            member->mode);
+		    member->mode);
 	if (fd < 0)
 		return fail_at(worker, position, "create", err);
 	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
@@ -359,7 +360,7 @@ static int create_symlink(struct xc_place_worker *worker, uint32_t position, str
 }
 
 int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
-                    struct xc_err *err)
+		    struct xc_err *err)
 {
 	switch (member_at(worker, position)->type) {
 	case XC_MEMBER_DIR:
@@ -384,7 +385,7 @@ static struct partial_file **find_partial(struct xc_place *place, uint32_t posit
 
 /* Opens a file that comes in pieces; whichever piece is first creates it. */
 static int open_partial(struct xc_place *place, uint32_t position, int dir_fd, const char *name,
-                        uint64_t content_bytes)
+			uint64_t content_bytes)
 {
 	struct partial_file **link;
 	int fd, flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
@@ -420,7 +421,7 @@ static bool piece_completes(struct xc_place *place, uint32_t position, size_t le
 }
 
 int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
-                   const char *data, size_t length, struct xc_err *err)
+		   const char *data, size_t length, struct xc_err *err)
 {
 	const struct xc_member *member = member_at(worker, position);
 	struct xc_place *place = worker->place;
@@ -459,7 +460,7 @@ static int make_link(struct xc_place_worker *worker, uint32_t position, struct x
 
 	if (!is_alive(worker->place, target))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-		                  "the entry has a hard link to a file that it lacks");
+				  "the entry has a hard link to a file that it lacks");
 	if (directory_of(worker, target, &dir_fd, &name, err) < 0)
 		return -1;
 	/* The descriptor is only borrowed until the next question. */
@@ -522,7 +523,7 @@ static bool is_closed(const struct xc_member *member)
 }
 
 static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
-                        struct xc_err *err)
+			struct xc_err *err)
 {
 	for (uint32_t i = end; i-- > first;) {
 		const struct xc_member *member = member_at(worker, i);
@@ -537,7 +538,7 @@ static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t
 }
 
 int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
-                         struct xc_err *err)
+			 struct xc_err *err)
 {
 	return finish_range(worker, first, end, false, err);
 }

@@ -50,7 +50,7 @@ void xc_place_worker_free(struct xc_place_worker *worker); /* NULL is allowed */
  * xc_member_content_bytes says). Hard links are left to xc_place_links.
  */
 int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
-                    struct xc_err *err) XC_CHECK;
+		    struct xc_err *err) XC_CHECK;
 
 /*
  * Write a piece of a file's content: `length` bytes at `offset` of its
@@ -58,7 +58,7 @@ int xc_place_member(struct xc_place_worker *worker, uint32_t position, const cha
  * completes the content also completes the file.
  */
 int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
-                   const char *data, size_t length, struct xc_err *err) XC_CHECK;
+		   const char *data, size_t length, struct xc_err *err) XC_CHECK;
 
 /* Make all hard links. Their targets must be alive (else CORRUPT). One thread. */
 int xc_place_links(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
@@ -70,7 +70,7 @@ int xc_place_links(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
  * deepest up.
  */
 int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
-                         struct xc_err *err) XC_CHECK;
+			 struct xc_err *err) XC_CHECK;
 int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
 
 /* Whether members belong to others whose owner could not be kept, not being root. */

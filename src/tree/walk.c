@@ -47,7 +47,7 @@ static void directory_path(const struct walk_dir *dir, struct xc_buf *out)
 }
 
 static int fail_at(const struct walk_dir *dir, const char *name, const char *what,
-                   struct xc_err *err)
+		   struct xc_err *err)
 {
 	int saved = errno;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
@@ -57,9 +57,9 @@ static int fail_at(const struct walk_dir *dir, const char *name, const char *wha
 		xc_buf_addf(&path, "%s%s", path.len_bytes > 1 ? "/" : "", name);
 	if (saved == ENOENT)
 		return xc_err_set(err, XC_ERR_CHANGED,
-		                  "%s vanished while it was being saved: save when nothing "
-		                  "writes there any more",
-		                  XC_QUOTE(path.data));
+				  "%s vanished while it was being saved: save when nothing "
+				  "writes there any more",
+				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }
 
@@ -111,8 +111,8 @@ static int read_target(struct walk_worker *worker, int dir_fd, struct walk_entry
 /* Finds the runs of data. A file whose only run is all of it is not sparse. */
 static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entry *entry)
 {
-	cleanup_fd int fd = openat(dir_fd, entry->name,
-	                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_fd int fd =
+		openat(dir_fd, entry->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	off_t size = (off_t)entry->size_bytes, at = 0;
 	cleanup_buf struct xc_buf runs = XC_BUF_INIT;
 	struct xc_member_extra *extra;
@@ -169,7 +169,7 @@ static int read_directory_xattrs(struct walk_worker *worker, int fd, struct walk
 
 /* Takes over what stat(2) told. Returns false for what is left out. */
 static bool fill_entry(struct walk_worker *worker, const struct stat *status,
-                       struct walk_entry *entry)
+		       struct walk_entry *entry)
 {
 	switch (status->st_mode & S_IFMT) {
 	case S_IFREG:
@@ -214,7 +214,7 @@ static bool may_be_sparse(const struct stat *status)
 
 /* Judges by the path lines; sets *ret_keep and, for a directory, whether to go on inside. */
 static enum xc_verdict judge(const struct walk *walk, struct walk_worker *worker,
-                             const struct walk_entry *entry)
+			     const struct walk_entry *entry)
 {
 	enum xc_verdict verdict;
 	size_t length = worker->path.len_bytes;
@@ -223,7 +223,7 @@ static enum xc_verdict judge(const struct walk *walk, struct walk_worker *worker
 		return XC_VERDICT_INCLUDE;
 	xc_buf_addf(&worker->path, "%s%s", length > 1 ? "/" : "", entry->name);
 	verdict = xc_patterns_judge(walk->opts->patterns, worker->path.data,
-	                            entry->type == XC_MEMBER_DIR);
+				    entry->type == XC_MEMBER_DIR);
 	xc_buf_truncate(&worker->path, length);
 	return verdict;
 }
@@ -231,7 +231,7 @@ static enum xc_verdict judge(const struct walk *walk, struct walk_worker *worker
 static void run_directory(struct xc_job *job, void *context);
 
 static struct walk_dir *new_directory(struct walk *walk, struct walk_worker *worker,
-                                      struct walk_dir *parent, const char *name)
+				      struct walk_dir *parent, const char *name)
 {
 	struct walk_dir *dir = xc_arena_alloc(&worker->arena, sizeof(*dir));
 
@@ -246,7 +246,7 @@ static struct walk_dir *new_directory(struct walk *walk, struct walk_worker *wor
 
 /* Returns 1 if the entry was filled, 0 if it is left out, -1 with errno set. */
 static int read_entry(struct walk *walk, struct walk_worker *worker, int dir_fd, const char *name,
-                      struct walk_entry *ret_entry)
+		      struct walk_entry *ret_entry)
 {
 	struct walk_entry entry = { .name = name };
 	struct stat status;
@@ -290,7 +290,7 @@ static void keep_entries(struct walk_dir *dir, struct walk_worker *worker)
 }
 
 static int read_stream(struct walk_dir *dir, struct walk_worker *worker, DIR *stream,
-                       struct xc_err *err)
+		       struct xc_err *err)
 {
 	struct dirent *found;
 
@@ -348,7 +348,7 @@ static void run_directory(struct xc_job *job, void *context)
 	}
 	if (walk->opts->progress)
 		atomic_fetch_add_explicit(&walk->opts->progress->members_total, dir->count,
-		                          memory_order_relaxed);
+					  memory_order_relaxed);
 	/* Directories stand last; the newest job is taken first, so submit backwards. */
 	for (uint32_t i = dir->count; i-- > 0 && dir->entries[i].type == XC_MEMBER_DIR;) {
 		struct walk_entry *entry = &dir->entries[i];
@@ -362,7 +362,7 @@ static void run_directory(struct xc_job *job, void *context)
 
 /* A top is an entry whose name, for the walk, is its whole path. */
 static int start_top(struct walk *walk, struct walk_worker *worker, const char *path,
-                     struct walk_entry *ret_entry, struct xc_err *err)
+		     struct walk_entry *ret_entry, struct xc_err *err)
 {
 	struct walk_dir container = { .name = path };
 	struct walk_entry *entry = ret_entry;
@@ -417,7 +417,7 @@ static void release_workers(struct walk *walk)
 }
 
 int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts,
-                 struct xc_tree *ret_tree, struct xc_err *err)
+		 struct xc_tree *ret_tree, struct xc_err *err)
 {
 	cleanup_free struct walk_worker *workers = xc_calloc(opts->threads, sizeof(*workers));
 	cleanup_free void **contexts = xc_calloc(opts->threads, sizeof(*contexts));

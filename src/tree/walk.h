@@ -24,7 +24,10 @@ struct xc_tree {
 	uint64_t sockets, fifos, devices; /* left out */
 };
 
-#define XC_TREE_INIT { 0 }
+#define XC_TREE_INIT                                                                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void xc_tree_release(struct xc_tree *tree);
 #define cleanup_tree __attribute__((cleanup(xc_tree_release)))
@@ -51,7 +54,7 @@ struct xc_walk_opts {
  * vanishes meanwhile.
  */
 int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts,
-                 struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;
+		 struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;
 
 /* The place of each top, for xc_dirs_new; `context` is the struct xc_tree. */
 xc_dirs_locate_fn xc_tree_locate;
@@ -65,9 +68,9 @@ void xc_tree_path(const struct xc_tree *tree, uint32_t position, struct xc_buf *
  * with errno set.
  */
 int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **ret_xattrs,
-                        uint32_t *ret_count) XC_CHECK;
+			uint32_t *ret_count) XC_CHECK;
 
-#define XC_XATTRS_MAX 1000
+#define XC_XATTRS_MAX      1000
 #define XC_XATTR_BYTES_MAX 65536 /* XATTR_SIZE_MAX of Linux */
 
 #endif

@@ -48,8 +48,7 @@ static void free_entries(struct walk_dir *dir)
 
 static struct walk_dir *entry_dir(const struct walk_entry *entry)
 {
-	return entry->name && entry->type == XC_MEMBER_DIR && entry->side ? entry->side->dir
-	                                                                  : NULL;
+	return entry->name && entry->type == XC_MEMBER_DIR && entry->side ? entry->side->dir : NULL;
 }
 
 /* Visits every directory's entries once; a stack instead of recursion, for trees of any depth. */
@@ -112,7 +111,7 @@ static void grow_links(struct flatten *flatten)
 
 /* Makes a member a hard link if its inode was met before. */
 static void resolve_link(struct flatten *flatten, const struct walk_side *side,
-                         struct xc_member *member, uint32_t position)
+			 struct xc_member *member, uint32_t position)
 {
 	struct link_slot *slot;
 
@@ -149,7 +148,7 @@ static void count_member(struct xc_tree *tree, const struct xc_member *member)
 }
 
 static uint32_t add_member(struct flatten *flatten, const struct walk_entry *entry,
-                           const char *name, uint32_t parent)
+			   const char *name, uint32_t parent)
 {
 	struct xc_members *members = &flatten->tree->members;
 	uint32_t position = members->count++;
@@ -222,7 +221,7 @@ static struct top_order *order_tops(const struct walk *walk, const struct xc_str
 }
 
 static void add_top(struct flatten *flatten, const struct walk_entry *entry, const char *stored,
-                    const char *absolute)
+		    const char *absolute)
 {
 	struct xc_tree *tree = flatten->tree;
 	const char *name = xc_arena_text(&tree->members.arena, stored, strlen(stored));
@@ -235,7 +234,7 @@ static void add_top(struct flatten *flatten, const struct walk_entry *entry, con
 }
 
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,
-                    struct xc_err *err)
+		    struct xc_err *err)
 {
 	struct xc_tree tree = XC_TREE_INIT;
 	struct flatten flatten = { .tree = &tree };
@@ -245,9 +244,9 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 	if (total > XC_MEMBERS_MAX) {
 		xc_walk_free_entries(walk);
 		return xc_err_set(err, XC_ERR_IO,
-		                  "%llu files and directories are more than the %u that one "
-		                  "entry can hold: split it into several keys",
-		                  (unsigned long long)total, XC_MEMBERS_MAX);
+				  "%llu files and directories are more than the %u that one "
+				  "entry can hold: split it into several keys",
+				  (unsigned long long)total, XC_MEMBERS_MAX);
 	}
 	tree.members.items = xc_malloc(total * sizeof(*tree.members.items));
 	tree.top_positions = xc_calloc(paths->count, sizeof(*tree.top_positions));

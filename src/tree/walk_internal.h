@@ -65,7 +65,7 @@ struct walk {
 
 /* Turn what was read into the member table, freeing the entries on the way. */
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,
-                    struct xc_err *err);
+		    struct xc_err *err);
 
 /* Free the entries of a walk that failed. */
 void xc_walk_free_entries(struct walk *walk);

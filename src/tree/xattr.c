@@ -49,7 +49,7 @@ static int read_value(int fd, struct xc_arena *arena, const char *name, struct x
 }
 
 int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **ret_xattrs,
-                        uint32_t *ret_count)
+			uint32_t *ret_count)
 {
 	cleanup_buf struct xc_buf names = XC_BUF_INIT;
 	ssize_t length = list_names(fd, &names);

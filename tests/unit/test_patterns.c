@@ -378,10 +378,8 @@ static void the_literal_part_ends_before_the_first_wildcard(void **state)
 	static const struct {
 		const char *line, *path, *literal;
 	} rows[] = {
-		{ "a/b", "/w/a/b", "/w/a/b" },
-		{ "a/*/c", "/w/a/b/c", "/w/a" },
-		{ "**/c", "/w/a/b/c", "/w" },
-		{ "/opt/x*", "/opt/xy", "/opt" },
+		{ "a/b", "/w/a/b", "/w/a/b" },      { "a/*/c", "/w/a/b/c", "/w/a" },
+		{ "**/c", "/w/a/b/c", "/w" },       { "/opt/x*", "/opt/xy", "/opt" },
 		{ "~/.npm", "/h/.npm", "/h/.npm" },
 	};
 	static const struct xc_roots roots = { .workspace = (char *)"/w", .home = (char *)"/h" };
