@@ -15,7 +15,6 @@ enum xc_exit {
 	XC_EXIT_FAILED = 1,
 	XC_EXIT_USAGE = 2,
 	XC_EXIT_MISS = 3,
-	XC_EXIT_SIGNAL = 128, /* plus the signal that interrupted */
 };
 
 int xc_cmd_restore(int argc, char **argv);
@@ -29,11 +28,7 @@ int xc_cmd_version(int argc, char **argv);
 /* The exit code that belongs to a kind of error. */
 int xc_cmd_exit_code(enum xc_err_kind kind);
 
-/*
- * Make sure that all output was written, and turn the code of a command that
- * a signal interrupted into that signal, so that a shell's loop ends too.
- * Returns the exit code if there is no such signal.
- */
+/* Make sure that all output was written. Returns the exit code: a failure if it was not. */
 int xc_cmd_finish(int code);
 
 /*

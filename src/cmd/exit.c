@@ -2,7 +2,6 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -28,10 +27,6 @@ int xc_cmd_finish(int code)
 	errno = 0;
 	failed |= fflush(stdout) != 0;
 	xc_err_sys(&err, errno, "cannot write to standard output");
-	if (code > XC_EXIT_SIGNAL) {
-		signal(code - XC_EXIT_SIGNAL, SIG_DFL);
-		raise(code - XC_EXIT_SIGNAL);
-	}
 	if (!failed)
 		return code;
 	/* A reader that has seen enough, such as head, is no one to complain to. */

@@ -77,8 +77,6 @@ int64_t xc_cmd_now_s(void);
 void xc_signals_begin(void);
 void xc_signals_end(void);
 const struct xc_cancel *xc_signals_cancel(void);
-/* The signal that set the flag, 0 if none did. */
-int xc_signals_received(void);
 
 /* The URL of the store if none is given: see docs/xcache.1. The caller frees. USAGE. */
 char *xc_defaults_store(struct xc_err *err) XC_CHECK;

@@ -87,12 +87,7 @@ static int print_error(const struct xc_command *command, const struct xc_args *a
 int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
 		struct xc_session *session, const struct xc_err *err)
 {
-	int code;
-
 	if (session)
 		xc_session_rest(session);
-	code = print_error(command, args, session, err);
-	if (err->kind == XC_ERR_CANCELED && xc_signals_received())
-		return XC_EXIT_SIGNAL + xc_signals_received();
-	return code;
+	return print_error(command, args, session, err);
 }

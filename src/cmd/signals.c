@@ -52,8 +52,3 @@ const struct xc_cancel *xc_signals_cancel(void)
 {
 	return &cancel;
 }
-
-int xc_signals_received(void)
-{
-	return XC_MAX(atomic_load_explicit(&cancel.signal, memory_order_relaxed), 0);
-}
