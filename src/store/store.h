@@ -8,7 +8,10 @@
  *
  * Names are 1 to XC_STORE_NAME_MAX bytes: elements separated by single '/',
  * none of them empty, "." or "..", no byte below 0x20 and no 0x7f. They say
- * nothing about how a back end keeps them. Sizes and offsets are in bytes.
+ * nothing about how a back end keeps them. An object's name is never a folder
+ * of another's: beside "a" there is no "a/b". Back ends that could not keep
+ * both refuse the second with IO. Some reserve a few names and refuse those
+ * with USAGE, see file.c. Sizes and offsets are in bytes.
  *
  * Objects appear whole or not at all, under their final name only, and are
  * seen by every later call of any process that uses the same store.
@@ -30,22 +33,22 @@ struct xc_store;
 struct xc_upload;
 
 struct xc_store_object {
-	const char *name;    /* valid during the callback */
+	const char *name; /* valid during the callback */
 	uint64_t size_bytes;
 	int64_t modified_ns; /* since 1970; as fine as the store knows it */
 };
 
 /* Returns 0 to go on; -1 with `err` filled ends the listing with that error. */
 typedef int xc_store_list_fn(const struct xc_store_object *object, void *context,
-                             struct xc_err *err);
+			     struct xc_err *err);
 
 /* One ranged read. The caller owns it and the buffer until `done` was called. */
 struct xc_store_read {
 	const char *name;
 	uint64_t offset;
-	size_t length;  /* more than 0; exactly so many bytes or an error */
-	char *buffer;   /* room for `length` */
-	void *owner;    /* the caller's */
+	size_t length; /* more than 0; exactly so many bytes or an error */
+	char *buffer;  /* room for `length` */
+	void *owner;   /* the caller's */
 	/*
 	 * Called once for every read that was started, on any thread, perhaps
 	 * before read() returns. result is 0, or -1 with `err` filled.
@@ -68,14 +71,14 @@ struct xc_store_ops {
 	 * larger than `max_bytes`.
 	 */
 	int (*get)(struct xc_store *store, const char *name, size_t max_bytes,
-	           struct xc_buf *ret_data, struct xc_err *err);
+		   struct xc_buf *ret_data, struct xc_err *err);
 
 	/* Start one ranged read; see struct xc_store_read. A range past the end is CORRUPT. */
 	void (*read)(struct xc_store *store, struct xc_store_read *read);
 
 	/* Write a small object as a whole, durably once 0 is returned. */
 	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
-	           enum xc_put_condition condition, struct xc_err *err);
+		   enum xc_put_condition condition, struct xc_err *err);
 
 	/*
 	 * Write a large object piece by piece. Nothing is visible before commit
@@ -85,9 +88,9 @@ struct xc_store_ops {
 	 * memory bounded.
 	 */
 	int (*upload_begin)(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
-	                    struct xc_err *err);
+			    struct xc_err *err);
 	int (*upload_append)(struct xc_upload *upload, const void *data, size_t length,
-	                     struct xc_err *err);
+			     struct xc_err *err);
 	int (*upload_commit)(struct xc_upload *upload, struct xc_err *err);
 	void (*upload_abort)(struct xc_upload *upload);
 
@@ -97,7 +100,7 @@ struct xc_store_ops {
 	 * callers may rely on. Nothing found is success.
 	 */
 	int (*list)(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
-	            void *context, struct xc_err *err);
+		    void *context, struct xc_err *err);
 
 	/* Remove one object; NOT_FOUND if there is none. */
 	int (*remove)(struct xc_store *store, const char *name, struct xc_err *err);
@@ -128,22 +131,22 @@ void xc_store_close(struct xc_store *store);
 
 /* One ranged read that waits for its end. */
 int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset, char *buffer,
-                       size_t length, struct xc_err *err) XC_CHECK;
+		       size_t length, struct xc_err *err) XC_CHECK;
 
 /* The wrappers below check the names and call the back end; see struct xc_store_ops. */
 int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
-                 struct xc_buf *ret_data, struct xc_err *err) XC_CHECK;
+		 struct xc_buf *ret_data, struct xc_err *err) XC_CHECK;
 void xc_store_read(struct xc_store *store, struct xc_store_read *read);
 int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
-                 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
+		 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
 int xc_store_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
-                          struct xc_err *err) XC_CHECK;
+			  struct xc_err *err) XC_CHECK;
 int xc_store_upload_append(struct xc_upload *upload, const void *data, size_t length,
-                           struct xc_err *err) XC_CHECK;
+			   struct xc_err *err) XC_CHECK;
 int xc_store_upload_commit(struct xc_upload *upload, struct xc_err *err) XC_CHECK;
 void xc_store_upload_abort(struct xc_upload *upload); /* NULL is allowed */
 int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
-                  void *context, struct xc_err *err) XC_CHECK;
+		  void *context, struct xc_err *err) XC_CHECK;
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
 
 static inline void xc_cleanup_store(struct xc_store **store)
