@@ -62,6 +62,13 @@ int xc_file_make_folder(const struct xc_file_store *store, const char *path, siz
 			bool *made);
 
 /*
+ * Whether this folder was removed since it was opened, as it may be whenever
+ * it is empty. What then fails in it has ENOENT or, on ext4, EPERM; so errno
+ * is kept.
+ */
+bool xc_file_is_removed(int folder_fd);
+
+/*
  * Make lasting the entries of a folder, and of all folders above it too if
  * some of them are new. `file_fd` is a file of the same file system.
  */

@@ -64,10 +64,28 @@ static int open_folder_at(int folder_fd, const char *name)
 	return openat(folder_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+bool xc_file_is_removed(int folder_fd)
+{
+	int saved = errno;
+	struct stat status;
+	bool removed = fstat(folder_fd, &status) < 0 ? errno == ESTALE : status.st_nlink == 0;
+
+	errno = saved;
+	return removed;
+}
+
 static int make_folder_at(int folder_fd, const char *name, bool *made)
 {
 	int fd = open_folder_at(folder_fd, name);
 
+	/*
+	 * While rmdir() waits for the journal, ext4 still finds the folder under
+	 * its name although it is dead; only mkdir() waits for the end of that.
+	 */
+	if (fd >= 0 && xc_file_is_removed(fd)) {
+		xc_fd_close(&fd);
+		errno = ENOENT;
+	}
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	if (mkdirat(folder_fd, name, 0777) == 0)

@@ -75,9 +75,9 @@ static int open_anonymous(struct file_upload *upload, struct xc_err *err)
 		if (open_folder(upload, err) < 0)
 			return -1;
 		upload->fd = openat(upload->folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
-		if (upload->fd >= 0 || errno != ENOENT || tries >= XC_FILE_TRIES_MAX)
+		if (upload->fd >= 0 || tries >= XC_FILE_TRIES_MAX ||
+		    !xc_file_is_removed(upload->folder_fd))
 			break;
-		/* The folder was empty and was removed. */
 		xc_fd_close(&upload->folder_fd);
 	}
 	if (upload->fd >= 0 && xc_file_can_link_open(upload->fd))
@@ -202,7 +202,7 @@ static int judge_failure(struct file_upload *upload, int errno_value, struct xc_
 	const struct xc_file_store *store = store_of(upload);
 	struct stat status;
 
-	if (errno_value == ENOENT) {
+	if (errno_value == ENOENT || errno_value == ESTALE) {
 		xc_fd_close(&upload->folder_fd);
 		return 0;
 	}

@@ -8,7 +8,10 @@
  *
  * Names are 1 to XC_STORE_NAME_MAX bytes: elements separated by single '/',
  * none of them empty, "." or "..", no byte below 0x20 and no 0x7f. They say
- * nothing about how a back end keeps them. Sizes and offsets are in bytes.
+ * nothing about how a back end keeps them. An object's name is never a folder
+ * of another's: beside "a" there is no "a/b". Back ends that could not keep
+ * both refuse the second with IO. Some reserve a few names and refuse those
+ * with USAGE, see file.c. Sizes and offsets are in bytes.
  *
  * Objects appear whole or not at all, under their final name only, and are
  * seen by every later call of any process that uses the same store.

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How stores are named, and what is said of a URL that names none. */
+#include "store_support.h"
+
+static void test_good_urls(void **state)
+{
+	static const struct {
+		const char *url, *root, *display;
+	} rows[] = {
+		{ "file:///a/b", "/a/b", "file:///a/b" },
+		{ "file://localhost/a", "/a", "file:///a" },
+		{ "file://LocalHost/a", "/a", "file:///a" },
+		{ "FILE:///a", "/a", "file:///a" },
+		{ "file:/a", "/a", "file:///a" },
+		{ "file:///a///", "/a", "file:///a" },
+		{ "file:///", "/", "file:///" },
+		{ "file:///a?", "/a", "file:///a" },
+		{ "file:///a%20b%3f%23%25", "/a b?#%", "file:///a%20b%3F%23%25" },
+		{ "file:///a b", "/a b", "file:///a%20b" },
+		{ "file:///%C3%BC/%ff%0A", "/\xc3\xbc/\xff\n", "file:///\xc3\xbc/%FF%0A" },
+		{ "file:///a%2fb", "/a/b", "file:///a/b" },
+		{ "file:///a:b@c", "/a:b@c", "file:///a:b@c" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_store struct xc_store *store = NULL;
+		struct xc_err err;
+
+		expect_ok(xc_store_open(rows[i].url, &store, &err), &err, rows[i].url);
+		assert_string_equal(xc_file_store(store)->root, rows[i].root);
+		assert_string_equal(store->display_url, rows[i].display);
+	}
+}
+
+static void test_bad_urls(void **state)
+{
+	static const struct {
+		const char *url, *fault, *way_out;
+	} rows[] = {
+		{ "", "empty", "file:///absolute/path" },
+		{ "/tmp/x", "URL", "write file:///tmp/x" },
+		{ "/tmp/50% a?b", "URL", "write file:///tmp/50%25%20a%3Fb" },
+		{ "tmp/x", "'tmp/x'", "file:///absolute/path" },
+		{ "~/x", "'~/x'", "file:///absolute/path" },
+		{ "3file:///x", "'3file:///x'", "file:///absolute/path" },
+		{ "ftp://host/x", "'ftp:'", "file:///absolute/path" },
+		{ "s3://bucket", "'s3:'", "file:///absolute/path" },
+		{ "files:///x", "'files:'", "file:///absolute/path" },
+		{ "file:", "absolute", "file:///absolute/path" },
+		{ "file://", "absolute", "file:///absolute/path" },
+		{ "file:tmp/x", "'tmp/x'", "file:///absolute/path" },
+		{ "file://tmp/x", "'tmp'", "file:///absolute/path" },
+		{ "file://localhost:80/x", "'localhost:80'", "file:///absolute/path" },
+		{ "file://user@localhost/x", "'user@localhost'", "file:///absolute/path" },
+		{ "file://?a", "absolute", "file:///absolute/path" },
+		{ "file:///x?region=eu", "'region=eu'", "leave it out" },
+		{ "file:///x?a=b&c=d", "'a=b&c=d'", "leave it out" },
+		{ "file:///x#y", "'#y'", "%23" },
+		{ "file:///x%", "'%'", "%25" },
+		{ "file:///x%4", "'%4'", "%25" },
+		{ "file:///x%zz/y", "'%zz'", "%25" },
+		{ "file:///x%4?1", "'%4'", "%25" },
+		{ "file:///x%-1", "'%-1'", "%25" },
+		{ "file:///x%00y", "%00", "leave it out" },
+		{ "file:///x\n", "\\x0a", "%0A" },
+		{ "memory:x", "'x'", "nothing behind" },
+	};
+	cleanup_buf struct xc_buf longest = XC_BUF_INIT;
+	struct xc_store *store = NULL;
+	struct xc_err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int result = xc_store_open(rows[i].url, &store, &err);
+
+		expect_message(result, &err, XC_ERR_USAGE, rows[i].fault);
+		expect_message(result, &err, XC_ERR_USAGE, rows[i].way_out);
+	}
+	xc_buf_add_str(&longest, "file://");
+	for (int i = 0; i < 4096; i++)
+		xc_buf_add_str(&longest, "/");
+	xc_buf_add_str(&longest, "x");
+	expect_message(xc_store_open(xc_buf_str(&longest), &store, &err), &err, XC_ERR_USAGE,
+		       "longer than");
+	assert_null(store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_urls),
+		cmocka_unit_test(test_bad_urls),
+	};
+
+	return cmocka_run_group_tests_name("store URLs", tests, NULL, NULL);
+}
