@@ -13,9 +13,25 @@
  */
 #define FILL_BYTES_MAX ((uint64_t)256 << 10)
 
+/*
+ * By default libarchive translates the names of a pax header from the locale
+ * to UTF-8. hdrcharset=BINARY has it keep bytes and say so in the header,
+ * which GNU tar warns of. So that is used only for names beyond ASCII.
+ */
+enum kind {
+	KIND_USTAR,
+	KIND_PAX,
+	KIND_PAX_BINARY,
+	KIND_COUNT,
+};
+
+static const char *const options[KIND_COUNT] = {
+	[KIND_PAX] = "pax:xattrheader=SCHILY",
+	[KIND_PAX_BINARY] = "pax:xattrheader=SCHILY,pax:hdrcharset=BINARY",
+};
+
 struct xc_tar_writer {
-	struct archive *ustar;
-	struct archive *pax;
+	struct archive *archives[KIND_COUNT];
 	struct archive_entry *entry;
 	struct xc_buf *out; /* NULL while what comes is not part of a header */
 	struct xc_buf path; /* of a directory, with its slash */
@@ -33,22 +49,17 @@ static la_ssize_t take_bytes(struct archive *archive, void *data, const void *by
 	return (la_ssize_t)length;
 }
 
-/*
- * hdrcharset=BINARY keeps libarchive from translating names by the locale.
- * ustar knows no such option and, without one, copies the bytes.
- */
-static struct archive *open_archive(struct xc_tar_writer *writer, bool pax)
+static void open_archive(struct xc_tar_writer *writer, enum kind kind)
 {
 	struct archive *archive = archive_write_new();
 	int result;
 
 	if (!archive)
 		xc_out_of_memory();
-	result = pax ? archive_write_set_format_pax(archive)
-		     : archive_write_set_format_ustar(archive);
-	if (result == ARCHIVE_OK && pax)
-		result = archive_write_set_options(archive,
-						   "pax:hdrcharset=BINARY,pax:xattrheader=SCHILY");
+	result = kind == KIND_USTAR ? archive_write_set_format_ustar(archive)
+				    : archive_write_set_format_pax(archive);
+	if (result == ARCHIVE_OK && options[kind])
+		result = archive_write_set_options(archive, options[kind]);
 	if (result == ARCHIVE_OK)
 		result = archive_write_set_bytes_per_block(archive, 0);
 	if (result == ARCHIVE_OK)
@@ -56,13 +67,11 @@ static struct archive *open_archive(struct xc_tar_writer *writer, bool pax)
 	/* Nothing of this depends on anything but memory. */
 	if (result != ARCHIVE_OK)
 		xc_out_of_memory();
-	return archive;
+	writer->archives[kind] = archive;
 }
 
 static void close_archive(struct archive *archive)
 {
-	if (!archive)
-		return;
 	/* Failed, it does not fill up its last member; closed, it frees its buffers. */
 	archive_write_fail(archive);
 	archive_write_close(archive);
@@ -73,8 +82,8 @@ struct xc_tar_writer *xc_tar_writer_new(void)
 {
 	struct xc_tar_writer *writer = xc_calloc(1, sizeof(*writer));
 
-	writer->ustar = open_archive(writer, false);
-	writer->pax = open_archive(writer, true);
+	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
+		open_archive(writer, kind);
 	writer->entry = archive_entry_new();
 	if (!writer->entry)
 		xc_out_of_memory();
@@ -85,8 +94,8 @@ void xc_tar_writer_free(struct xc_tar_writer *writer)
 {
 	if (!writer)
 		return;
-	close_archive(writer->ustar);
-	close_archive(writer->pax);
+	for (enum kind kind = 0; kind < KIND_COUNT; kind++)
+		close_archive(writer->archives[kind]);
 	archive_entry_free(writer->entry);
 	xc_buf_release(&writer->path);
 	free(writer);
@@ -157,36 +166,45 @@ static const char *entry_path(struct xc_tar_writer *writer, const struct xc_memb
 }
 
 /* One header. Afterwards the archive is ready for the next. */
-static int write_with(struct xc_tar_writer *writer, struct archive **archive, bool pax,
-		      const struct xc_member *member, struct xc_buf *out)
+static int write_with(struct xc_tar_writer *writer, enum kind kind, const struct xc_member *member,
+		      struct xc_buf *out)
 {
+	struct archive *archive = writer->archives[kind];
 	int result;
 
 	writer->out = out;
-	result = archive_write_header(*archive, writer->entry);
+	result = archive_write_header(archive, writer->entry);
+	/* The map of a sparse file comes with the first of its data, even if that is nothing. */
+	if (result == ARCHIVE_OK && archive_write_data(archive, "", 0) < 0)
+		result = ARCHIVE_FATAL;
 	writer->out = NULL;
-	if (result != ARCHIVE_OK)
-		snprintf(writer->reason, sizeof(writer->reason), "%s",
-			 archive_error_string(*archive) ? archive_error_string(*archive)
-							: "refused");
+	if (result != ARCHIVE_OK) {
+		const char *reason = archive_error_string(archive);
+
+		snprintf(writer->reason, sizeof(writer->reason), "%s", reason ? reason : "refused");
+	}
 	if (result == ARCHIVE_OK && xc_member_content_bytes(member) <= FILL_BYTES_MAX)
-		return archive_write_finish_entry(*archive);
+		return archive_write_finish_entry(archive);
 	/* FAILED means that nothing was begun. */
 	if (result != ARCHIVE_FAILED) {
-		close_archive(*archive);
-		*archive = open_archive(writer, pax);
+		close_archive(archive);
+		open_archive(writer, kind);
 	}
 	return result;
 }
 
-int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
-			const char *path, const char *link_path, struct xc_buf *out,
-			struct xc_err *err)
+static bool is_ascii(const char *text)
+{
+	for (; text && *text != '\0'; text++)
+		if (*text & 0x80)
+			return false;
+	return true;
+}
+
+static void describe(struct xc_tar_writer *writer, const struct xc_member *member, const char *path,
+		     const char *link_path)
 {
 	struct archive_entry *entry = archive_entry_clear(writer->entry);
-	size_t start = out->len_bytes;
-	int result = ARCHIVE_FAILED;
-	bool pax;
 
 	archive_entry_set_pathname(entry, entry_path(writer, member, path));
 	archive_entry_set_perm(entry, member->mode);
@@ -194,15 +212,31 @@ int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *me
 	archive_entry_set_gid(entry, member->gid);
 	archive_entry_set_mtime(entry, (time_t)member->mtime_s, 0);
 	set_type(entry, member, link_path);
-	pax = set_extra(entry, member) || member->mtime_s < 0;
+}
+
+int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
+			const char *path, const char *link_path, struct xc_buf *out,
+			struct xc_err *err)
+{
+	struct archive_entry *entry = writer->entry;
+	size_t start = out->len_bytes;
+	int result = ARCHIVE_FAILED;
+	bool plain;
 
 	writer->overflow = false;
-	if (!pax)
-		result = write_with(writer, &writer->ustar, false, member, out);
+	describe(writer, member, path, link_path);
+	plain = !set_extra(entry, member) && member->mtime_s >= 0;
+	if (plain)
+		result = write_with(writer, KIND_USTAR, member, out);
 	if (result != ARCHIVE_OK) {
+		bool ascii = is_ascii(path) && is_ascii(archive_entry_hardlink(entry)) &&
+			     is_ascii(archive_entry_symlink(entry));
+
 		xc_buf_truncate(out, start);
-		archive_entry_set_mtime(entry, (time_t)member->mtime_s, member->mtime_ns);
-		result = write_with(writer, &writer->pax, true, member, out);
+		/* libarchive writes -1.75 s, which is second -2 and a quarter, as "-2.25". */
+		if (member->mtime_s >= 0)
+			archive_entry_set_mtime(entry, (time_t)member->mtime_s, member->mtime_ns);
+		result = write_with(writer, ascii ? KIND_PAX : KIND_PAX_BINARY, member, out);
 	}
 	if (result == ARCHIVE_OK && !writer->overflow &&
 	    out->len_bytes - start <= XC_TAR_HEADER_MAX)

@@ -5,7 +5,12 @@
  * sizes or ids, times before 1970, xattrs, and GNU's sparse format 1.0.
  *
  * Nanoseconds are not worth a second header for every file: the index keeps
- * them. A pax header that is needed anyway carries them too.
+ * them. A pax header that is needed anyway carries them too, from 1970 on.
+ *
+ * GNU tar takes every run of a sparse file to start in a new block of the
+ * archive, libarchive takes them to follow each other. The runs that file
+ * systems report are multiples of 512 bytes, but for the last at the file's
+ * end, so that both agree; for others only the index is right.
  */
 #ifndef XC_PACK_TAR_H
 #define XC_PACK_TAR_H
