@@ -85,7 +85,8 @@ static inline void set_mtime(int dir_fd, const char *path, int64_t seconds)
  * Make a tree from a line of words: "d:" a directory, "d:555" of that mode,
  * "f=text" a file, "f:444=text" of that mode, "l>target" a symlink, "f+g" f
  * as another name of g. Names may have slashes. Times are 1000, 1001, ...
- * plus `time`; directories get modes and times last.
+ * plus `time`; directories get modes and times last. Of a directory named
+ * twice the second mode counts.
  */
 static inline void make_tree(int dir_fd, const char *words, int64_t time)
 {
@@ -111,10 +112,14 @@ static inline void make_tree(int dir_fd, const char *words, int64_t time)
 			kind = *value ? *value++ : '/';
 		}
 		if (kind == '/') {
-			assert_true(dir_count < ARRAY_LEN(dirs) &&
-				    strlen(word) < sizeof(dirs[0].name));
-			memcpy(dirs[dir_count].name, word, strlen(word) + 1);
-			dirs[dir_count++].mode = mode;
+			size_t i = 0;
+
+			while (i < dir_count && strcmp(dirs[i].name, word) != 0)
+				i++;
+			assert_true(i < ARRAY_LEN(dirs) && strlen(word) < sizeof(dirs[0].name));
+			memcpy(dirs[i].name, word, strlen(word) + 1);
+			dirs[i].mode = mode;
+			dir_count = XC_MAX(dir_count, i + 1);
 			if (xc_fd_make_dirs(dir_fd, word, 0755) < 0)
 				fail_msg("%s: errno %d", word, errno);
 			continue;
