@@ -1,0 +1,1002 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scratch.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "tree/stage_internal.h"
+
+/* --- rows of merges --- */
+
+enum row_flags {
+	TOP_ONLY = 1,  /* about the target itself: makes no sense below a mount point */
+	NEW_INODE = 2, /* an undo makes an empty directory anew */
+	KEEP = 4,      /* keep_directory */
+	FILE_TOP = 8,  /* the target is no directory */
+};
+
+/*
+ * "@" stands for the target, or for a directory in it where something is
+ * mounted. `after` is the tree that must come out; or `error` words of the
+ * message, and all as before.
+ */
+struct row {
+	const char *before, *staged, *after, *error;
+	unsigned int flags;
+	uint64_t replaced;
+	const char *bug;
+};
+
+static const struct row rows[] = {
+	{ "", "@: @/f=new @/d/g=new", "@: @/f=new @/d/g=new", NULL, TOP_ONLY, 0, "absent" },
+	{ "@:700", "@: @/f=new", "@: @/f=new", NULL, NEW_INODE, 0, "empty" },
+	{ "@: @/f=old @/old=old", "@: @/f=new @/new=new", "@: @/f=new @/new=new @/old=old", NULL, 0,
+	  1, "file over file" },
+	{ "@: @/f=old @/g=old @/h=old", "@: @/h=new @/f=new @/g=new", "@: @/f=new @/g=new @/h=new",
+	  NULL, 0, 3, "several files" },
+	{ "@: @/l>../kept @/o=x", "@: @/l=new", "@: @/l=new @/o=x", NULL, 0, 1,
+	  "file over symlink: written through it" },
+	{ "@: @/f=old", "@: @/f>somewhere", "@: @/f>somewhere", NULL, 0, 1, "symlink over file" },
+	{ "@: @/l>../kept", "@: @/l>new", "@: @/l>new", NULL, 0, 1, "symlink over symlink" },
+	{ "@: @/l>../keptdir", "@: @/l/kept=new", "@: @/l/kept=new", NULL, 0, 1,
+	  "directory over symlink: merged into what it leads to" },
+	{ "@: @/f=old", "@: @/f/g/h=new", "@: @/f/g/h=new", NULL, 0, 1, "directory over file" },
+	{ "@: @/d:750", "@: @/d=new", "@: @/d=new", NULL, NEW_INODE, 1, "file over empty dir" },
+	{ "@: @/d:500 @/x=x", "@: @/d>to", "@: @/d>to @/x=x", NULL, NEW_INODE, 1,
+	  "symlink over empty read-only directory" },
+	{ "@: @/a=old @/d/x=old @/z=old", "@: @/a=new @/d=new @/z=new", NULL,
+	  "is a directory that is not empty", 0, 0, "file over a directory with content" },
+	{ "@: @/d/x=old", "@: @/d>new @/b/c=new", NULL, "is a directory that is not empty", 0, 0,
+	  "symlink over a directory with content" },
+	{ "@: @/a/b/c/f=old @/a/g=old", "@: @/a/b/c/f=new @/a/b/n=new @/a/b/c/d/n=new",
+	  "@: @/a/g=old @/a/b/c/f=new @/a/b/n=new @/a/b/c/d/n=new", NULL, 0, 1,
+	  "directories merged at several levels" },
+	{ "@:700 @/d:700 @/d/f=old", "@:755 @/d:711 @/d/f:600=new", "@:755 @/d:711 @/d/f:600=new",
+	  NULL, 0, 1, "merged directories keep the old mode" },
+	{ "@:555 @/d:555 @/d/f:444=old @/d/e:555",
+	  "@:555 @/d:555 @/d/f:444=new @/d/e:555 @/d/n:555 @/d/n/m:555 @/d/n/m/x:444=new",
+	  "@:555 @/d:555 @/d/f:444=new @/d/e:555 @/d/n:555 @/d/n/m:555 @/d/n/m/x:444=new", NULL, 0,
+	  1, "read-only directories on both sides" },
+	{ "@:755 @/d:0 @/e:300 @/e/f=old", "@: @/d:500 @/d/n=new @/e:700 @/e/f=new",
+	  "@:755 @/d:500 @/d/n=new @/e:700 @/e/f=new", NULL, 0, 1,
+	  "directories that cannot be listed" },
+	{ "@: @/l>to", "@: @/l:555 @/l/x=new", "@: @/l:555 @/l/x=new", NULL, 0, 1,
+	  "read-only directory over symlink" },
+	{ "@: @/f=old", "@: @/a=one @/b+@/a @/f+@/a", "@: @/a=one @/b=one @/f=one", NULL, 0, 1,
+	  "hard links" },
+	{ "@: @/\xff\x01=old @/-rf=old", "@: @/\xff\x01=new @/*=new",
+	  "@: @/\xff\x01=new @/-rf=old @/*=new", NULL, 0, 1, "names of odd bytes" },
+	{ "", "@=new", "@=new", NULL, TOP_ONLY | FILE_TOP, 0, "a file where nothing was" },
+	{ "@=old", "@=new", "@=new", NULL, TOP_ONLY | FILE_TOP, 1, "the target: file over file" },
+	{ "@>kept", "@=new", "@=new", NULL, TOP_ONLY | FILE_TOP, 1, "the target: file over link" },
+	{ "@:", "@>to", "@>to", NULL, TOP_ONLY | FILE_TOP | NEW_INODE, 1,
+	  "the target: symlink over empty directory" },
+	{ "@: @/f=old", "@=new", NULL, "is a directory that is not empty", TOP_ONLY | FILE_TOP, 0,
+	  "the target: file over a directory with content" },
+	{ "@>keptdir", "@: @/f=new", "@: @/f=new", NULL, TOP_ONLY, 1,
+	  "the target: directory over a symlink" },
+	{ "@=old", "@: @/f=new", "@: @/f=new", NULL, TOP_ONLY, 1, "the target: over a file" },
+	{ "@:711", "@:755 @/f=new", "@:755 @/f=new", NULL, TOP_ONLY | KEEP, 0, "kept, empty" },
+	{ "", "@: @/f=new", "@: @/f=new", NULL, TOP_ONLY | KEEP, 0, "kept, absent" },
+	{ "@: @/f=old @/d/g=g", "@: @/f=new @/d/h=h", "@: @/f=new @/d/g=g @/d/h=h", NULL, KEEP, 1,
+	  "kept, with content" },
+};
+
+/* `words` with each "@" as `at`, and directories that only stand in paths named first. */
+static char *fill_in(const char *words, const char *at)
+{
+	struct xc_buf out = XC_BUF_INIT;
+
+	for (const char *word = words; *word; word += strcspn(word, " ") + !!word[strcspn(word, " ")])
+		for (size_t i = 2; i < strcspn(word, " :=>+"); i++) {
+			if (word[i] == '/')
+				xc_buf_addf(&out, "%s%.*s: ", at, (int)i - 1, word + 1);
+		}
+	for (; *words; words++) {
+		if (*words == '@')
+			xc_buf_add_str(&out, at);
+		else
+			xc_buf_add_char(&out, *words);
+	}
+	xc_buf_add_char(&out, ' ');
+	return xc_buf_steal(&out);
+}
+
+static void make_filled(int dir_fd, const char *words, const char *at, int64_t time)
+{
+	cleanup_free char *filled = fill_in(words, at);
+
+	make_tree(dir_fd, filled, time);
+}
+
+static void make_below(const char *path, const char *words, const char *at)
+{
+	cleanup_fd int fd = open(path, O_PATH | O_CLOEXEC);
+
+	make_filled(fd, words, at, 0);
+}
+
+/* Where rows play: the target is w/x, "@" is `at` there and `staged_at` in the staging folder. */
+struct scene {
+	const char *at, *staged_at;
+	void (*prepare)(void);  /* makes "w" and what rows need, before their trees */
+	void (*take_down)(void);
+};
+
+static void prepare_plain(void)
+{
+	make_tree(AT_FDCWD, "w: w/kept=kept w/keptdir: w/keptdir/kept=kept", 0);
+}
+
+static void take_down_plain(void)
+{
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static const struct scene plain = { "x", "t0", prepare_plain, take_down_plain };
+
+static int commit_row(const struct scene *scene, const struct row *row, uint64_t cancel_at,
+		      uint64_t *ret_replaced, struct xc_err *err)
+{
+	char path[512];
+	struct xc_stage_target target = {
+		.path = scratch_join(path, "w/x"),
+		.literal_bytes = strlen(scratch_path) + 2,
+		.keep_directory = row->flags & KEEP,
+		.is_directory = !(row->flags & FILE_TOP),
+	};
+	char name[XC_STAGE_NAME_MAX];
+	struct xc_stage *stage;
+	int dir_fd, result;
+
+	if (xc_stage_open(&target, 1, &stage, err) < 0)
+		fail_msg("%s: %s", row->bug, err->msg);
+	xc_stage_top(stage, 0, &dir_fd, name);
+	make_filled(dir_fd, row->staged, scene->staged_at, 5000);
+	if (strcmp(scene->staged_at, "t0") != 0)
+		make_tree(dir_fd, "t0:", 7000);
+	stage->cancel_at_check = cancel_at;
+	result = xc_stage_commit(stage, NULL, ret_replaced, err);
+	xc_stage_free(stage);
+	return result;
+}
+
+/* One try of a row; true if it was canceled at that look and undone. */
+static bool play_row(const struct scene *scene, const struct row *row, uint64_t cancel_at)
+{
+	unsigned int detail = row->flags & NEW_INODE ? PICTURE_ALL & ~PICTURE_INODES : PICTURE_ALL;
+	cleanup_free char *before = NULL, *after = NULL, *names_before = NULL, *names_after = NULL;
+	uint64_t replaced = UINT64_MAX;
+	struct xc_err err = { 0 };
+	int result;
+
+	scene->prepare();
+	make_below("w", row->before, scene->at);
+	before = picture("w/x", detail);
+	names_before = picture("w", PICTURE_PLAIN);
+	result = commit_row(scene, row, cancel_at, &replaced, &err);
+	after = picture("w/x", detail);
+	names_after = picture("w", PICTURE_PLAIN);
+	if (result < 0) {
+		if (!cancel_at && (!row->error || !strstr(err.msg, row->error)))
+			fail_msg("%s: %s", row->bug, err.msg);
+		if (strcmp(before, after) != 0 || strcmp(names_before, names_after) != 0)
+			fail_msg("%s: undone at look %d (%s): before\n%safter\n%s", row->bug,
+				 (int)cancel_at, err.msg, before, after);
+		assert_int_equal(replaced, UINT64_MAX);
+	} else {
+		cleanup_free char *expected = NULL;
+
+		if (row->error)
+			fail_msg("%s: not refused", row->bug);
+		take_down_plain();
+		scene->prepare();
+		make_below("w", row->after, scene->at);
+		expected = picture("w", PICTURE_PLAIN);
+		if (strcmp(expected, names_after) != 0)
+			fail_msg("%s: expected\n%sgot\n%s", row->bug, expected, names_after);
+		if (replaced != row->replaced)
+			fail_msg("%s: %d replaced", row->bug, (int)replaced);
+	}
+	scene->take_down();
+	return result < 0 && err.kind == XC_ERR_CANCELED;
+}
+
+static void play_rows(const struct scene *scene, unsigned int without)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].flags & without)
+			continue;
+		play_row(scene, &rows[i], 0);
+		for (uint64_t n = 1; play_row(scene, &rows[i], n); n++)
+			assert_true(n < 100);
+	}
+}
+
+static void merges(void **state)
+{
+	(void)state;
+	play_rows(&plain, 0);
+}
+
+/* A kernel, or a container's filter, without the newer calls. */
+static void forbid_newer_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 2, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	struct sock_fprog program = { ARRAY_LEN(code), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(77);
+	assert_int_equal(syscall(SYS_renameat2, AT_FDCWD, "/", AT_FDCWD, "/", RENAME_EXCHANGE), -1);
+	assert_int_equal(errno, EINVAL);
+}
+
+static void merge_without_newer_calls(void **state)
+{
+	(void)state;
+	forbid_newer_calls();
+	play_rows(&plain, 0);
+}
+
+static void merges_without_newer_calls(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "merge_without_newer_calls", merge_without_newer_calls, NULL);
+}
+
+static void merge_as_user(void **state)
+{
+	assert_int_equal(chdir("user"), 0);
+	merges(state);
+}
+
+static void merge_as_user_without_newer_calls(void **state)
+{
+	assert_int_equal(chdir("user"), 0);
+	merge_without_newer_calls(state);
+}
+
+static size_t enter_user_folder(void)
+{
+	size_t length = strlen(scratch_path);
+
+	make_tree(AT_FDCWD, "user:", 0);
+	assert_int_equal(chown("user", SCRATCH_USER, SCRATCH_USER), 0);
+	memcpy(scratch_path + length, "/user", 6);
+	return length;
+}
+
+static void merges_as_another_user(void **state)
+{
+	size_t length = enter_user_folder();
+
+	(void)state;
+	in_child(CHILD_USER, "merge_as_user", merge_as_user, NULL);
+	in_child(CHILD_USER, "merge_as_user_without_newer_calls",
+		 merge_as_user_without_newer_calls, NULL);
+	scratch_path[length] = '\0';
+}
+
+/* --- mount points --- */
+
+static const char *mount_source; /* NULL: a tmpfs, else bound */
+
+static void mount_at(const char *path)
+{
+	if (mount_source)
+		assert_int_equal(mount(mount_source, path, NULL, MS_BIND, NULL), 0);
+	else
+		assert_int_equal(mount("none", path, "tmpfs", 0, "mode=755"), 0);
+}
+
+static void prepare_mounted(void)
+{
+	prepare_plain();
+	make_tree(AT_FDCWD, "w/x: w/x/m: w/x/kept=kept w/x/keptdir: w/x/keptdir/kept=k source:", 0);
+	mount_at("w/x/m");
+}
+
+static void take_down_mounted(void)
+{
+	umount2("w/x/m", MNT_DETACH);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "source"), 0);
+}
+
+/* Like play_row(), but the tree that is expected is put together without a mount. */
+static bool play_mounted(const struct row *row, uint64_t cancel_at)
+{
+	static const struct scene mounted = { "x/m", "t0/m", prepare_mounted, take_down_mounted };
+	unsigned int detail = row->flags & NEW_INODE ? PICTURE_ALL & ~PICTURE_INODES : PICTURE_ALL;
+	cleanup_free char *before = NULL, *after = NULL, *expected = NULL;
+	uint64_t replaced = 0;
+	struct xc_err err = { 0 };
+	int result;
+
+	prepare_mounted();
+	make_below("w", row->before, "x/m");
+	before = picture("w/x", detail);
+	result = commit_row(&mounted, row, cancel_at, &replaced, &err);
+	after = picture("w/x", result < 0 ? detail : PICTURE_PLAIN);
+	if (result < 0 && strcmp(before, after) != 0)
+		fail_msg("%s: undone at look %d (%s): before\n%safter\n%s", row->bug,
+			 (int)cancel_at, err.msg, before, after);
+	if (result < 0 && !cancel_at && (!row->error || !strstr(err.msg, row->error)))
+		fail_msg("%s: %s", row->bug, err.msg);
+	take_down_mounted();
+	if (result == 0) {
+		prepare_mounted();
+		umount2("w/x/m", MNT_DETACH);
+		make_below("w", row->after, "x/m");
+		expected = picture("w/x", PICTURE_PLAIN);
+		if (strcmp(expected, after) != 0 || replaced != row->replaced)
+			fail_msg("%s: expected\n%sgot %d\n%s", row->bug, expected, (int)replaced,
+				 after);
+		take_down_mounted();
+	}
+	return result < 0 && err.kind == XC_ERR_CANCELED;
+}
+
+static void merge_into_mount(void **state)
+{
+	mount_source = *state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].flags & TOP_ONLY)
+			continue;
+		play_mounted(&rows[i], 0);
+		for (uint64_t n = 1; play_mounted(&rows[i], n); n++)
+			assert_true(n < 100);
+	}
+}
+
+static void merges_into_mounts(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "merge_into_tmpfs", merge_into_mount, NULL);
+	/* The same st_dev on both sides, and a rename fails nevertheless. */
+	in_child(CHILD_MOUNTS, "merge_into_bind_mount", merge_into_mount, "source");
+}
+
+static struct xc_stage *open_one(const char *path, size_t literal_bytes, bool keep)
+{
+	static struct xc_stage_target target;
+	struct xc_stage *stage = NULL;
+	struct xc_err err = { 0 };
+
+	target = (struct xc_stage_target){ path, literal_bytes, keep, true };
+	if (xc_stage_open(&target, 1, &stage, &err) < 0)
+		fail_msg("%s: %s", path, err.msg);
+	return stage;
+}
+
+static void stage_words(struct xc_stage *stage, uint32_t i, const char *words)
+{
+	char name[XC_STAGE_NAME_MAX];
+	int dir_fd;
+
+	xc_stage_top(stage, i, &dir_fd, name);
+	make_filled(dir_fd, words, name, 5000);
+}
+
+static void commit(struct xc_stage *stage)
+{
+	struct xc_err err = { 0 };
+	uint64_t replaced;
+
+	if (xc_stage_commit(stage, NULL, &replaced, &err) < 0)
+		fail_msg("%s", err.msg);
+	xc_stage_free(stage);
+}
+
+static void copies_are_whole(void **state)
+{
+	struct xc_stage *stage;
+	struct stat one, two, link;
+	char name[XC_STAGE_NAME_MAX], value[8] = "";
+	int dir_fd, fd;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w/x/m:", 0);
+	mount_at("w/x/m");
+	stage = open_one(SCRATCH("w/x"), 1, false);
+	stage_words(stage, 0, "@: @/m: @/m/d: @/m/a:4750=text @/m/d/b+@/m/a @/m/l>to @/m/sparse:0=");
+	xc_stage_top(stage, 0, &dir_fd, name);
+	assert_int_equal(fchmodat(dir_fd, "t0/m/sparse", 0600, 0), 0);
+	fd = openat(dir_fd, "t0/m/sparse", O_RDWR | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 64 << 20), 0);
+	assert_int_equal(xc_fd_pwrite_all(fd, "middle", 6, 32 << 20), 0);
+	assert_int_equal(fchown(fd, 12, 34), 0);
+	assert_int_equal(fsetxattr(fd, "user.note", "value", 5, 0), 0);
+	set_mtime(dir_fd, "t0/m/sparse", 777);
+	close(fd);
+	commit(stage);
+	assert_int_equal(stat("w/x/m/a", &one), 0);
+	assert_int_equal(stat("w/x/m/d/b", &two), 0);
+	assert_int_equal(one.st_ino, two.st_ino);
+	assert_int_equal(one.st_mode & 07777, 04750);
+	assert_int_equal(one.st_mtim.tv_nsec, 123456789);
+	assert_int_equal(lstat("w/x/m/l", &link), 0);
+	assert_int_equal(link.st_mtim.tv_nsec, 123456789);
+	assert_int_equal(stat("w/x/m/sparse", &one), 0);
+	assert_int_equal(one.st_size, 64 << 20);
+	assert_true(one.st_blocks < 1024);
+	assert_true(one.st_uid == 12 && one.st_gid == 34);
+	assert_int_equal(one.st_mtim.tv_sec, 777);
+	assert_int_equal(getxattr("w/x/m/sparse", "user.note", value, sizeof(value)), 5);
+	fd = open("w/x/m/sparse", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(xc_fd_pread_full(fd, value, 6, 32 << 20), 6);
+	assert_memory_equal(value, "middle", 6);
+	close(fd);
+	umount2("w/x/m", MNT_DETACH);
+}
+
+static void copies_into_mounts_are_whole(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "copies_are_whole", copies_are_whole, NULL);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+/* The folder stands in the target then, and must leave no trace in its time either. */
+static void fill_mount(void **state)
+{
+	mount_source = *state;
+	for (int canceled = 0; canceled < 2; canceled++) {
+		cleanup_free char *before = NULL, *after = NULL;
+		struct xc_stage *stage;
+		struct xc_err err = { 0 };
+		uint64_t replaced;
+
+		make_tree(AT_FDCWD, "w/x: source:", 0);
+		mount_at("w/x");
+		make_tree(AT_FDCWD, "w/x/f=old w/x:711", 0);
+		before = picture("w/x", PICTURE_ALL);
+		stage = open_one(SCRATCH("w/x"), 1, false);
+		stage_words(stage, 0, "@:500 @/f=new @/d/g=new");
+		if (canceled) {
+			stage->cancel_at_check = 4;
+			assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+			xc_stage_free(stage);
+			after = picture("w/x", PICTURE_ALL);
+			assert_string_equal(before, after);
+		} else {
+			struct stat st;
+
+			commit(stage);
+			after = picture("w/x", PICTURE_PLAIN);
+			assert_string_equal(after, " 040500\n/d 040755\n/d/g 100644 =new\n"
+						   "/f 100644 =new\n");
+			assert_int_equal(stat("w/x", &st), 0);
+			assert_int_equal(st.st_mtim.tv_nsec, 123456789);
+			assert_true(st.st_mtim.tv_sec >= 6000);
+		}
+		umount2("w/x", MNT_DETACH);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "source"), 0);
+	}
+}
+
+static void a_mount_point_is_filled(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "fill_tmpfs", fill_mount, NULL);
+	in_child(CHILD_MOUNTS, "fill_bind_mount", fill_mount, "source");
+}
+
+/* --- what may be written --- */
+
+static void stage_below_a_read_only_folder(void **state)
+{
+	struct xc_stage_target target = { SCRATCH("locked/absent"), 1, false, true };
+	cleanup_free char *after = NULL;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	stage = open_one(SCRATCH("locked/own"), 1, false);
+	stage_words(stage, 0, "@:555 @/d:555 @/d/f=new");
+	commit(stage);
+	after = picture("locked/own", PICTURE_PLAIN);
+	assert_string_equal(after, " 040555\n/d 040555\n/d/f 100644 =new\n");
+	assert_int_equal(xc_stage_open(&target, 1, &stage, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_IO);
+	assert_non_null(strstr(err.msg, SCRATCH("locked,")));
+	assert_non_null(strstr(err.msg, "let this user write there"));
+	/* Root's file in our folder counts as that: a link to it may be refused, a rename may not. */
+	stage = open_one(SCRATCH("user/x"), 1, false);
+	stage_words(stage, 0, "@: @/roots=new @/d/f=new");
+	commit(stage);
+	free(after);
+	after = picture("user/x", PICTURE_PLAIN);
+	assert_string_equal(after, " 040755\n/d 040777\n/d/f 100644 =new\n/roots 100644 =new\n");
+}
+
+static void folders_that_may_be_written_are_found(void **state)
+{
+	(void)state;
+	make_tree(AT_FDCWD, "locked: locked/own: user: user/x: user/x/d:777 user/x/roots=old", 0);
+	assert_int_equal(chown("locked/own", SCRATCH_USER, SCRATCH_USER), 0);
+	assert_int_equal(chown("user", SCRATCH_USER, SCRATCH_USER), 0);
+	assert_int_equal(chown("user/x", SCRATCH_USER, SCRATCH_USER), 0);
+	assert_int_equal(chmod("user/x/d", 0777), 0);
+	in_child(CHILD_USER, "stage_below_a_read_only_folder", stage_below_a_read_only_folder,
+		 NULL);
+}
+
+/* --- the way to the target --- */
+
+static void parents_are_made_and_unmade(void **state)
+{
+	cleanup_free char *before = NULL, *after = NULL, *made = NULL;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	uint64_t replaced;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w: w/there:", 0);
+	before = picture("w", PICTURE_PLAIN);
+	stage = open_one(SCRATCH("w/there/a/b/c"), 1, false);
+	stage_words(stage, 0, "@: @/f=new");
+	assert_int_equal(access("w/there/a", F_OK), -1);
+	stage->cancel_at_check = 1;
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CANCELED);
+	xc_stage_free(stage);
+	after = picture("w", PICTURE_PLAIN);
+	assert_string_equal(before, after);
+	umask(027);
+	stage = open_one(SCRATCH("w/there/a/b/c"), 1, false);
+	stage_words(stage, 0, "@:700 @/f:644=new");
+	commit(stage);
+	umask(022);
+	made = picture("w/there", PICTURE_PLAIN);
+	assert_string_equal(made, " 040755\n/a 040750\n/a/b 040750\n/a/b/c 040700\n"
+				  "/a/b/c/f 100644 =new\n");
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static void symlinks_above_the_target(void **state)
+{
+	static const struct {
+		const char *literal, *path, *lands, *error;
+		const char *bug;
+	} ways[] = {
+		{ "w/out/d", "w/out/d/x", "elsewhere/d/x", NULL, "the user's own symlink" },
+		{ "w/out", "w/out/x", "elsewhere/x", NULL, "the user's own symlink, at the end" },
+		{ "w", "w/in/x", "w/real/x", NULL, "a symlink that stays below" },
+		{ "w", "w/out/x", NULL, "leads out", "a symlink that leads out" },
+		{ "w/o", "w/out/x", NULL, "leads out", "half a name is taken for written out" },
+		{ "w", "w/out/absent/x", NULL, "leads out", "out, and not there" },
+		{ "w", "w/file/x", NULL, "not a directory", "a file above the target" },
+		{ "w", "w/file/y/x", NULL, "not a directory", "a file further above" },
+		{ "w", "w/dangling/x", NULL, "leads nowhere", "a dangling symlink above" },
+		{ "w", "w/dangling/y/x", NULL, "leads nowhere", "a dangling one further above" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct xc_stage_target target = { SCRATCH(ways[i].path),
+						  strlen(SCRATCH(ways[i].literal)), false, true };
+		struct xc_stage *stage = NULL;
+		struct xc_err err = { 0 };
+		struct stat st;
+
+		make_tree(AT_FDCWD,
+			  "w: w/out>../elsewhere w/in>real w/real: w/file=x w/dangling>no "
+			  "elsewhere: elsewhere/d:",
+			  0);
+		if (ways[i].error) {
+			if (xc_stage_open(&target, 1, &stage, &err) == 0 ||
+			    !strstr(err.msg, ways[i].error) || err.kind != XC_ERR_IO)
+				fail_msg("%s: %s", ways[i].bug, err.msg);
+		} else {
+			stage = open_one(target.path, target.literal_bytes, false);
+			stage_words(stage, 0, "@: @/f=new");
+			commit(stage);
+			if (lstat(ways[i].lands, &st) < 0 || !S_ISDIR(st.st_mode))
+				fail_msg("%s", ways[i].bug);
+		}
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "elsewhere"), 0);
+	}
+}
+
+/* Between opening and commit. */
+static void a_symlink_put_there_later_is_refused(void **state)
+{
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	uint64_t replaced;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w: w/above: elsewhere:", 0);
+	stage = open_one(SCRATCH("w/above/x"), strlen(SCRATCH("w")), false);
+	stage_words(stage, 0, "@: @/f=new");
+	assert_int_equal(rename("w/above", "w/moved"), 0);
+	assert_int_equal(symlink("../elsewhere", "w/above"), 0);
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+	assert_int_equal(access("elsewhere/x", F_OK), -1);
+	xc_stage_free(stage);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "elsewhere"), 0);
+}
+
+static void a_kept_directory_keeps_its_inode(void **state)
+{
+	static const char *const before[] = { "home:", "home: home/f=old" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct xc_stage *stage;
+		struct stat was, is;
+		bool link = i >= 2;
+
+		make_tree(AT_FDCWD, before[i % 2], 0);
+		assert_int_equal(symlink("home", "link"), 0);
+		assert_int_equal(stat("home", &was), 0);
+		stage = open_one(link ? SCRATCH("link") : SCRATCH("home"), 1000, true);
+		stage_words(stage, 0, "@:711 @/f=new");
+		commit(stage);
+		assert_int_equal(stat("home", &is), 0);
+		assert_int_equal(was.st_ino, is.st_ino);
+		assert_int_equal(is.st_mode & 07777, 0711);
+		assert_int_equal(access("home/f", F_OK), 0);
+		assert_int_equal(lstat("link", &is), 0);
+		assert_true(S_ISLNK(is.st_mode));
+		assert_int_equal(unlink("link"), 0);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "home"), 0);
+	}
+}
+
+/* --- attributes --- */
+
+static void merged_directories_take_attributes(void **state)
+{
+	for (int canceled = 0; canceled < 2; canceled++) {
+		cleanup_free char *before = NULL, *after = NULL;
+		struct xc_stage *stage;
+		struct xc_err err = { 0 };
+		struct stat st;
+		char name[XC_STAGE_NAME_MAX], value[8] = "";
+		uint64_t replaced;
+		int dir_fd;
+
+		(void)state;
+		make_tree(AT_FDCWD, "w/x/d: w/x/d/f=old w/x/d/g=old", 0);
+		assert_int_equal(setxattr("w/x/d", "user.both", "old", 3, 0), 0);
+		assert_int_equal(setxattr("w/x/d", "user.old", "o", 1, 0), 0);
+		set_mtime(AT_FDCWD, "w/x/d", 1234);
+		before = picture("w/x", PICTURE_ALL);
+		stage = open_one(SCRATCH("w/x"), 1, false);
+		stage_words(stage, 0, "@: @/d:1750 @/d/f=new @/d/n=new @/d/e:");
+		xc_stage_top(stage, 0, &dir_fd, name);
+		assert_int_equal(fchdir(dir_fd), 0);
+		assert_int_equal(setxattr("t0/d", "user.both", "new", 3, 0), 0);
+		assert_int_equal(setxattr("t0/d", "user.new", "n", 1, 0), 0);
+		if (geteuid() == 0)
+			assert_int_equal(chown("t0/d", 12, 34), 0);
+		assert_int_equal(chmod("t0/d", 01750), 0);
+		assert_int_equal(chdir(scratch_path), 0);
+		set_mtime(dir_fd, "t0/d", 4321);
+		/* Looks: target, d; f, n, e; the attributes of d, then of the target. */
+		stage->cancel_at_check = canceled ? 7 : 0;
+		assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -canceled);
+		xc_stage_free(stage);
+		after = picture("w/x", PICTURE_ALL);
+		assert_int_equal(stat("w/x/d", &st), 0);
+		assert_int_equal(getxattr("w/x/d", "user.both", value, sizeof(value)), 3);
+		assert_int_equal(getxattr("w/x/d", "user.old", NULL, 0), 1);
+		assert_int_equal(getxattr("w/x/d", "user.new", NULL, 0), canceled ? -1 : 1);
+		if (canceled) {
+			assert_string_equal(before, after);
+			assert_memory_equal(value, "old", 3);
+		} else {
+			assert_int_equal(st.st_mode & 07777, 01750);
+			assert_int_equal(st.st_mtim.tv_sec, 4321);
+			assert_int_equal(st.st_mtim.tv_nsec, 123456789);
+			assert_true(geteuid() != 0 || (st.st_uid == 12 && st.st_gid == 34));
+			assert_memory_equal(value, "new", 3);
+		}
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	}
+}
+
+/* --- folders --- */
+
+static void stale_folders_go_and_others_stay(void **state)
+{
+	cleanup_fd int locked_fd = -1;
+	cleanup_free char *after = NULL;
+	struct xc_stage *stage;
+
+	(void)state;
+	make_tree(AT_FDCWD,
+		  "w: w/.xcache-restore-stale/d/e:555 w/.xcache-restore-locked/d: "
+		  "w/.xcache-restore-file=x w/.xcache-restore-link>locked w/.xcache-kept-it:",
+		  0);
+	locked_fd = open("w/.xcache-restore-locked", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(locked_fd, LOCK_EX | LOCK_NB), 0);
+	if (geteuid() == 0) {
+		make_tree(AT_FDCWD, "w/.xcache-restore-other:", 0);
+		assert_int_equal(chown("w/.xcache-restore-other", SCRATCH_USER, SCRATCH_USER), 0);
+	}
+	stage = open_one(SCRATCH("w/x"), 1, false);
+	assert_int_equal(access("w/.xcache-restore-stale", F_OK), -1);
+	assert_int_equal(access("w/.xcache-restore-locked/d", F_OK), 0);
+	assert_int_equal(access("w/.xcache-restore-file", F_OK), 0);
+	assert_int_equal(access("w/.xcache-kept-it", F_OK), 0);
+	if (geteuid() == 0)
+		assert_int_equal(access("w/.xcache-restore-other", F_OK), 0);
+	/* One in use survives another restore beside it. */
+	stage_words(stage, 0, "@: @/f=new");
+	xc_stage_free(open_one(SCRATCH("w/y"), 1, false));
+	commit(stage);
+	after = picture("w/x", PICTURE_PLAIN);
+	assert_string_equal(after, " 040755\n/f 100644 =new\n");
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static void targets_share_a_folder_and_a_fate(void **state)
+{
+	struct xc_stage_target targets[] = {
+		{ SCRATCH("w/a"), 1, false, true },
+		{ SCRATCH("w/b/c"), 1, false, true },
+		{ SCRATCH("w/d"), 1, false, false },
+	};
+	cleanup_free char *before = NULL, *after = NULL;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	char name[XC_STAGE_NAME_MAX];
+	uint64_t replaced;
+	int dirs[3];
+
+	(void)state;
+	make_tree(AT_FDCWD, "w: w/a: w/a/f=old w/d: w/d/full=x", 0);
+	before = picture("w/a", PICTURE_ALL);
+	assert_int_equal(xc_stage_open(targets, 3, &stage, &err), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		xc_stage_top(stage, i, &dirs[i], name);
+		assert_int_equal(dirs[i], dirs[0]);
+		stage_words(stage, i, i == 2 ? "@=file" : "@: @/f=new");
+	}
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+	assert_non_null(strstr(err.msg, "w/d is a directory that is not empty"));
+	xc_stage_free(stage);
+	after = picture("w/a", PICTURE_ALL);
+	assert_string_equal(before, after);
+	assert_int_equal(access("w/b", F_OK), -1);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static void what_was_not_staged_is_a_defect(void **state)
+{
+	static const char *const words[] = { NULL, "@=file" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		struct xc_stage *stage;
+		struct xc_err err = { 0 };
+		uint64_t replaced;
+
+		stage = open_one(SCRATCH("x"), 1, false);
+		if (words[i])
+			stage_words(stage, 0, words[i]);
+		assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+		assert_int_equal(err.kind, XC_ERR_INTERNAL);
+		xc_stage_free(stage);
+		assert_int_equal(access("x", F_OK), -1);
+	}
+}
+
+/* Somebody puts a directory where the old file must go back to. */
+static void what_cannot_be_put_back_is_kept(void **state)
+{
+	cleanup_free char *kept = NULL;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	uint64_t replaced;
+	const char *folder;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w/x: w/x/f=precious w/x/g=old", 0);
+	stage = open_one(SCRATCH("w/x"), 1, false);
+	stage_words(stage, 0, "@: @/f=new @/g=new");
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), 0);
+	assert_int_equal(unlink("w/x/f"), 0);
+	xc_err_set(&err, XC_ERR_CANCELED, "interrupted");
+	xc_stage_undo(stage, 1, &err);
+	xc_stage_free(stage);
+	assert_int_equal(err.kind, XC_ERR_IO);
+	assert_non_null(strstr(err.msg, "interrupted; and "));
+	assert_non_null(strstr(err.msg, SCRATCH("w/x/f could not be put back")));
+	folder = strstr(err.msg, SCRATCH("w/.xcache-kept-"));
+	assert_non_null(folder);
+	kept = xc_asprintf("%.*s/t0/f", (int)strcspn(folder, ":"), folder);
+	assert_int_equal(access(kept, F_OK), 0);
+	xc_stage_free(open_one(SCRATCH("w/y"), 1, false));
+	assert_int_equal(access(kept, F_OK), 0);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+/* --- size --- */
+
+static struct rlimit limit_descriptors(rlim_t count)
+{
+	struct rlimit was, now;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = was;
+	now.rlim_cur = count;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return was;
+}
+
+static void make_deep(int dir_fd, const char *top, const char *text)
+{
+	cleanup_fd int at = -1;
+
+	assert_int_equal(mkdirat(dir_fd, top, 0755), 0);
+	at = openat(dir_fd, top, O_PATH | O_CLOEXEC);
+	for (int i = 0; i < 700; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(at, "eight by", 0755), 0);
+		write_file_at(at, text, text, 0644);
+		next = openat(at, "eight by", O_PATH | O_CLOEXEC);
+		xc_fd_close(&at);
+		at = next;
+	}
+}
+
+/* Longer than PATH_MAX and deeper than there are descriptors. */
+static void deep_trees_merge_and_unmerge(void **state)
+{
+	struct rlimit was = limit_descriptors(48);
+
+	(void)state;
+	for (int canceled = 1; canceled >= 0; canceled--) {
+		struct xc_stage *stage;
+		struct xc_err err = { 0 };
+		char name[XC_STAGE_NAME_MAX];
+		uint64_t replaced;
+		int dir_fd;
+
+		assert_int_equal(mkdir("w", 0755), 0);
+		make_deep(AT_FDCWD, "w/x", "old");
+		stage = open_one(SCRATCH("w/x"), 1, false);
+		xc_stage_top(stage, 0, &dir_fd, name);
+		make_deep(dir_fd, name, "new");
+		stage->cancel_at_check = canceled ? 1 + 2 * 700 + 350 : 0;
+		if (xc_stage_commit(stage, NULL, &replaced, &err) != -canceled)
+			fail_msg("%s", err.msg);
+		assert_int_equal(err.kind, canceled ? XC_ERR_CANCELED : XC_ERR_NONE);
+		xc_stage_free(stage);
+		assert_int_equal(access("w/x/eight by/eight by/new", F_OK), -canceled);
+		assert_int_equal(access("w/x/eight by/eight by/old", F_OK), 0);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+
+static void many_targets_need_few_descriptors(void **state)
+{
+	enum { COUNT = 1000 };
+	struct xc_stage_target targets[COUNT];
+	char(*paths)[512] = xc_calloc(COUNT, sizeof(*paths));
+	struct rlimit was = limit_descriptors(48);
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	make_tree(AT_FDCWD, "w:", 0);
+	for (int i = 0; i < COUNT; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "w/%d/x", i % 500 * 2 + i / 500);
+		targets[i] = (struct xc_stage_target){ scratch_join(paths[i], name), 1, false, true };
+	}
+	assert_int_equal(xc_stage_open(targets, COUNT, &stage, &err), 0);
+	for (uint32_t i = 0; i < COUNT; i++)
+		stage_words(stage, i, "@:");
+	commit(stage);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(access(targets[i].path, F_OK), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	free(paths);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void make_wide(int dir_fd, const char *top)
+{
+	for (int i = 0; i < 20000; i++) {
+		char path[128];
+
+		if (i % 100 == 0) {
+			snprintf(path, sizeof(path), "%s/directory-%d", top, i / 100);
+			assert_int_equal(xc_fd_make_dirs(dir_fd, path, 0755), 0);
+		}
+		snprintf(path, sizeof(path), "%s/directory-%d/an-ordinary-name-%d.js", top, i / 100, i);
+		write_file_at(dir_fd, path, "", 0644);
+	}
+}
+
+static void a_large_merge_is_quick_and_small(void **state)
+{
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	char name[XC_STAGE_NAME_MAX];
+	uint64_t replaced;
+	size_t journal_bytes;
+	double start;
+	int dir_fd;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w:", 0);
+	make_wide(AT_FDCWD, "w/x");
+	stage = open_one(SCRATCH("w/x"), 1, false);
+	xc_stage_top(stage, 0, &dir_fd, name);
+	make_wide(dir_fd, name);
+	start = now_ms();
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), 0);
+	journal_bytes = stage->names.cap_bytes + stage->step_capacity * sizeof(*stage->steps) +
+			stage->dir_capacity * sizeof(*stage->dirs);
+	print_message("20,000 files over 20,000: %.0f ms, journal of %zu kB\n", now_ms() - start,
+		      journal_bytes / 1000);
+	assert_int_equal(replaced, 20000);
+	/* 20 MB for 100,000. */
+	assert_true(journal_bytes < 4000000);
+	start = now_ms();
+	xc_err_set(&err, XC_ERR_CANCELED, "interrupted");
+	xc_stage_undo(stage, 1, &err);
+	assert_string_equal(err.msg, "interrupted");
+	print_message("taken back in %.0f ms\n", now_ms() - start);
+	xc_stage_free(stage);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(merges),
+		cmocka_unit_test(merges_without_newer_calls),
+		cmocka_unit_test(merges_as_another_user),
+		cmocka_unit_test(merges_into_mounts),
+		cmocka_unit_test(copies_into_mounts_are_whole),
+		cmocka_unit_test(a_mount_point_is_filled),
+		cmocka_unit_test(folders_that_may_be_written_are_found),
+		cmocka_unit_test(parents_are_made_and_unmade),
+		cmocka_unit_test(symlinks_above_the_target),
+		cmocka_unit_test(a_symlink_put_there_later_is_refused),
+		cmocka_unit_test(a_kept_directory_keeps_its_inode),
+		cmocka_unit_test(merged_directories_take_attributes),
+		cmocka_unit_test(stale_folders_go_and_others_stay),
+		cmocka_unit_test(targets_share_a_folder_and_a_fate),
+		cmocka_unit_test(what_was_not_staged_is_a_defect),
+		cmocka_unit_test(what_cannot_be_put_back_is_kept),
+		cmocka_unit_test(deep_trees_merge_and_unmerge),
+		cmocka_unit_test(many_targets_need_few_descriptors),
+		cmocka_unit_test(a_large_merge_is_quick_and_small),
+	};
+
+	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
