@@ -9,7 +9,7 @@
 
 #include "tree/patterns.h"
 
-static const struct xc_roots home_and_work = { .workspace = (char *)"/w", .home = (char *)"/h" };
+static const struct xc_roots roots = { .workspace = (char *)"/w", .home = (char *)"/h" };
 
 static int try_parse(const char *text, struct xc_patterns **ret_patterns, struct xc_err *err)
 {
@@ -382,8 +382,6 @@ static void the_literal_part_ends_before_the_first_wildcard(void **state)
 		{ "**/c", "/w/a/b/c", "/w" },       { "/opt/x*", "/opt/xy", "/opt" },
 		{ "~/.npm", "/h/.npm", "/h/.npm" },
 	};
-	static const struct xc_roots home_and_work = { .workspace = (char *)"/w",
-						       .home = (char *)"/h" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -393,7 +391,7 @@ static void the_literal_part_ends_before_the_first_wildcard(void **state)
 		size_t literal_bytes;
 
 		xc_strlist_add(&lines, rows[i].line);
-		assert_int_equal(xc_patterns_parse(&lines, &home_and_work, &patterns, &err), 0);
+		assert_int_equal(xc_patterns_parse(&lines, &roots, &patterns, &err), 0);
 		assert_true(xc_patterns_declares(patterns, rows[i].path, &literal_bytes));
 		assert_int_equal(literal_bytes, strlen(rows[i].literal));
 		xc_patterns_free(patterns);
