@@ -12,7 +12,7 @@ ROW_HEIGHT = 28
 BAR_HEIGHT = 18
 TITLE_HEIGHT = 40
 STYLE = """\
-text { font: 13px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f; }
+text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f; }
 .title { font-size: 15px; font-weight: 600; }
 .small { font-size: 11px; fill: #656d76; }
 .bar { fill: #afb8c1; }

@@ -62,7 +62,8 @@ def xcache_command(setting, verb, store):
 
 def save_contestants(s):
     return [
-        Contestant("xcache", "xcache save", (s.xcache,), lambda out: xcache_command(s, "save", out)),
+        Contestant("xcache", "xcache save", (s.xcache,),
+                   lambda out: xcache_command(s, "save", out)),
         Contestant("tar-zstd", f"tar | zstd -3 {s.zstd_threads}", ("tar", "zstd"),
                    lambda out: f"tar -cf - tree | zstd -q -3 {s.zstd_threads} -o {quoted(out)}"),
         Contestant("tar-lz4", "tar | lz4", ("tar", "lz4"),

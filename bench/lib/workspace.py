@@ -73,17 +73,20 @@ class Workspace:
         if not is_root():
             raise BenchError("mounting needs root")
         base = self._temporary(None)
-        self._mount("-t", "tmpfs", "-o", "size=95%,mode=0755", "xcache-bench", base)
-        image = base / "image"
+        memory, mounted = base / "memory", base / "ext4"
+        memory.mkdir()
+        mounted.mkdir()
+        # Side by side: were one mounted inside the other, each would keep the other alive when
+        # the mount namespace of a killed run goes, as the image is open on the outer one.
+        self._mount("-t", "tmpfs", "-o", "size=95%,mode=0755", "xcache-bench", memory)
+        image = memory / "image"
         with open(image, "wb") as out:
             out.truncate(self.image_bytes)
         # Tables are written now: left for later, a kernel thread would do it while we measure.
         run_tool("mkfs.ext4", "-q", "-F", "-O", "has_journal", "-m", "0", "-N", self.inodes,
                  "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", image)
-        mounted = base / "ext4"
-        mounted.mkdir()
         self._mount("-t", "ext4", "-o", "loop", image, mounted)
-        self.trees, self.archives = mounted / "trees", base / "archives"
+        self.trees, self.archives = mounted / "trees", memory / "archives"
         self.description = "ext4 with a journal, in memory; archives and stores on tmpfs"
         self.trims = find_tool("fstrim") is not None
 
