@@ -300,7 +300,7 @@ static void deep_and_wide_trees_go(void **state)
 static void owner_removes_read_only_trees(void **state)
 {
 	(void)state;
-	make_tree(AT_FDCWD, "user/m/a/b: user/m/a/b/f:444=x user/m/c:", 0);
+	make_tree(AT_FDCWD, "user/m/a/b: user/m/a/b/f:444=x user/m/c: user/m/c/f=x", 0);
 	make_tree(AT_FDCWD, "user/m/a/b:555 user/m/a:555 user/m/c:0 user/m:555", 0);
 	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "user/m"), 0);
 	assert_int_equal(access("user/m", F_OK), -1);
