@@ -73,8 +73,8 @@ static int open_component(int at_fd, const char *name, int access)
 	struct stat st;
 
 	if (fd < 0 && errno == ENOTDIR) {
-		bool link = fstatat(at_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			    S_ISLNK(st.st_mode);
+		bool link =
+			fstatat(at_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
 
 		errno = link ? ELOOP : ENOTDIR;
 	}

@@ -47,12 +47,12 @@ struct xc_stage_target {
  * IO naming the folder that cannot be written.
  */
 int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
-                  struct xc_stage **ret_stage, struct xc_err *err) XC_CHECK;
+		  struct xc_stage **ret_stage, struct xc_err *err) XC_CHECK;
 
 /* Where to build target `i`: `ret_name` in directory *ret_dir_fd (borrowed). Not there yet. */
 #define XC_STAGE_NAME_MAX 16
 void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
-                  char ret_name[XC_STAGE_NAME_MAX]);
+		  char ret_name[XC_STAGE_NAME_MAX]);
 
 /*
  * Move all targets into place, in order. A target that is absent, or an empty
@@ -72,8 +72,8 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
  * and where it is kept. *ret_replaced counts what was replaced; a directory
  * that was filled is not. To be called once.
  */
-int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel,
-                    uint64_t *ret_replaced, struct xc_err *err) XC_CHECK;
+int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel, uint64_t *ret_replaced,
+		    struct xc_err *err) XC_CHECK;
 
 /* Remove the staging folders with all in them, and free. NULL is allowed. */
 void xc_stage_free(struct xc_stage *stage);

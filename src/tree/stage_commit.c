@@ -40,9 +40,9 @@ static int list_entries(int dir_fd, struct xc_buf *out)
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (entry->d_type == DT_UNKNOWN)
-			is_directory = fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
-					       0 &&
-				       S_ISDIR(st.st_mode);
+			is_directory =
+				fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+				S_ISDIR(st.st_mode);
 		xc_buf_add_char(out, is_directory ? 'd' : '-');
 		xc_buf_add(out, entry->d_name, strlen(entry->d_name) + 1);
 	}
@@ -71,10 +71,12 @@ static int merge_directory(struct xc_stage_site *site, uint32_t dir, struct xc_e
 		return refuse_dir(site, dir, "open", err);
 	for (const char *at = names.data; at && at < names.data + names.len_bytes;
 	     at += strlen(at) + 1) {
-		struct xc_stage_entry entry = { .dir = dir, .staged = at + 1, .name = at + 1,
-				       .is_directory = *at == 'd' };
+		struct xc_stage_entry entry = {
+			.dir = dir, .staged = at + 1, .name = at + 1, .is_directory = *at == 'd'
+		};
 
-		if (look_for_cancel(site->stage, err) < 0 || xc_stage_place_entry(site, &entry, err) < 0)
+		if (look_for_cancel(site->stage, err) < 0 ||
+		    xc_stage_place_entry(site, &entry, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -231,8 +233,8 @@ static int check_staged(const struct xc_stage *stage, struct xc_err *err)
  */
 static void remove_hidden(struct xc_stage *stage, uint32_t i)
 {
-	uint32_t end = i + 1 < stage->place_count ? stage->places[i + 1].first_step :
-						    stage->step_count;
+	uint32_t end =
+		i + 1 < stage->place_count ? stage->places[i + 1].first_step : stage->step_count;
 	struct xc_stage_site site = { .above_fd = -1 };
 	bool open = false;
 
@@ -257,8 +259,8 @@ static void remove_hidden(struct xc_stage *stage, uint32_t i)
 		xc_stage_site_close(&site);
 }
 
-int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel,
-		    uint64_t *ret_replaced, struct xc_err *err)
+int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel, uint64_t *ret_replaced,
+		    struct xc_err *err)
 {
 	stage->cancel = cancel;
 	if (check_staged(stage, err) < 0)

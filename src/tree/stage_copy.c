@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "tree/stage_internal.h"
 
-#define COPY_BYTES ((size_t)128 << 10)
+#define COPY_BYTES  ((size_t)128 << 10)
 #define XATTR_BYTES ((size_t)64 << 10) /* the kernel's limit for a list and for a value */
 
 /* The names, each terminated; a descriptor that cannot be asked has none. */
@@ -102,8 +102,8 @@ static int copy_run(int from_fd, int to_fd, off_t at, off_t end)
 {
 	while (at < end) {
 		off_t from_at = at, to_at = at;
-		ssize_t copied = copy_file_range(from_fd, &from_at, to_fd, &to_at,
-						 (size_t)(end - at), 0);
+		ssize_t copied =
+			copy_file_range(from_fd, &from_at, to_fd, &to_at, (size_t)(end - at), 0);
 
 		if (copied <= 0)
 			return copy_by_hand(from_fd, to_fd, at, end);
@@ -179,8 +179,7 @@ static int copy_symlink(int from_dir, const char *from, int to_dir, const char *
 	target[length] = '\0';
 	if (symlinkat(target, to_dir, to) < 0)
 		return -1;
-	if (geteuid() == 0 &&
-	    fchownat(to_dir, to, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (geteuid() == 0 && fchownat(to_dir, to, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	return utimensat(to_dir, to, times, AT_SYMLINK_NOFOLLOW);
 }

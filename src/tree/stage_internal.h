@@ -71,10 +71,10 @@ struct xc_stage_place {
 };
 
 struct xc_stage_dir {
-	uint32_t parent; /* position; XC_STAGE_ABOVE for the top */
-	uint32_t name;   /* in `names`; "" for the top */
-	bool made;       /* there was none before */
-	bool entered;    /* the attributes below are known */
+	uint32_t parent;  /* position; XC_STAGE_ABOVE for the top */
+	uint32_t name;    /* in `names`; "" for the top */
+	bool made;        /* there was none before */
+	bool entered;     /* the attributes below are known */
 	bool xattrs_kept; /* the final side's were copied to "old/x<position>" */
 	struct xc_stage_attributes staged, before;
 };
@@ -142,7 +142,7 @@ int xc_stage_open_above(const struct xc_stage_place *place, size_t length) XC_CH
 size_t xc_stage_parent_bytes(const char *path, size_t length);
 
 int xc_stage_site_open(struct xc_stage *stage, uint32_t place,
-                       struct xc_stage_site *ret_site) XC_CHECK;
+		       struct xc_stage_site *ret_site) XC_CHECK;
 /* Open the target's own directory; following a symlink if the target is to be kept. */
 int xc_stage_site_open_top(struct xc_stage_site *site) XC_CHECK;
 void xc_stage_site_close(struct xc_stage_site *site);
@@ -155,12 +155,12 @@ int xc_stage_site_enter(struct xc_stage_site *site, uint32_t dir) XC_CHECK;
 int xc_stage_open_final(const struct xc_stage_site *site, uint32_t dir) XC_CHECK;
 /* Name of the staged side of `name` in record `dir`. */
 const char *xc_stage_staged_name(const struct xc_stage_site *site, uint32_t dir, const char *name,
-                                 char top[XC_STAGE_NAME_MAX]);
+				 char top[XC_STAGE_NAME_MAX]);
 /* The absolute path, for messages. */
 void xc_stage_say_path(const struct xc_stage_site *site, uint32_t dir, const char *name,
-                       struct xc_buf *out);
+		       struct xc_buf *out);
 void xc_stage_hidden_name(const struct xc_stage_site *site, uint32_t number,
-                          char ret_name[XC_STAGE_HIDDEN_MAX]);
+			  char ret_name[XC_STAGE_HIDDEN_MAX]);
 
 static inline struct xc_stage_folder *xc_stage_site_folder(const struct xc_stage_site *site)
 {
@@ -180,7 +180,7 @@ int xc_stage_chmod(int fd, mode_t mode) XC_CHECK;
  * RENAME_EXCHANGE. A directory `from` without write permission is moved too.
  */
 int xc_stage_rename(int from_fd, const char *from, int to_fd, const char *to,
-                    unsigned int flags) XC_CHECK;
+		    unsigned int flags) XC_CHECK;
 
 /* --- stage_place.c: one entry --- */
 
@@ -197,13 +197,13 @@ struct xc_stage_entry {
  * site has `dir` entered.
  */
 int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-                         struct xc_err *err) XC_CHECK;
+			 struct xc_err *err) XC_CHECK;
 /* Append its record; the target itself is opened as the top. */
 int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-                     bool made) XC_CHECK;
+		     bool made) XC_CHECK;
 /* Fill `err` from errno, with the entry's path. Returns -1. */
 int xc_stage_refuse(const struct xc_stage_site *site, const struct xc_stage_entry *entry,
-                    struct xc_err *err);
+		    struct xc_err *err);
 
 /* --- stage_copy.c --- */
 

@@ -12,7 +12,7 @@
 #define GROW(array, count, capacity)                                                               \
 	do {                                                                                       \
 		if ((count) == (capacity)) {                                                       \
-			(capacity) = (capacity) ? (capacity) * 2 : 64;                             \
+			(capacity) = (capacity) ? (capacity)*2 : 64;                               \
 			(array) = xc_realloc((array), (capacity) * sizeof(*(array)));              \
 		}                                                                                  \
 	} while (0)
@@ -59,7 +59,8 @@ int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *en
 	return 0;
 }
 
-int xc_stage_refuse(const struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+int xc_stage_refuse(const struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		    struct xc_err *err)
 {
 	int error = errno;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
@@ -72,7 +73,8 @@ int xc_stage_refuse(const struct xc_stage_site *site, const struct xc_stage_entr
 	return xc_err_sys(err, error, "cannot put %s in place", XC_QUOTE(xc_buf_str(&path)));
 }
 
-static int move_in(const struct xc_stage_site *site, const struct xc_stage_entry *entry, unsigned int flags)
+static int move_in(const struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		   unsigned int flags)
 {
 	return xc_stage_rename(site->staged_fd, entry->staged, site->final_fd, entry->name, flags);
 }
@@ -118,8 +120,8 @@ static bool link_twin(const struct xc_stage_site *site, const struct stat *st, c
 		if (twin->inode != st->st_ino || twin->device != st->st_dev)
 			continue;
 		fd = xc_stage_open_final(site, twin->dir);
-		return fd >= 0 && linkat(fd, stage->names.data + twin->name, site->final_fd, to,
-					 0) == 0;
+		return fd >= 0 &&
+		       linkat(fd, stage->names.data + twin->name, site->final_fd, to, 0) == 0;
 	}
 	return false;
 }
@@ -146,8 +148,8 @@ static void remember_twin(struct xc_stage_site *site, const struct xc_stage_entr
 }
 
 /* Free the name for something from another mount; *ret_kept if the old one is kept beside. */
-static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *entry, bool *ret_kept,
-		      struct xc_err *err)
+static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		      bool *ret_kept, struct xc_err *err)
 {
 	char hidden[XC_STAGE_HIDDEN_MAX];
 	struct stat st;
@@ -158,8 +160,8 @@ static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *e
 	if (S_ISDIR(st.st_mode))
 		return remove_old_dir(site, entry, &st, err);
 	xc_stage_hidden_name(site, site->stage->hidden, hidden);
-	if (xc_stage_rename(site->final_fd, entry->name, site->final_fd, hidden,
-			    RENAME_NOREPLACE) < 0)
+	if (xc_stage_rename(site->final_fd, entry->name, site->final_fd, hidden, RENAME_NOREPLACE) <
+	    0)
 		return xc_stage_refuse(site, entry, err);
 	add_step(site, entry, XC_STAGE_BESIDE, site->stage->hidden++);
 	site->stage->replaced++;
@@ -167,7 +169,8 @@ static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *e
 	return 0;
 }
 
-static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		   struct xc_err *err)
 {
 	char copy[XC_STAGE_HIDDEN_MAX];
 	struct stat st;
@@ -195,7 +198,8 @@ static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entr
 }
 
 /* The final side is on another mount, or the file system refuses to move this one thing. */
-static int place_across(struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+static int place_across(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+			struct xc_err *err)
 {
 	struct stat st;
 	bool kept;
@@ -204,7 +208,8 @@ static int place_across(struct xc_stage_site *site, const struct xc_stage_entry 
 		return copy_in(site, entry, err);
 	if (fstatat(site->final_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode))
-		return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err) : 0;
+		return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err)
+								: 0;
 	if (clear_name(site, entry, &kept, err) < 0)
 		return -1;
 	if (mkdirat(site->final_fd, entry->name, S_IRWXU) < 0)
@@ -232,7 +237,8 @@ static int replace_in_steps(struct xc_stage_site *site, const struct xc_stage_en
 	return 0;
 }
 
-static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		   struct xc_err *err)
 {
 	if (move_in(site, entry, RENAME_EXCHANGE) == 0) {
 		add_step(site, entry, XC_STAGE_EXCHANGED, 0);
@@ -247,7 +253,8 @@ static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entr
 }
 
 /* Something stands there. */
-static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		      struct xc_err *err)
 {
 	struct stat st;
 
@@ -272,7 +279,8 @@ static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *e
 	return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err) : 0;
 }
 
-int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry, struct xc_err *err)
+int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+			 struct xc_err *err)
 {
 	if (move_in(site, entry, RENAME_NOREPLACE) == 0) {
 		add_step(site, entry, entry->is_directory ? XC_STAGE_PUT_DIR : XC_STAGE_PUT, 0);

@@ -65,8 +65,12 @@ static int know_again(struct xc_stage_place *place, int above_fd)
 int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_site *ret_site)
 {
 	struct xc_stage_place *at = &stage->places[place];
-	struct xc_stage_site site = { .stage = stage, .place = place, .top_fd = -1,
-				      .dir = XC_STAGE_ABOVE, .staged_fd = -1, .final_fd = -1 };
+	struct xc_stage_site site = { .stage = stage,
+				      .place = place,
+				      .top_fd = -1,
+				      .dir = XC_STAGE_ABOVE,
+				      .staged_fd = -1,
+				      .final_fd = -1 };
 
 	site.above_fd = xc_stage_open_above(at, at->above_bytes);
 	if (site.above_fd < 0)
@@ -210,8 +214,8 @@ int xc_stage_site_enter(struct xc_stage_site *site, uint32_t dir)
 	xc_fd_close(&site->staged_fd);
 	xc_fd_close(&site->final_fd);
 	site->dir = dir;
-	result = dir == XC_STAGE_ABOVE ? enter_above(site) :
-					 enter_record(site, &site->stage->dirs[dir]);
+	result = dir == XC_STAGE_ABOVE ? enter_above(site)
+				       : enter_record(site, &site->stage->dirs[dir]);
 	if (result < 0) {
 		xc_fd_close(&site->staged_fd);
 		xc_fd_close(&site->final_fd);
@@ -277,8 +281,7 @@ int xc_stage_set_attributes(int fd, const struct xc_stage_attributes *attributes
 		return 0;
 	if (fstat(fd, &st) < 0)
 		return -1;
-	if (geteuid() == 0 &&
-	    (st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
+	if (geteuid() == 0 && (st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
 	    fchown(fd, attributes->uid, attributes->gid) < 0)
 		return -1;
 	if (futimens(fd, attributes->times) < 0)

@@ -59,8 +59,8 @@ static int recreate_dir(const struct xc_stage_site *site, const char *name, uint
 static int undo_step(struct xc_stage_site *site, const struct xc_stage_step *step)
 {
 	struct xc_stage_folder *folder = xc_stage_site_folder(site);
-	const char *name = step->dir == XC_STAGE_ABOVE ? site->stage->places[site->place].name :
-							 site->stage->names.data + step->name;
+	const char *name = step->dir == XC_STAGE_ABOVE ? site->stage->places[site->place].name
+						       : site->stage->names.data + step->name;
 	char other[XC_STAGE_HIDDEN_MAX], top[XC_STAGE_NAME_MAX];
 
 	if (xc_stage_site_enter(site, step->dir) < 0)
@@ -182,9 +182,8 @@ void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
 		char first[160];
 
 		xc_err_quote(err->msg, first, sizeof(first));
-		xc_err_sys(&why, failures.first_errno,
-			   "%s; and %s%s could not be put back%s%s", first,
-			   XC_QUOTE(xc_buf_str(&failures.first_path)), more,
+		xc_err_sys(&why, failures.first_errno, "%s; and %s%s could not be put back%s%s",
+			   first, XC_QUOTE(xc_buf_str(&failures.first_path)), more,
 			   failures.kept.len_bytes > 0 ? ", what stood there is kept in " : "",
 			   failures.kept.len_bytes > 0 ? XC_QUOTE(xc_buf_str(&failures.kept)) : "");
 		*err = why;

@@ -93,7 +93,8 @@ static char *fill_in(const char *words, const char *at)
 {
 	struct xc_buf out = XC_BUF_INIT;
 
-	for (const char *word = words; *word; word += strcspn(word, " ") + !!word[strcspn(word, " ")])
+	for (const char *word = words; *word;
+	     word += strcspn(word, " ") + !!word[strcspn(word, " ")])
 		for (size_t i = 2; i < strcspn(word, " :=>+"); i++) {
 			if (word[i] == '/')
 				xc_buf_addf(&out, "%s%.*s: ", at, (int)i - 1, word + 1);
@@ -125,8 +126,10 @@ static void make_below(const char *path, const char *words, const char *at)
 /* Where rows play: the target is w/x, "@" is `at` there and `staged_at` in the staging folder. */
 struct scene {
 	const char *at, *staged_at;
-	void (*prepare)(void);  /* makes "w" and what rows need, before their trees */
+	void (*prepare)(void); /* makes "w" and what rows need, before their trees */
+	void (*settle)(void);  /* with the row's tree in it; or NULL */
 	void (*take_down)(void);
+	unsigned int undetailed; /* what an undo cannot bring back there */
 };
 
 static void prepare_plain(void)
@@ -139,7 +142,7 @@ static void take_down_plain(void)
 	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
 }
 
-static const struct scene plain = { "x", "t0", prepare_plain, take_down_plain };
+static const struct scene plain = { "x", "t0", prepare_plain, NULL, take_down_plain, 0 };
 
 static int commit_row(const struct scene *scene, const struct row *row, uint64_t cancel_at,
 		      uint64_t *ret_replaced, struct xc_err *err)
@@ -170,7 +173,8 @@ static int commit_row(const struct scene *scene, const struct row *row, uint64_t
 /* One try of a row; true if it was canceled at that look and undone. */
 static bool play_row(const struct scene *scene, const struct row *row, uint64_t cancel_at)
 {
-	unsigned int detail = row->flags & NEW_INODE ? PICTURE_ALL & ~PICTURE_INODES : PICTURE_ALL;
+	unsigned int detail =
+		PICTURE_ALL & ~scene->undetailed & ~(row->flags & NEW_INODE ? PICTURE_INODES : 0u);
 	cleanup_free char *before = NULL, *after = NULL, *names_before = NULL, *names_after = NULL;
 	uint64_t replaced = UINT64_MAX;
 	struct xc_err err = { 0 };
@@ -178,6 +182,8 @@ static bool play_row(const struct scene *scene, const struct row *row, uint64_t 
 
 	scene->prepare();
 	make_below("w", row->before, scene->at);
+	if (scene->settle)
+		scene->settle();
 	before = picture("w/x", detail);
 	names_before = picture("w", PICTURE_PLAIN);
 	result = commit_row(scene, row, cancel_at, &replaced, &err);
@@ -195,7 +201,7 @@ static bool play_row(const struct scene *scene, const struct row *row, uint64_t 
 
 		if (row->error)
 			fail_msg("%s: not refused", row->bug);
-		take_down_plain();
+		scene->take_down();
 		scene->prepare();
 		make_below("w", row->after, scene->at);
 		expected = picture("w", PICTURE_PLAIN);
@@ -286,9 +292,49 @@ static void merges_as_another_user(void **state)
 
 	(void)state;
 	in_child(CHILD_USER, "merge_as_user", merge_as_user, NULL);
-	in_child(CHILD_USER, "merge_as_user_without_newer_calls",
-		 merge_as_user_without_newer_calls, NULL);
+	in_child(CHILD_USER, "merge_as_user_without_newer_calls", merge_as_user_without_newer_calls,
+		 NULL);
 	scratch_path[length] = '\0';
+}
+
+/* --- overlays --- */
+
+static void take_down_overlay(void)
+{
+	static const char *const names[] = { "w", "lower", "upper", "work" };
+
+	umount2("w", MNT_DETACH);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, names[i]), 0);
+}
+
+/* What the row starts from becomes a lower layer, like the image below a container. */
+static void settle_overlay(void)
+{
+	assert_int_equal(rename("w", "lower"), 0);
+	make_tree(AT_FDCWD, "w: upper: work:", 0);
+	if (mount("none", "w", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work") < 0) {
+		print_message("skipped: no overlay can be mounted here, errno %d\n", errno);
+		take_down_overlay();
+		skip();
+	}
+}
+
+static void merge_over_lower_layer(void **state)
+{
+	/* A file that is copied up may get another inode. */
+	static const struct scene overlay = {
+		"x", "t0", prepare_plain, settle_overlay, take_down_overlay, PICTURE_INODES
+	};
+
+	(void)state;
+	play_rows(&overlay, 0);
+}
+
+static void merges_over_lower_layers(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "merge_over_lower_layer", merge_over_lower_layer, NULL);
 }
 
 /* --- mount points --- */
@@ -320,7 +366,7 @@ static void take_down_mounted(void)
 /* Like play_row(), but the tree that is expected is put together without a mount. */
 static bool play_mounted(const struct row *row, uint64_t cancel_at)
 {
-	static const struct scene mounted = { "x/m", "t0/m", prepare_mounted, take_down_mounted };
+	static const struct scene mounted = { .at = "x/m", .staged_at = "t0/m" };
 	unsigned int detail = row->flags & NEW_INODE ? PICTURE_ALL & ~PICTURE_INODES : PICTURE_ALL;
 	cleanup_free char *before = NULL, *after = NULL, *expected = NULL;
 	uint64_t replaced = 0;
@@ -413,7 +459,8 @@ static void copies_are_whole(void **state)
 	make_tree(AT_FDCWD, "w/x/m:", 0);
 	mount_at("w/x/m");
 	stage = open_one(SCRATCH("w/x"), 1, false);
-	stage_words(stage, 0, "@: @/m: @/m/d: @/m/a:4750=text @/m/d/b+@/m/a @/m/l>to @/m/sparse:0=");
+	stage_words(stage, 0,
+		    "@: @/m: @/m/d: @/m/a:4750=text @/m/d/b+@/m/a @/m/l>to @/m/sparse:0=");
 	xc_stage_top(stage, 0, &dir_fd, name);
 	assert_int_equal(fchmodat(dir_fd, "t0/m/sparse", 0600, 0), 0);
 	fd = openat(dir_fd, "t0/m/sparse", O_RDWR | O_CLOEXEC);
@@ -518,7 +565,8 @@ static void stage_below_a_read_only_folder(void **state)
 	assert_int_equal(err.kind, XC_ERR_IO);
 	assert_non_null(strstr(err.msg, SCRATCH("locked,")));
 	assert_non_null(strstr(err.msg, "let this user write there"));
-	/* Root's file in our folder counts as that: a link to it may be refused, a rename may not. */
+	/* Root's file in our folder counts as that: a link to it may be refused, a rename may not.
+	 */
 	stage = open_one(SCRATCH("user/x"), 1, false);
 	stage_words(stage, 0, "@: @/roots=new @/d/f=new");
 	commit(stage);
@@ -909,7 +957,8 @@ static void many_targets_need_few_descriptors(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "w/%d/x", i % 500 * 2 + i / 500);
-		targets[i] = (struct xc_stage_target){ scratch_join(paths[i], name), 1, false, true };
+		targets[i] =
+			(struct xc_stage_target){ scratch_join(paths[i], name), 1, false, true };
 	}
 	assert_int_equal(xc_stage_open(targets, COUNT, &stage, &err), 0);
 	for (uint32_t i = 0; i < COUNT; i++)
@@ -993,6 +1042,7 @@ int main(void)
 		cmocka_unit_test(merges),
 		cmocka_unit_test(merges_without_newer_calls),
 		cmocka_unit_test(merges_as_another_user),
+		cmocka_unit_test(merges_over_lower_layers),
 		cmocka_unit_test(merges_into_mounts),
 		cmocka_unit_test(copies_into_mounts_are_whole),
 		cmocka_unit_test(a_mount_point_is_filled),
