@@ -89,7 +89,7 @@ static int top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place
 	xc_fd_close(&dirs->top_dir_fd);
 	xc_buf_clear(path);
 	xc_buf_add(path, place->path, place->path_bytes);
-	dirs->top_dir_fd = xc_fd_open_dir(place->dir_fd, path->data);
+	dirs->top_dir_fd = xc_fd_open_dir_path(place->dir_fd, path->data);
 	dirs->top_base_fd = place->dir_fd;
 	return dirs->top_dir_fd;
 }

@@ -369,7 +369,7 @@ static int start_top(struct walk *walk, struct walk_worker *worker, const char *
 	struct stat status;
 	const char *name = strrchr(path, '/') + 1;
 	cleanup_free char *parent = xc_strndup(path, (size_t)(name - path));
-	cleanup_fd int dir_fd = xc_fd_open_dir(AT_FDCWD, parent);
+	cleanup_fd int dir_fd = xc_fd_open_dir_path(AT_FDCWD, parent);
 
 	*entry = (struct walk_entry){ .name = *name ? name : "." };
 	if (dir_fd < 0 || fstatat(dir_fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)

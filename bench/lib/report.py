@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as goals that were reached or missed, and as Markdown."""
+from lib.contestants import BASE_RESTORE, BASE_SAVE, FLOOR, HIGHLIGHT
+from lib.system import MIB
+
+GOAL_RESTORE = 0.55
+GOAL_FLOOR = 1.35
+GOAL_SAVE = 0.50
+GOAL_SIZE = 1.05
+GOAL_PEAK_MIB = 256
+GOAL_STARTUP_MS = 10
+
+
+def field(rows, row_id, name):
+    return next((row[name] for row in rows or [] if row["id"] == row_id), None)
+
+
+def ratio(rows, base, name="wall_s"):
+    ours, theirs = field(rows, HIGHLIGHT, name), field(rows, base, name)
+    return ours / theirs if ours and theirs else None
+
+
+def peak_mib(results):
+    peaks = [field(results.get(name), HIGHLIGHT, "peak_bytes") for name in ("save", "restore")]
+    peaks += [row["peak_bytes"] for row in results.get("memory", [])]
+    known = [peak for peak in peaks if peak]
+    return max(known) / MIB if known else None
+
+
+def goals(results):
+    save, restore = results.get("save"), results.get("restore")
+    startup_s = results.get("startup_s")
+    rows = [
+        ("restore, of the time of curl | zstd -d | tar x", ratio(restore, BASE_RESTORE),
+         GOAL_RESTORE, ""),
+        ("restore, of the time of the floor", ratio(restore, FLOOR), GOAL_FLOOR, ""),
+        ("save, of the time of tar | zstd", ratio(save, BASE_SAVE), GOAL_SAVE, ""),
+        ("size, of that of tar | zstd", ratio(save, BASE_SAVE, "archive_bytes"), GOAL_SIZE, ""),
+        ("peak memory", peak_mib(results), GOAL_PEAK_MIB, " MiB"),
+        ("start-up", startup_s and startup_s * 1000, GOAL_STARTUP_MS, " ms"),
+    ]
+    return [{"what": what, "value": value, "goal": goal, "unit": unit,
+             "verdict": "n/a" if value is None else "PASS" if value <= goal else "MISS"}
+            for what, value, goal, unit in rows]
+
+
+def in_cell(words):
+    return words.replace("|", "\\|")
+
+
+def table(head, rows):
+    rule = ["---"] + ["--:"] * (len(head) - 1)
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in [head, rule, *rows]) + "\n"
+
+
+def cells_of(row, base_s):
+    peak, archive = row["peak_bytes"], row["archive_bytes"]
+    name = in_cell(row["label"])
+    return [
+        f"**{name}**" if row["id"] == HIGHLIGHT else name,
+        f"{row['wall_s']:.2f}",
+        f"{row['wall_min_s']:.2f}–{row['wall_max_s']:.2f}",
+        f"{row['wall_s'] / base_s:.2f}" if base_s else "",
+        f"{row['cpu_s']:.2f}",
+        f"{row['others'] * 100:.0f} %",
+        f"{peak / MIB:.0f}" if peak else "",
+        f"{archive / 1e6:.1f}" if archive else "",
+    ]
+
+
+def contest_table(title, rows, base):
+    base_s = field(rows, base, "wall_s")
+    head = [title, "seconds", "range", f"÷ {'tar' if base == BASE_SAVE else 'curl'}", "CPU s",
+            "others", "peak MiB", "MB"]
+    if not any(row["archive_bytes"] for row in rows):
+        head.pop()
+    ordered = sorted(rows, key=lambda row: row["wall_s"])
+    return table(head, [cells_of(row, base_s)[:len(head)] for row in ordered])
+
+
+def describe(results):
+    facts, count = results["facts"], results.get("tree")
+    lines = [f"{facts['date']}; {facts['cores']} cores ({facts['processor']}), "
+             f"Linux {facts['kernel']}, load at the start {facts['load_at_start']}."]
+    if count:
+        lines.append(
+            f"Tree: {count['files']:,} files, {count['dirs']:,} folders, {count['symlinks']:,} "
+            f"symlinks, {count['bytes'] / 1e6:,.0f} MB. {results['runs']} runs each, medians; "
+            f"{facts['threads']} threads. File system: {facts['file_system']}.")
+    return "\n".join(lines) + "\n\n"
+
+
+def floor_line(rows):
+    row = next((row for row in rows if row["id"] == FLOOR), None)
+    if not row:
+        return ""
+    best = min(row["runs"], key=lambda run: run["wall_s"])
+    return (f"The best run of the floor: {best['dirs_s']:.2f} s for the folders, "
+            f"{best['files_s']:.2f} s for the files.\n\n")
+
+
+def markdown(results):
+    text = "# Measured\n\n" + describe(results)
+    text += table(["goal", "measured", "at most", "verdict"],
+                  [[in_cell(g["what"]), "" if g["value"] is None else f"{g['value']:.2f}{g['unit']}",
+                    f"{g['goal']:g}{g['unit']}", g["verdict"]] for g in results["goals"]])
+    if results.get("save"):
+        text += contest_table("save", results["save"], BASE_SAVE)
+    if results.get("restore"):
+        text += contest_table("restore", results["restore"], BASE_RESTORE)
+        text += floor_line(results["restore"])
+    if results.get("memory"):
+        text += table(["memory", "peak MiB", "seconds"],
+                      [[row["label"], f"{row['peak_bytes'] / MIB:.0f}", f"{row['wall_s']:.1f}"]
+                       for row in results["memory"]])
+    text += "".join(f"- {remark}\n" for remark in results["notes"])
+    return text.rstrip("\n") + "\n"
