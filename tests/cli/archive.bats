@@ -3,6 +3,7 @@
 # A pack is an archive of its own that other programs can read, and the same
 # tree gives the same pack.
 
+# shellcheck disable=SC2154 # set by run
 load helpers
 
 # Save tree/, then unpack the pack by tar into ../by-tar.

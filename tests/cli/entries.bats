@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # list, inspect and remove.
 
+# shellcheck disable=SC2154 # set by run
 load helpers
 
 save_keys() {

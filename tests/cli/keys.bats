@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which entry a key, its restore keys, the path lines and the scopes lead to.
 
+# shellcheck disable=SC2154 # set by run
 load helpers
 
 # Save a file that holds the key, under that key.
@@ -126,6 +127,7 @@ found() {
 }
 
 @test "a key of unusual letters is refused, changed, or mixed up with another" {
+    # shellcheck disable=SC2016 # nothing is to be expanded
     local keys=(
         'a b' ' lead' 'trail ' '%' '%2F' 'a%' '"q"' "it's" 'back\slash' 'a/b' 'a//b' '/' '/a' 'a/'
         '.' '..' '../../escape' '.hidden' 'a/../b' '~' '*' '?' 'é' 'e´' '日本語' '😀' 'a:b' 'a|b'

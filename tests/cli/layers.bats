@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Entries of several layers, crafted from entries of one.
 
+# shellcheck disable=SC2154 # set by run
 load helpers
 
 # Save tree/ as it is now, under a key.

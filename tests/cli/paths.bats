@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which files the --path lines mean, and where they are restored.
 
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets stderr, and each test has its own HOME
 load helpers
 
 # Save with path lines, empty the workspace, restore with the same lines.
@@ -137,10 +138,12 @@ bring_back() {
 
 @test "the tilde does not stand for the home of whoever restores" {
     put "$HOME/.npm/x" content
-    xc save -q --key k --path '~/.npm'
+    # shellcheck disable=SC2088 # the program is to expand it
+    line='~/.npm'
+    xc save -q --key k --path "$line"
     HOME=$T/elsewhere
     mkdir "$HOME"
-    xc restore -q --key k --path '~/.npm'
+    xc restore -q --key k --path "$line"
     same "$(cat "$T/elsewhere/.npm/x")" content
 }
 

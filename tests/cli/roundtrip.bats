@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What was saved comes back as it was, in every respect that a user can see.
 
+# shellcheck disable=SC2154 # set by run
 load helpers
 
 @test "contents, names or symlinks of a plain tree change" {
