@@ -51,6 +51,7 @@ compare_with_tar() {
 }
 
 @test "tar gets wrong extended attributes" {
+    is_root || skip "tar fails at those of read-only files"
     compare_with_tar xattrs
 }
 

@@ -177,7 +177,7 @@ load helpers
 @test "a store that may not be written to fails without a reason" {
     admit_user
     put p
-    mkdir "$T/store"
+    mkdir -m 555 "$T/store"
     ends 1 as_user env XCACHE_STORE="file://$T/store" "$XCACHE" save --key k --path p
     has "$stderr" "$T/store"
     has "$stderr" "Permission denied"
