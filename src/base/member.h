@@ -69,9 +69,16 @@ struct xc_member {
 	uint32_t header_bytes; /* length of its header in the tar stream, a multiple of 512 */
 	uint16_t mode;         /* permission bits, 07777 */
 	uint8_t type;          /* enum xc_member_type */
-	uint8_t content_hash[XC_CONTENT_HASH_BYTES]; /* file: first half of SHA-256 of the stored
-							content bytes; zeros if there are none */
+	uint8_t content_hash[XC_CONTENT_HASH_BYTES]; /* of a file with content; else zeros */
 };
+
+/*
+ * The content hash is the first half of the SHA-256 of the content bytes; of
+ * content longer than XC_CONTENT_PIECE_BYTES it is the first half of the
+ * SHA-256 over the whole SHA-256 digests of its pieces of that length (the
+ * last one shorter), so that the pieces can be hashed side by side.
+ */
+#define XC_CONTENT_PIECE_BYTES ((uint64_t)8 << 20)
 
 /* The table and what its pointers lead to. */
 struct xc_members {

@@ -12,8 +12,8 @@
  * A worker holds one decoded segment and the files it writes, a buffer one
  * range as stored: these bounds keep all of them below 256 MiB.
  */
-#define EXTRACT_THREADS_MAX 24
-#define BUFFERED_BYTES_MAX  ((size_t)64 << 20)
+#define EXTRACT_THREADS_MAX 14
+#define BUFFERED_BYTES_MAX  ((size_t)48 << 20)
 
 struct extract;
 

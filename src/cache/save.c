@@ -12,8 +12,8 @@
  * zstd's tables, a slot one compressed segment. These many of each stay below
  * 256 MiB even for content that does not compress.
  */
-#define SAVE_THREADS_MAX 14
-#define SLOTS_AHEAD      3
+#define SAVE_THREADS_MAX 10
+#define SLOTS_AHEAD      2
 /* The tables of the strongest levels are ten times as large. */
 #define STRONG_LEVEL       13
 #define STRONG_THREADS_MAX 3

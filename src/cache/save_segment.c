@@ -14,6 +14,9 @@
 #define READ_TRIES     4
 #define RETRY_DELAY_US 20000
 
+_Static_assert(XC_SEGMENT_TARGET_BYTES == XC_CONTENT_PIECE_BYTES,
+	       "a large file is hashed in the pieces that it is cut into");
+
 struct xc_save_worker {
 	struct xc_tree *tree;
 	struct xc_dirs *dirs;

@@ -27,7 +27,7 @@
 /*
  * What an index of so many stored bytes may claim, so that a small one cannot
  * take a lot of memory. Every member has 512 bytes in the tar stream at least
- * and every segment of 4 MiB 34 bytes in the index that do not compress: no
+ * and every segment of 8 MiB 34 bytes in the index that do not compress: no
  * more than 241 members a byte. Measured: of 15 million empty files, numbered
  * and of one time, 122 members and 260 raw bytes of the longest section a
  * byte; of a million symlinks with one target, 2300 raw bytes.

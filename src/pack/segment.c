@@ -17,24 +17,40 @@ struct xc_segment_decoder {
 	size_t raw_capacity;
 };
 
+struct parameter {
+	ZSTD_cParameter name;
+	int value;
+};
+
+/* zstd's "fast" strategy as its level 2 has it, tuned to segments. */
+static const struct parameter default_level[] = {
+	{ ZSTD_c_strategy, ZSTD_fast },
+	{ ZSTD_c_windowLog, 23 },
+	{ ZSTD_c_hashLog, 17 },
+	{ ZSTD_c_minMatch, 7 },
+};
+
+static void set_parameter(struct xc_segment_encoder *encoder, ZSTD_cParameter name, int value)
+{
+	/* Constants within their bounds: a library that refuses them is not zstd. */
+	if (ZSTD_isError(ZSTD_CCtx_setParameter(encoder->context, name, value)))
+		abort();
+}
+
 struct xc_segment_encoder *xc_segment_encoder_new(int level)
 {
 	struct xc_segment_encoder *encoder = xc_calloc(1, sizeof(*encoder));
-	size_t result;
 
 	encoder->context = ZSTD_createCCtx();
 	if (!encoder->context)
 		xc_out_of_memory();
 	encoder->hasher = xc_hasher_new();
 	level = XC_MAX(XC_LEVEL_MIN, XC_MIN(level, XC_LEVEL_MAX));
-	result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_compressionLevel, level);
-	if (!ZSTD_isError(result))
-		result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_checksumFlag, 1);
-	if (!ZSTD_isError(result))
-		result = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_contentSizeFlag, 1);
-	/* Constants within their bounds: a library that refuses them is not zstd. */
-	if (ZSTD_isError(result))
-		abort();
+	set_parameter(encoder, ZSTD_c_compressionLevel, level);
+	set_parameter(encoder, ZSTD_c_checksumFlag, 1);
+	set_parameter(encoder, ZSTD_c_contentSizeFlag, 1);
+	for (size_t i = 0; level == XC_LEVEL_DEFAULT && i < ARRAY_LEN(default_level); i++)
+		set_parameter(encoder, default_level[i].name, default_level[i].value);
 	return encoder;
 }
 

@@ -134,7 +134,7 @@ struct xc_stage_site {
 	int staged_fd, final_fd;
 };
 
-/* --- stage_site.c: opening both sides, attributes, renames --- */
+/* stage_site.c: opening both sides, attributes, renames */
 
 /* Open the first `length` bytes of the target's path as a place (O_PATH). */
 int xc_stage_open_above(const struct xc_stage_place *place, size_t length) XC_CHECK;
@@ -182,7 +182,7 @@ int xc_stage_chmod(int fd, mode_t mode) XC_CHECK;
 int xc_stage_rename(int from_fd, const char *from, int to_fd, const char *to,
 		    unsigned int flags) XC_CHECK;
 
-/* --- stage_place.c: one entry --- */
+/* stage_place.c: one entry */
 
 /* What is moved: `name` in a record's final side, `staged` in its staged side. */
 struct xc_stage_entry {
@@ -205,7 +205,7 @@ int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *en
 int xc_stage_refuse(const struct xc_stage_site *site, const struct xc_stage_entry *entry,
 		    struct xc_err *err);
 
-/* --- stage_copy.c --- */
+/* stage_copy.c */
 
 /*
  * Copy a file or symlink to a name that is free: content with its holes,
@@ -218,7 +218,7 @@ int xc_stage_copy_xattrs(int from_fd, int to_fd) XC_CHECK;
 int xc_stage_count_xattrs(int fd);
 void xc_stage_remove_xattrs(int fd);
 
-/* --- stage_undo.c --- */
+/* stage_undo.c */
 
 /* Take back the steps of the first `count` places; adds to `err` what could not be. */
 void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err);

@@ -58,8 +58,7 @@ static inline int scratch_teardown(void **state)
 }
 
 /* An absolute path below the scratch folder, until the end of the calling block. */
-#define SCRATCH(relative)                                                                          \
-	scratch_join((char[512]){ 0 }, (relative))
+#define SCRATCH(relative) scratch_join((char[512]){ 0 }, (relative))
 static inline const char *scratch_join(char out[512], const char *relative)
 {
 	snprintf(out, 512, "%s%s%s", scratch_path, *relative ? "/" : "", relative);
@@ -214,9 +213,9 @@ static inline int become_child(enum child_kind kind)
 {
 	if (kind == CHILD_USER)
 		return setresgid(SCRATCH_USER, SCRATCH_USER, SCRATCH_USER) < 0 ||
-				       setresuid(SCRATCH_USER, SCRATCH_USER, SCRATCH_USER) < 0 ?
-			       -1 :
-			       0;
+				       setresuid(SCRATCH_USER, SCRATCH_USER, SCRATCH_USER) < 0
+			       ? -1
+			       : 0;
 	return unshare(CLONE_NEWNS) < 0 ? -1 : mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 

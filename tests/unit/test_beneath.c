@@ -94,9 +94,8 @@ static void long_paths_open_in_pieces(void **state)
 		assert_true(got >= 0 && fstat(got, &one) == 0 && fstat(dir_fd, &two) == 0);
 		assert_true(one.st_ino == two.st_ino);
 		xc_buf_add_str(&path, "/link");
-		assert_int_equal(xc_beneath_open_dir(top_fd, path.data, XC_BENEATH_NO_LINKS,
-						     O_RDONLY),
-				 -1);
+		assert_int_equal(
+			xc_beneath_open_dir(top_fd, path.data, XC_BENEATH_NO_LINKS, O_RDONLY), -1);
 		assert_int_equal(errno, ELOOP);
 		xc_buf_truncate(&path, length);
 	}

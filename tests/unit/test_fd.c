@@ -8,7 +8,7 @@
 
 /* Names that a shell or a message would stumble over. */
 static const char *const odd_names[] = {
-	" ",  "-rf", "\n", "\\", "*",	 "\x01\x7f", "\xff\xfe", "a\tb",
+	" ",  "-rf", "\n", "\\", "*",     "\x01\x7f", "\xff\xfe", "a\tb",
 	"..", "...", "~",  "%s", "$HOME", "\xc3\xa4", "'\"",
 };
 
@@ -162,8 +162,8 @@ static void directories_open_by_paths_of_any_length(void **state)
 	(void)state;
 	xc_buf_add_str(&path, "deep");
 	for (int i = 0; i < 600; i++)
-		xc_buf_add_str(&path, i % 3 ? "/a name of some length" :
-					      "///a name of some length");
+		xc_buf_add_str(&path,
+			       i % 3 ? "/a name of some length" : "///a name of some length");
 	assert_true(path.len_bytes > 3 * PATH_MAX);
 	got = xc_fd_open_dir(AT_FDCWD, path.data);
 	assert_true(got >= 0 && same_place(got, last));
@@ -213,8 +213,7 @@ static void make_dirs_makes_what_is_missing(void **state)
 		struct stat st;
 		int result = xc_fd_make_dirs(AT_FDCWD, rows[i].path, 0750);
 
-		if ((result == 0) != (rows[i].error == 0) ||
-		    (result < 0 && errno != rows[i].error))
+		if ((result == 0) != (rows[i].error == 0) || (result < 0 && errno != rows[i].error))
 			fail_msg("%s: %d, errno %d", rows[i].bug, result, errno);
 		if (result == 0 && (stat(rows[i].path, &st) < 0 || !S_ISDIR(st.st_mode)))
 			fail_msg("%s: not there", rows[i].bug);
@@ -300,7 +299,7 @@ static void deep_and_wide_trees_go(void **state)
 static void owner_removes_read_only_trees(void **state)
 {
 	(void)state;
-	make_tree(AT_FDCWD, "user/m/a/b: user/m/a/b/f:444=x user/m/c:", 0);
+	make_tree(AT_FDCWD, "user/m/a/b: user/m/a/b/f:444=x user/m/c: user/m/c/f=x", 0);
 	make_tree(AT_FDCWD, "user/m/a/b:555 user/m/a:555 user/m/c:0 user/m:555", 0);
 	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "user/m"), 0);
 	assert_int_equal(access("user/m", F_OK), -1);
