@@ -37,7 +37,8 @@ struct save {
 	uint64_t pack_bytes;
 	struct xc_segment *segments;
 	uint32_t segment_count;
-	struct xc_hasher *hasher; /* of the large file whose pieces come by */
+	struct xc_hasher *hasher;            /* of the large file whose pieces come by */
+	const struct xc_member_extra *extra; /* of the same file */
 	atomic_bool failed;
 	struct xc_layer layer;
 };
@@ -57,12 +58,16 @@ static void note_piece(struct save *save, const struct xc_save_slot *slot)
 	struct xc_member *member = &save->tree.members.items[item->first];
 	uint8_t digest[XC_SHA256_BYTES];
 
-	if (item->offset == 0)
+	if (item->offset == 0) {
 		xc_hasher_begin(save->hasher);
+		save->extra = slot->extra;
+	}
 	xc_hasher_update(save->hasher, slot->piece_digest, sizeof(slot->piece_digest));
 	if (item->offset + item->length == xc_member_content_bytes(member)) {
 		xc_hasher_finish(save->hasher, digest);
 		memcpy(member->content_hash, digest, sizeof(member->content_hash));
+		/* Not before: until here threads were reading the member. */
+		member->extra = save->extra;
 	}
 }
 

@@ -114,9 +114,10 @@ static void take_over(struct xc_member *member, const struct stat *status)
 	member->gid = status->st_gid;
 }
 
-static int add_header(struct xc_save_worker *worker, uint32_t position, struct xc_err *err)
+/* The header of `member`, which is the one at `position` or a copy of it. */
+static int add_header(struct xc_save_worker *worker, uint32_t position,
+		      const struct xc_member *member, struct xc_err *err)
 {
-	struct xc_member *member = member_at(worker, position);
 	size_t start_bytes = worker->raw.len_bytes;
 	const char *link_path = NULL;
 
@@ -130,11 +131,13 @@ static int add_header(struct xc_save_worker *worker, uint32_t position, struct x
 	if (xc_tar_write_header(worker->tar, member, worker->path.data, link_path, &worker->raw,
 				err) < 0)
 		return -1;
-	member->header_bytes = (uint32_t)(worker->raw.len_bytes - start_bytes);
+	member_at(worker, position)->header_bytes = (uint32_t)(worker->raw.len_bytes - start_bytes);
 	return 0;
 }
 
-static int read_xattrs(struct xc_save_worker *worker, struct xc_member *member, int fd)
+/* What the member has, with the xattrs of its open file. */
+static int read_xattrs(struct xc_save_worker *worker, const struct xc_member *member, int fd,
+		       const struct xc_member_extra **ret_extra)
 {
 	const struct xc_xattr *xattrs = NULL;
 	struct xc_member_extra *extra;
@@ -142,13 +145,14 @@ static int read_xattrs(struct xc_save_worker *worker, struct xc_member *member, 
 
 	if (xc_tree_read_xattrs(fd, &worker->arena, &xattrs, &count) < 0)
 		return -1;
+	*ret_extra = member->extra;
 	if (count == 0)
 		return 0;
 	extra = xc_arena_alloc(&worker->arena, sizeof(*extra));
 	*extra = member->extra ? *member->extra : (struct xc_member_extra){ 0 };
 	extra->xattrs = xattrs;
 	extra->xattr_count = count;
-	member->extra = extra;
+	*ret_extra = extra;
 	return 0;
 }
 
@@ -201,7 +205,7 @@ static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, i
 	ssize_t got;
 	char *at;
 
-	if (add_header(worker, position, err) < 0)
+	if (add_header(worker, position, member, err) < 0)
 		return READ_FAILED;
 	at = xc_buf_reserve(&worker->raw, length + XC_TAR_BLOCK_BYTES);
 	if (!at) {
@@ -237,10 +241,11 @@ static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, i
 
 static int add_file(struct xc_save_worker *worker, uint32_t position, struct xc_err *err)
 {
+	struct xc_member *member = member_at(worker, position);
 	size_t start_bytes = worker->raw.len_bytes;
 	cleanup_fd int fd = open_file(worker, position);
 
-	if (fd < 0 || read_xattrs(worker, member_at(worker, position), fd) < 0)
+	if (fd < 0 || read_xattrs(worker, member, fd, &member->extra) < 0)
 		return fail_at(worker, position, err);
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (i > 0)
@@ -272,19 +277,32 @@ static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 
 		if (gives_up(slot))
 			return xc_err_set(&slot->err, XC_ERR_CANCELED, "interrupted");
-		if ((member->type == XC_MEMBER_FILE ? add_file(worker, i, &slot->err)
-						    : add_header(worker, i, &slot->err)) < 0)
+		if ((member->type == XC_MEMBER_FILE
+			     ? add_file(worker, i, &slot->err)
+			     : add_header(worker, i, member, &slot->err)) < 0)
 			return -1;
 		slot->content_bytes += xc_member_content_bytes(member);
 	}
 	return 0;
 }
 
+/* Other threads are reading the member, so that xattrs go into a copy. */
+static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot, int fd)
+{
+	uint32_t position = slot->item->first;
+	struct xc_member member = *member_at(worker, position);
+
+	if (read_xattrs(worker, &member, fd, &slot->extra) < 0)
+		return fail_at(worker, position, &slot->err);
+	member.extra = slot->extra;
+	return add_header(worker, position, &member, &slot->err);
+}
+
 /* One piece of a large file: too much has gone before to start again if it changes. */
 static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
 	const struct xc_plan_item *item = slot->item;
-	struct xc_member *member = member_at(worker, item->first);
+	const struct xc_member *member = member_at(worker, item->first);
 	cleanup_fd int fd = open_file(worker, item->first);
 	size_t length = (size_t)item->length;
 	struct stat status;
@@ -297,12 +315,8 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 		return fail_at(worker, item->first, &slot->err);
 	if (!is_unchanged(member, &status))
 		return fail_changed(worker, item->first, &slot->err);
-	if (item->offset == 0) {
-		if (read_xattrs(worker, member, fd) < 0)
-			return fail_at(worker, item->first, &slot->err);
-		if (add_header(worker, item->first, &slot->err) < 0)
-			return -1;
-	}
+	if (item->offset == 0 && begin_pieces(worker, slot, fd) < 0)
+		return -1;
 	at = xc_buf_reserve(&worker->raw, length + XC_TAR_BLOCK_BYTES);
 	if (!at)
 		return xc_err_set(&slot->err, XC_ERR_INTERNAL, "a segment outgrew its ceiling");

@@ -30,6 +30,7 @@ struct xc_save_slot {
 	struct xc_segment segment;
 	uint64_t content_bytes;
 	uint8_t piece_digest[XC_SHA256_BYTES]; /* of a piece of a large file */
+	const struct xc_member_extra *extra; /* of a large file: its first piece reads the xattrs */
 };
 
 /* One per thread. */
@@ -40,10 +41,10 @@ void xc_save_worker_free(struct xc_save_worker *worker);
 /*
  * The job: fills the slot's results and, in the member table, header_bytes
  * and content_hash of the members whose header the segment has (of a large
- * file the hash is left to the caller, who sees the digests of all its
- * pieces), and takes over the size, mode, times and owner of a file that
- * changed since the walk. A file that changes while it is read is read again
- * a few times, then it is CHANGED.
+ * file the hash and the xattrs are left to the caller, who sees all of its
+ * pieces and when no other thread reads the member any more), and takes over the size, mode, times
+ * and owner of a file that changed since the walk. A file that changes while it is read is read
+ * again a few times, then it is CHANGED.
  */
 void xc_save_segment_run(struct xc_job *job, void *worker);
 

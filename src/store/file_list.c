@@ -137,8 +137,8 @@ static int list_folder(struct listing *listing, const char *path, const char *na
 	int result = 0;
 
 	if (!dir) {
-		/* Not there, gone since, or an object. But a root that is a file is a mistake. */
-		if (errno == ENOENT || (errno == ENOTDIR && *path != '\0'))
+		/* Not there, gone since, or an object. */
+		if (errno == ENOENT || errno == ENOTDIR)
 			return 0;
 		return xc_file_err(listing->store, path, errno, "list", err);
 	}
@@ -188,6 +188,16 @@ static int find_start(const char *prefix, struct xc_buf *ret_path, const char **
 	return 0;
 }
 
+/* A root that is a file is a mistake, not an empty store. */
+static int check_root(const struct xc_file_store *store, struct xc_err *err)
+{
+	cleanup_fd int fd = xc_file_open_folder(store, "", 0);
+
+	if (fd < 0 && errno != ENOENT)
+		return xc_file_err(store, "", errno, "list", err);
+	return 0;
+}
+
 int xc_file_list(struct xc_store *base, const char *prefix, xc_store_list_fn *found, void *context,
 		 struct xc_err *err)
 {
@@ -201,6 +211,8 @@ int xc_file_list(struct xc_store *base, const char *prefix, xc_store_list_fn *fo
 	const char *filter;
 	int result;
 
+	if (check_root(listing.store, err) < 0)
+		return -1;
 	if (find_start(prefix, &start, &filter) < 0)
 		return 0;
 	start_name = xc_strndup(prefix, (size_t)(filter - prefix));

@@ -21,13 +21,19 @@ struct partial_file {
 	struct partial_file *next;
 };
 
+enum made {
+	MADE_NOT,
+	MADE_HERE,
+	MADE_ELSEWHERE, /* by another thread or layer, so with whatever mode */
+};
+
 struct xc_place {
 	struct xc_place_opts opts;
 	uint32_t *top_positions;
 	uint32_t top_count;
 	char (*top_names)[XC_STAGE_NAME_MAX];
 	int *top_dir_fds;
-	atomic_uchar *made; /* per position: the directory is there */
+	atomic_uchar *made; /* per position of a directory, enum made */
 	mode_t umask;
 	uid_t uid;
 	gid_t gid;
@@ -182,35 +188,37 @@ static int fail_at(const struct xc_place_worker *worker, uint32_t position, cons
  * needed it at the same time, or another layer has it too. Anything else of
  * that name, a symlink above all, must not be taken for it.
  */
-static int mkdir_or_find(int dir_fd, const char *name, mode_t mode)
+static enum made mkdir_or_find(int dir_fd, const char *name, mode_t mode)
 {
 	struct stat status;
 
 	if (mkdirat(dir_fd, name, mode) == 0)
-		return 0;
+		return MADE_HERE;
 	if (errno != EEXIST || fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return -1;
+		return MADE_NOT;
 	errno = EEXIST;
-	return S_ISDIR(status.st_mode) ? 0 : -1;
+	return S_ISDIR(status.st_mode) ? MADE_ELSEWHERE : MADE_NOT;
 }
 
 /* Makes one directory whose parent is there. */
 static int make_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
 {
 	struct xc_place *place = worker->place;
+	enum made made = MADE_NOT;
 	const char *name;
 	int dir_fd;
 
-	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0 ||
-	    mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU) < 0)
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) == 0)
+		made = mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU);
+	if (made == MADE_NOT)
 		return fail_at(worker, position, "create the directory", err);
-	atomic_store_explicit(&place->made[position], 1, memory_order_release);
+	atomic_store_explicit(&place->made[position], (unsigned char)made, memory_order_release);
 	return 0;
 }
 
 static bool is_made(const struct xc_place *place, uint32_t position)
 {
-	return atomic_load_explicit(&place->made[position], memory_order_acquire) != 0;
+	return atomic_load_explicit(&place->made[position], memory_order_acquire) != MADE_NOT;
 }
 
 /* Makes a directory and what is missing above it, from the highest down. */
@@ -498,7 +506,9 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
 	};
 	struct xc_place *place = worker->place;
-	mode_t created_mode = member->mode | S_IRWXU;
+	bool own = atomic_load(&place->made[position]) == MADE_HERE;
+	/* If unknown, unlike what any member has, so that it is set. */
+	mode_t created_mode = own ? member->mode | S_IRWXU : (mode_t)~0;
 	const char *name;
 	int dir_fd;
 

@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Which files the --path lines mean, and where they are restored.
+
+# shellcheck disable=SC2030,SC2031,SC2154 # run sets stderr, and each test has its own HOME
+load helpers
+
+# Save with path lines, empty the workspace, restore with the same lines.
+bring_back() {
+    xc save -q --key k "$@"
+    find . -mindepth 1 -delete
+    xc restore -q --key k "$@"
+}
+
+@test "a pattern matches too much or too little" {
+    put a.txt
+    put b.txt
+    put c.log
+    put sub/d.txt
+    put .hidden.txt
+    bring_back --path '*.txt'
+    same "$(names_below .)" "./.hidden.txt
+./a.txt
+./b.txt"
+}
+
+@test "a pattern over directories matches too much or too little" {
+    for file in p/node_modules/x p/src/y q/deep/node_modules/z node_modules/w; do put "$file"; done
+    bring_back --path '**/node_modules'
+    same "$(find . -type f | LC_ALL=C sort)" "./node_modules/w
+./p/node_modules/x
+./q/deep/node_modules/z"
+}
+
+@test "question marks and brackets are taken literally" {
+    for file in f1 f2 f3 f10 'f[1]'; do put "$file"; done
+    bring_back --path 'f[12]' --path 'f??'
+    same "$(names_below .)" "./f1
+./f10
+./f2"
+}
+
+@test "a backslash does not take the meaning from a bracket" {
+    for file in f1 'f[1]'; do put "$file"; done
+    bring_back --path 'f\[1]'
+    same "$(names_below .)" "./f[1]"
+}
+
+@test "an exclusion below a directory that matched has no effect" {
+    put a/b/dropped
+    put a/c/kept
+    bring_back --path a --path '!a/b'
+    same "$(names_below .)" "./a
+./a/c
+./a/c/kept"
+}
+
+@test "an exclusion by pattern has no effect" {
+    put a/keep.o
+    put a/x.tmp
+    put a/deep/er/y.tmp
+    bring_back --path a --path '!a/**/*.tmp'
+    same "$(find . -type f)" "./a/keep.o"
+    present a/deep/er
+}
+
+@test "a line after an exclusion cannot include again" {
+    put a/b/dropped
+    put a/b/c/kept
+    bring_back --path a --path '!a/b' --path a/b/c
+    same "$(find . -type f)" "./a/b/c/kept"
+}
+
+@test "a restore removes or replaces what was excluded" {
+    put a/b/private saved
+    put a/c one
+    xc save -q --key k --path a --path '!a/b'
+    printf changed >a/b/private
+    printf two >a/c
+    xc restore -q --key k --path a --path '!a/b'
+    same "$(cat a/b/private)" changed
+    same "$(cat a/c)" one
+}
+
+@test "comments and empty lines are taken for paths" {
+    put a
+    put '#b'
+    bring_back --path $'# a comment\n\n  a  \n#b\r\n'
+    same "$(names_below .)" "./a"
+}
+
+@test "several lines in one value are another cache than one line each" {
+    put a
+    put b
+    xc save -q --key k --path $'a\nb'
+    xc lookup --key k --path a --path b
+    ends 3 xc lookup --key k --path b --path a
+}
+
+@test "a file cannot be saved as a path of its own" {
+    put sub/deep/file content
+    bring_back --path sub/deep/file
+    same "$(cat sub/deep/file)" content
+}
+
+@test "a path within another is saved twice" {
+    put a/b/c
+    bring_back --path a --path a/b --path a/b/c
+    same "$(xc inspect --key k --files | wc -l)" 3
+}
+
+@test "a path that is there is not saved because another is missing" {
+    put a
+    bring_back --path missing --path a
+    same "$(names_below .)" "./a"
+}
+
+@test "relative paths do not start at the workspace of the job" {
+    put sub/here wrong
+    mkdir "$T/job"
+    put "$T/job/here" right
+    export GITHUB_WORKSPACE=$T/job
+    cd sub
+    xc save -q --key k --path here
+    printf x >"$T/job/here"
+    cd /
+    xc restore -q --key k --path here
+    same "$(cat "$T/job/here")" right
+    same "$(cat "$T/ws/sub/here")" wrong
+}
+
+@test "--workspace does not count more than the job's" {
+    put "$T/other/file" content
+    GITHUB_WORKSPACE=$T/ws xc save -q --key k --path file --workspace "$T/other"
+    xc restore -q --key k --path file
+    same "$(cat file)" content
+}
+
+@test "the tilde does not stand for the home of whoever restores" {
+    put "$HOME/.npm/x" content
+    # shellcheck disable=SC2088 # the program is to expand it
+    line='~/.npm'
+    xc save -q --key k --path "$line"
+    HOME=$T/elsewhere
+    mkdir "$HOME"
+    xc restore -q --key k --path "$line"
+    same "$(cat "$T/elsewhere/.npm/x")" content
+}
+
+@test "a cache of the workspace does not come back in another workspace" {
+    put tree/x content
+    xc save -q --key k --path tree
+    mkdir "$T/ws2"
+    cd "$T/ws2"
+    xc restore -q --key k --path tree
+    same "$(cat tree/x)" content
+}
+
+@test "the whole workspace or the whole home cannot be a path" {
+    put a/b
+    put "$HOME/.c"
+    xc save -q --key k --path . --path '~'
+    find . "$HOME" -mindepth 1 -delete
+    inode=$(stat -c %i .)
+    xc restore -q --key k --path . --path '~'
+    present a/b
+    present "$HOME/.c"
+    same "$(stat -c %i .)" "$inode"
+}
+
+@test "an absolute path outside of workspace and home does not come back" {
+    put "$T/outside/dir/x" content
+    xc save -q --key k --path "$T/outside/dir"
+    rm -r "$T/outside"
+    xc restore -q --key k --path "$T/outside/dir"
+    same "$(cat "$T/outside/dir/x")" content
+}
+
+@test "an absolute path into the workspace is stored with the workspace's name" {
+    put a content
+    xc save -q --key k --path "$PWD/a"
+    has "$(xc inspect --key k --files)" " ./a"
+}
+
+@test "a symlink as a path is followed" {
+    put real/x content
+    ln -s real link
+    bring_back --path link
+    same "$(readlink link)" real
+    absent real
+}
+
+@test "a path through a symlink of the user's own cannot be used" {
+    put "$T/elsewhere/cache/x" content
+    ln -s "$T/elsewhere" link
+    xc save -q --key k --path link/cache
+    rm -r "$T/elsewhere/cache"
+    xc restore -q --key k --path link/cache
+    same "$(cat "$T/elsewhere/cache/x")" content
+    [ -L link ]
+}
+
+@test "two dots lead out of the workspace unnoticed" {
+    put "$T/other/x"
+    ends 2 xc save --key k --path ../other
+    has "$stderr" "../other"
+    same "$(count manifests)" 0
+}
+
+@test "a path of unusual bytes cannot be given" {
+    name=$'a b\t"c"\xff'
+    put "$name" content
+    bring_back --path "$name"
+    same "$(cat "$name")" content
+}
+
+@test "a store within the path breaks saving or restoring" {
+    put tree/x content
+    export XCACHE_STORE=file://$T/ws/tree/store
+    xc save -q --key k --path tree
+    xc save -q --key k2 --path tree
+    xc restore -q --key k2 --path tree
+    same "$(cat tree/x)" content
+}
