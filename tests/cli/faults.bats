@@ -160,7 +160,7 @@ check_restored_or_not() {
         rm -rf "$T/store"
         after "$signal" $((total * (round + 1) / 20)) save -q --key k --path tree || status=$?
         echo "round $round of $total ms: status $status"
-        [ "$status" -eq 0 ] || [ "$status" -eq 130 ] || [ "$status" -eq 143 ]
+        [ "$status" -eq 0 ] || [ "$status" -eq 1 ]
         check_saved_or_not "$status"
     done
 }
@@ -177,7 +177,7 @@ check_restored_or_not() {
         rm -rf tree
         after "$signal" $((total * (round + 1) / 20)) restore -q --key k --path tree || status=$?
         echo "round $round of $total ms: status $status"
-        [ "$status" -eq 0 ] || [ "$status" -eq 130 ] || [ "$status" -eq 143 ]
+        [ "$status" -eq 0 ] || [ "$status" -eq 1 ]
         check_restored_or_not "$status"
     done
 }
@@ -198,7 +198,7 @@ check_restored_or_not() {
         no_staging
         [ "$(cat tree/mine)" = mine ]
         if [ "$(head -c 3 tree/many/f0000)" = old ]; then
-            [ "$status" -eq 143 ]
+            [ "$status" -eq 1 ]
             [ "$(find tree | sort | tr '\n' ' ')" = \
                 "tree tree/large tree/many tree/many/f0000 tree/mine " ]
         else
