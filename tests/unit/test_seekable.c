@@ -21,8 +21,8 @@
 #define EXAMPLE_PAGE "docs/FORMAT.md"
 /* The library that compressed the example. Another may find other, equally good frames. */
 #define EXAMPLE_ZSTD        10504
-#define EXAMPLE_INDEX       0xa6
-#define EXAMPLE_INDEX_BYTES (0x2df - EXAMPLE_INDEX)
+#define EXAMPLE_INDEX       0xad
+#define EXAMPLE_INDEX_BYTES (0x2e6 - EXAMPLE_INDEX)
 
 /* ./d, ./d/hello.txt with "hello\n", and ./d/link -> hello.txt */
 static struct xc_member_extra link_extra = { .target = "hello.txt" };
