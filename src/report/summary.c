@@ -32,6 +32,12 @@ void xc_summary_save(const char *key, const struct xc_save_result *result, FILE 
 			XC_QUOTE(key));
 		return;
 	}
+	if (totals->content_bytes == 0) {
+		fprintf(out, "Saved %s: %s, all empty, stored as %s in %s\n", XC_QUOTE(key),
+			XC_COUNTED(totals->files, "file", "files"), XC_SIZE(totals->stored_bytes),
+			XC_DURATION(result->total_ms));
+		return;
+	}
 	fprintf(out, "Saved %s: %s, %s stored as %s (%s) in %s (%s)\n", XC_QUOTE(key),
 		XC_COUNTED(totals->files, "file", "files"), XC_SIZE(totals->content_bytes),
 		XC_SIZE(totals->stored_bytes),
@@ -62,9 +68,11 @@ void xc_summary_restore(const struct xc_query *query, const struct xc_strlist *s
 
 	fputs("Restored ", out);
 	print_match(query, scopes, &result->match, out);
-	fprintf(out, ": %s, %s from %s in %s (%s)", XC_COUNTED(totals->files, "file", "files"),
+	fprintf(out, ": %s, %s from %s in %s", XC_COUNTED(totals->files, "file", "files"),
 		XC_SIZE(totals->content_bytes), XC_SIZE(result->fetched_bytes),
-		XC_DURATION(result->total_ms), XC_RATE(totals->content_bytes, result->total_ms));
+		XC_DURATION(result->total_ms));
+	if (totals->content_bytes > 0)
+		fprintf(out, " (%s)", XC_RATE(totals->content_bytes, result->total_ms));
 	if (result->replaced > 0)
 		fprintf(out, ", replacing %s",
 			XC_COUNTED(result->replaced, "existing file", "existing files"));
