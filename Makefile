@@ -115,10 +115,12 @@ $(XCACHE): $(MAIN) $(LIB)
 	$(call say,LINK)$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
 	      -o $@ $^ $(LIBS)
 
+# A test may have a list of options for the linker beside it.
+comma := ,
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
-	      -lcmocka $(LIBS)
+	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) -lcmocka $(LIBS)
 
 $(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
 	@mkdir -p $(@D)

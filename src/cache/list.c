@@ -99,6 +99,13 @@ static int remove_entry(const struct xc_entry *entry, void *context, struct xc_e
 
 	if (!is_wanted(removal->opts, entry))
 		return 0;
+	/* What is no manifest names no pack; of one that cannot be read now nobody knows. */
+	if (entry->manifest_err && entry->manifest_err->kind != XC_ERR_CORRUPT &&
+	    entry->manifest_err->kind != XC_ERR_FORMAT) {
+		*err = *entry->manifest_err;
+		return xc_err_wrap(err, "cannot remove key %s",
+				   XC_QUOTE(entry->key ? entry->key : entry->object));
+	}
 	/* The tombstone first: a pack must never lose its last entry without a trace. */
 	if (entry->manifest &&
 	    xc_write_tombstone(removal->cache, entry->scope, entry->manifest, err) < 0)

@@ -166,14 +166,60 @@ static int check_target(const struct restore *restore, struct target *target, st
 	return 0;
 }
 
+/* By their places: a folder stands right before all that lies in it. */
+static int compare_places(const void *a, const void *b)
+{
+	const unsigned char *left = (const void *)(*(struct target *const *)a)->absolute;
+	const unsigned char *right = (const void *)(*(struct target *const *)b)->absolute;
+
+	while (*left && *left == *right) {
+		left++;
+		right++;
+	}
+	/* A slash comes before any other byte of a name. */
+	return (*left == '/' ? 1 : *left * 2) - (*right == '/' ? 1 : *right * 2);
+}
+
+static bool is_at_or_below(const char *path, const char *folder)
+{
+	size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+
+	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/*
+ * Within a layer the index keeps tops apart, but not across layers, nor
+ * where a top goes by two names ("~" and "/home/u"). A symlink that one of
+ * them brings could lead another one out.
+ */
+static int check_apart(const struct restore *restore, struct xc_err *err)
+{
+	cleanup_free struct target **order = xc_calloc(restore->target_count, sizeof(*order));
+
+	for (uint32_t i = 0; i < restore->target_count; i++)
+		order[i] = &restore->targets[i];
+	if (restore->target_count > 1)
+		qsort(order, restore->target_count, sizeof(*order), compare_places);
+	for (uint32_t i = 1; i < restore->target_count; i++)
+		if (is_at_or_below(order[i]->absolute, order[i - 1]->absolute))
+			return xc_err_set(err, XC_ERR_CORRUPT,
+					  "the entry has %s and %s, which lie in one another here",
+					  XC_QUOTE(order[i - 1]->stored),
+					  XC_QUOTE(order[i]->stored));
+	return 0;
+}
+
 static int open_stage(struct restore *restore, struct xc_err *err)
 {
+	for (uint32_t i = 0; i < restore->target_count; i++)
+		if (check_target(restore, &restore->targets[i], err) < 0)
+			return -1;
+	if (check_apart(restore, err) < 0)
+		return -1;
 	restore->stage_targets = xc_calloc(restore->target_count, sizeof(struct xc_stage_target));
 	for (uint32_t i = 0; i < restore->target_count; i++) {
 		struct target *target = &restore->targets[i];
 
-		if (check_target(restore, target, err) < 0)
-			return -1;
 		restore->stage_targets[i] = (struct xc_stage_target){
 			.path = target->absolute,
 			.literal_bytes = target->literal_bytes,

@@ -251,12 +251,56 @@ static void drop_pack(struct save *save)
 	(void)!xc_store_remove(save->cache->store, save->pack_name.data, &ignored);
 }
 
+/* What stands in the store after a put of our manifest that failed. */
+enum standing { STANDING_OURS, STANDING_OTHER, STANDING_UNKNOWN };
+
+/* A put may be done although its answer was lost; then the pack must not go. */
+static enum standing look_again(const struct save *save, const char *entry_name,
+				const char *version)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	struct xc_err err;
+
+	if (xc_load_manifest(save->cache, entry_name, version, save->query->key, &manifest, &err) <
+	    0)
+		return err.kind == XC_ERR_NOT_FOUND ? STANDING_OTHER : STANDING_UNKNOWN;
+	for (uint32_t i = 0; i < manifest.layer_count; i++)
+		if (strcmp(manifest.layers[i].pack, save->pack) == 0)
+			return STANDING_OURS;
+	return STANDING_OTHER;
+}
+
+static int put_manifest(struct save *save, const char *entry_name, struct xc_save_result *result,
+			struct xc_err *err)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	enum standing standing = STANDING_OTHER;
+
+	xc_manifest_encode(&result->manifest, &data);
+	if (xc_cancel_check(save->cache->cancel, err) < 0) {
+		drop_pack(save);
+		return -1;
+	}
+	if (xc_store_put(save->cache->store, entry_name, data.data, data.len_bytes,
+			 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) == 0)
+		return 0;
+	standing = look_again(save, entry_name, result->manifest.version);
+	if (standing == STANDING_OURS)
+		return 0;
+	if (standing == STANDING_OTHER)
+		drop_pack(save);
+	if (err->kind != XC_ERR_EXISTS)
+		return -1;
+	xc_manifest_release(&result->manifest);
+	result->exists = true;
+	return 0;
+}
+
 /* Writing the manifest is the commit. */
 static int commit(struct save *save, const char *entry_name, struct xc_save_result *result,
 		  struct xc_err *err)
 {
 	cleanup_manifest struct xc_manifest old = XC_MANIFEST_INIT;
-	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 	struct xc_err old_err = { 0 };
 	bool replaces = false;
 
@@ -264,19 +308,10 @@ static int commit(struct save *save, const char *entry_name, struct xc_save_resu
 	if (save->opts->update)
 		replaces = xc_load_manifest(save->cache, entry_name, result->manifest.version,
 					    save->query->key, &old, &old_err) == 0;
-	xc_manifest_encode(&result->manifest, &data);
-	if (xc_cancel_check(save->cache->cancel, err) < 0 ||
-	    xc_store_put(save->cache->store, entry_name, data.data, data.len_bytes,
-			 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) < 0) {
-		drop_pack(save);
-		if (err->kind != XC_ERR_EXISTS)
-			return -1;
-		xc_manifest_release(&result->manifest);
-		result->exists = true;
-		return 0;
-	}
+	if (put_manifest(save, entry_name, result, err) < 0)
+		return -1;
 	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
-	if (replaces)
+	if (replaces && !result->exists)
 		(void)!xc_write_tombstone(save->cache, save->scope, &old, &old_err);
 	return 0;
 }

@@ -3,7 +3,13 @@
 
 #include <signal.h>
 
-static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+static const int handled[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ };
+
+/* Better an error from write(2), which knows the file: EPIPE, EFBIG. */
+static bool is_ignored(int signal_number)
+{
+	return signal_number == SIGPIPE || signal_number == SIGXFSZ;
+}
 
 static struct xc_cancel cancel;
 static struct sigaction before[ARRAY_LEN(handled)];
@@ -34,7 +40,7 @@ void xc_signals_begin(void)
 		/* nohup and the like ignore signals on purpose. */
 		if (before[i].sa_handler == SIG_IGN)
 			continue;
-		action.sa_handler = handled[i] == SIGPIPE ? SIG_IGN : request;
+		action.sa_handler = is_ignored(handled[i]) ? SIG_IGN : request;
 		sigaction(handled[i], &action, NULL);
 	}
 }

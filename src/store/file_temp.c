@@ -100,6 +100,8 @@ static int name_in_folder(struct xc_file_temp *temp, int fd)
 static int name_temporarily(const struct xc_file_store *store, int fd,
 			    struct xc_file_temp *ret_temp)
 {
+	int error;
+
 	for (int tries = 0; tries < XC_FILE_TRIES_MAX; tries++) {
 		bool made = false;
 		struct xc_file_temp temp = { 0 };
@@ -108,7 +110,7 @@ static int name_temporarily(const struct xc_file_store *store, int fd,
 		temp.folder_fd = xc_file_make_folder(store, XC_FILE_TEMP_FOLDER,
 						     strlen(XC_FILE_TEMP_FOLDER), &made);
 		if (temp.folder_fd < 0)
-			return -1;
+			break;
 		if (tries == 0)
 			remove_stale(temp.folder_fd);
 		named_fd = name_in_folder(&temp, fd);
@@ -118,8 +120,11 @@ static int name_temporarily(const struct xc_file_store *store, int fd,
 		}
 		xc_fd_close(&temp.folder_fd);
 		if (errno != ENOENT && errno != EEXIST)
-			return -1;
+			break;
 	}
+	error = errno;
+	xc_file_remove_folders(store, XC_FILE_TEMP_FOLDER "/");
+	errno = error;
 	return -1;
 }
 

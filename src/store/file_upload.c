@@ -251,6 +251,18 @@ static int make_lasting(struct file_upload *upload)
 	return xc_file_sync_folder(upload->folder_fd, upload->fd);
 }
 
+/* The caller will be told that there is no object, so there must be none. */
+static void take_back(const struct file_upload *upload)
+{
+	struct stat own, placed;
+
+	/* Another writer may have replaced it by now. */
+	if (fstat(upload->fd, &own) == 0 &&
+	    fstatat(upload->folder_fd, upload->leaf, &placed, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    own.st_dev == placed.st_dev && own.st_ino == placed.st_ino)
+		(void)!unlinkat(upload->folder_fd, upload->leaf, 0);
+}
+
 static int commit(struct file_upload *upload, enum xc_put_condition condition, struct xc_err *err)
 {
 	int result = 0;
@@ -265,10 +277,12 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition, s
 		end(upload, false);
 		return result;
 	}
-	if (make_lasting(upload) < 0)
+	if (make_lasting(upload) < 0) {
 		result = xc_file_err(store_of(upload), upload->path, errno, "sync the folders of",
 				     err);
-	end(upload, true);
+		take_back(upload);
+	}
+	end(upload, result == 0);
 	return result;
 }
 

@@ -150,7 +150,8 @@ static int look(const struct walk *walk, int dir_fd, const char *name, unsigned 
 	if (is_missing(errno))
 		return 0;
 	/* A symlink whose target is out of sight is still something to save. */
-	if (errno == EACCES && stat_entry(walk, dir_fd, name, AT_SYMLINK_NOFOLLOW, &st) == 0) {
+	if (errno == EACCES && stat_entry(walk, dir_fd, name, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+	    S_ISLNK(st.st_mode)) {
 		*ret_entry = ENTRY_OTHER;
 		return 0;
 	}

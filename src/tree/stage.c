@@ -185,8 +185,15 @@ static int make_folder(struct xc_stage_folder *folder)
 			return -1;
 		}
 		folder->fd = lock_folder(folder->base_fd, folder->name);
-		if (folder->fd >= 0 || errno != EAGAIN)
+		if (folder->fd >= 0)
 			break;
+		if (errno != EAGAIN) {
+			int error = errno;
+
+			unlinkat(folder->base_fd, folder->name, AT_REMOVEDIR);
+			errno = error;
+			return -1;
+		}
 	}
 	if (folder->fd < 0)
 		return -1;

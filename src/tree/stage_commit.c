@@ -217,9 +217,13 @@ static int check_staged(const struct xc_stage *stage, struct xc_err *err)
 		int dir_fd;
 
 		xc_stage_top(stage, i, &dir_fd, name);
-		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno != ENOENT)
+				return xc_err_sys(err, errno, "cannot examine the new %s",
+						  XC_QUOTE(target->path));
 			return xc_err_set(err, XC_ERR_INTERNAL, "%s was not staged",
 					  XC_QUOTE(target->path));
+		}
 		if (S_ISDIR(st.st_mode) != target->is_directory)
 			return xc_err_set(err, XC_ERR_INTERNAL, "%s was staged as another type",
 					  XC_QUOTE(target->path));

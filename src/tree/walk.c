@@ -108,46 +108,74 @@ static int read_target(struct walk_worker *worker, int dir_fd, struct walk_entry
 	return 0;
 }
 
-/* Finds the runs of data. A file whose only run is all of it is not sparse. */
-static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entry *entry)
+/*
+ * Appends a run of data, rounded outwards to blocks of 512 as GNU tar wants
+ * them: the zeros that come along are in the file all the same.
+ */
+static void add_run(struct xc_buf *runs, off_t data, off_t hole, off_t size)
 {
-	cleanup_fd int fd =
-		openat(dir_fd, entry->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	off_t size = (off_t)entry->size_bytes, at = 0;
-	cleanup_buf struct xc_buf runs = XC_BUF_INIT;
-	struct xc_member_extra *extra;
+	struct xc_extent *last =
+		runs->len_bytes > 0 ? (struct xc_extent *)(void *)(runs->data + runs->len_bytes) - 1
+				    : NULL;
+	struct xc_extent run = { .offset = (uint64_t)data & ~(uint64_t)511 };
+	uint64_t end = XC_MIN(((uint64_t)hole + 511) & ~(uint64_t)511, (uint64_t)size);
 
-	if (fd < 0)
-		return -1;
+	if (last && run.offset <= last->offset + last->length) {
+		last->length = end - last->offset;
+		return;
+	}
+	run.length = end - run.offset;
+	xc_buf_add(runs, &run, sizeof(run));
+}
+
+/* Finds the runs of data of an open file. Returns -1 with errno set. */
+static int find_runs(int fd, off_t size, struct xc_buf *runs)
+{
+	off_t at = 0;
+
 	while (at < size) {
 		off_t data = lseek(fd, at, SEEK_DATA), hole;
-		struct xc_extent run;
 
 		if (data < 0 && errno == ENXIO)
 			break;
 		if (data < 0)
-			return errno == EINVAL ? 0 : -1;
+			return -1;
 		hole = lseek(fd, data, SEEK_HOLE);
 		if (hole < 0)
 			return -1;
 		hole = XC_MIN(hole, size);
 		if (data >= hole)
 			break;
-		if (data == 0 && hole == size)
-			return 0;
-		run = (struct xc_extent){ (uint64_t)data, (uint64_t)(hole - data) };
-		xc_buf_add(&runs, &run, sizeof(run));
+		add_run(runs, data, hole, size);
 		at = hole;
 	}
+	return 0;
+}
+
+/* A file whose only run is all of it is not sparse, nor is one whose file system cannot tell. */
+static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entry *entry)
+{
+	cleanup_fd int fd =
+		openat(dir_fd, entry->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_buf struct xc_buf runs = XC_BUF_INIT;
+	const struct xc_extent *first;
+	struct xc_member_extra *extra;
+	void *kept;
+
+	if (fd < 0)
+		return -1;
+	if (find_runs(fd, (off_t)entry->size_bytes, &runs) < 0)
+		return errno == EINVAL ? 0 : -1;
+	first = (const struct xc_extent *)(const void *)runs.data;
+	if (runs.len_bytes > 0 && first->offset == 0 && first->length == entry->size_bytes)
+		return 0;
+	kept = xc_arena_alloc(&worker->arena, runs.len_bytes);
+	if (runs.len_bytes > 0)
+		memcpy(kept, runs.data, runs.len_bytes);
 	extra = extra_of(worker, entry);
 	extra->sparse = true;
+	extra->extents = kept;
 	extra->extent_count = (uint32_t)(runs.len_bytes / sizeof(struct xc_extent));
-	if (runs.len_bytes > 0) {
-		void *kept = xc_arena_alloc(&worker->arena, runs.len_bytes);
-
-		memcpy(kept, runs.data, runs.len_bytes);
-		extra->extents = kept;
-	}
 	return 0;
 }
 
