@@ -63,6 +63,10 @@ compare_with_tar() {
     compare_with_tar big
 }
 
+@test "tar gets a wrong file that is as long as a segment" {
+    compare_with_tar edges
+}
+
 @test "tar warns of something" {
     mktree plain tree
     for kind in modes times links hard sparse deep big; do mktree "$kind" "tree/$kind"; done
@@ -89,22 +93,21 @@ compare_with_tar() {
     run "$BATS_TEST_DIRNAME/../tools/seekable.py" "$(packs)"
     echo "$output"
     [ "$status" -eq 0 ]
-    # 20 MB and three files of about 4 MiB, in segments of about 4 MiB, and the archive's end.
-    [ "${output% *}" -ge 8 ]
+    # 20 MB in segments of 4 or 8 MiB, and the archive's end.
+    [ "${output% *}" -ge 4 ]
     [ "${output#* }" -ge 1 ]
 }
 
 @test "a pack is not readable by others than its own program from its middle" {
     mktree big tree
     xc save --key k --path tree -q
-    # The second segment's content is that of the file behind the first one's.
     offset=$(python3 -c '
 import struct, sys
 pack = open(sys.argv[1], "rb").read()
 count = struct.unpack("<I", pack[-9:-5])[0]
 print(struct.unpack("<II", pack[len(pack) - 9 - 8 * count:][:8])[0])' "$(packs)")
     dd if="$(packs)" bs=1M iflag=skip_bytes skip="$offset" status=none | zstd -dcq >../rest
-    [ "$(stat -c %s ../rest)" -gt 25000000 ]
+    [ "$(stat -c %s ../rest)" -gt 10000000 ]
 }
 
 @test "the number of threads changes the pack" {

@@ -111,6 +111,11 @@ for name in "user.a b", "user.a%20b", "user.\n", "user.\u00e9", "user.x=y=z", b"
     round_trip
 }
 
+@test "a file as long as a segment, or one byte from it, is put together wrongly" {
+    mktree edges tree
+    round_trip
+}
+
 @test "a directory of thousands of files loses some" {
     mktree many tree
     round_trip

@@ -17,6 +17,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "pack/segment.h"
+
 #define SKIPPED 77
 
 static void die(const char *what)
@@ -376,7 +378,7 @@ static void make_names(int dir)
 		"\xed\xa0\x80",
 		"\xc0\xaf",
 		".xcache-restore-x",
-		"./x" + 2,
+
 	};
 	char name[256];
 	int fd = sub(dir, "bytes", 0755), inner;
@@ -452,13 +454,18 @@ static void make_big(int dir)
 	noise(fd, ((size_t)20 << 20) + 777, 1);
 	close(fd);
 	file(dir, "c-after", "small\n");
-	/* Exactly the length of a segment, and one to each side. */
+}
+
+/* Files of exactly the length of a segment, and one to each side. */
+static void make_edges(int dir)
+{
 	for (int i = -1; i <= 1; i++) {
 		char name[16];
+		int fd;
 
 		snprintf(name, sizeof(name), "edge%d", i + 1);
 		fd = open_new(dir, name);
-		noise(fd, ((size_t)4 << 20) + (size_t)(i + 1) - 1, 7);
+		noise(fd, XC_SEGMENT_TARGET_BYTES + (size_t)(i + 1) - 1, 7);
 		close(fd);
 	}
 }
@@ -494,11 +501,12 @@ static const struct {
 	const char *name;
 	void (*make)(int dir);
 } kinds[] = {
-	{ "plain", make_plain },   { "modes", make_modes },   { "times", make_times },
-	{ "links", make_links },   { "hard", make_hard },     { "empty", make_empty },
-	{ "sparse", make_sparse }, { "xattrs", make_xattrs }, { "owners", make_owners },
-	{ "names", make_names },   { "deep", make_deep },     { "levels", make_levels },
-	{ "big", make_big },       { "many", make_many },     { "special", make_special },
+	{ "plain", make_plain },     { "modes", make_modes },   { "times", make_times },
+	{ "links", make_links },     { "hard", make_hard },     { "empty", make_empty },
+	{ "sparse", make_sparse },   { "xattrs", make_xattrs }, { "owners", make_owners },
+	{ "names", make_names },     { "deep", make_deep },     { "levels", make_levels },
+	{ "big", make_big },         { "edges", make_edges },   { "many", make_many },
+	{ "special", make_special },
 };
 
 int main(int argc, char **argv)
