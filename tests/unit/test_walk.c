@@ -120,9 +120,10 @@ static void orders_members(void **state)
 		    "f ./t/a-b/x\n"
 		    "f ./t.x\n"
 		    "f ~/h\n");
-	expect_walk(&scene, ".", "d .\nf ./t.x\nd ./t\nf ./t/Z\nf ./t/a.c\nf ./t/b\nl ./t/link -> a\n"
-				 "f ./t/\xff\nd ./t/0empty\nd ./t/a\nf ./t/a/z\nd ./t/a/B\n"
-				 "f ./t/a/B/y\nd ./t/a-b\nf ./t/a-b/x\n");
+	expect_walk(&scene, ".",
+		    "d .\nf ./t.x\nd ./t\nf ./t/Z\nf ./t/a.c\nf ./t/b\nl ./t/link -> a\n"
+		    "f ./t/\xff\nd ./t/0empty\nd ./t/a\nf ./t/a/z\nd ./t/a/B\n"
+		    "f ./t/a/B/y\nd ./t/a-b\nf ./t/a-b/x\n");
 	scene_close(&scene);
 }
 
