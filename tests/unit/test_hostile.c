@@ -529,6 +529,35 @@ static void does_not_follow_symlinks_below_a_wildcard(void **state)
 	scene_close(&scene);
 }
 
+/* A symlink that stands where the entry has a directory gives way; it is not gone through. */
+static void replaces_symlinks_in_the_way(void **state)
+{
+	const struct hostile row = {
+		.name = "a directory where a symlink is",
+		.lines = "a",
+		.layers = { { TABLE(DIR_(0, "./a"), FILE_(1, "b", "x"), DIR_(1, "c"),
+				    FILE_(2, "keep", "x")) } },
+	};
+	cleanup_free char *before = NULL, *after = NULL;
+	struct scene scene;
+	struct xc_err err;
+	struct stat status;
+
+	(void)state;
+	scene_open(&scene);
+	before = picture(&scene, "outside", PICTURE_INODES | PICTURE_DIR_TIMES);
+	make_symlink(&scene, "ws/a/b", "../../outside/keep");
+	make_symlink(&scene, "ws/a/c", "../../outside");
+	put_entry(&scene, &row);
+	must(restore(&scene, &err), &err);
+	after = picture(&scene, "outside", PICTURE_INODES | PICTURE_DIR_TIMES);
+	assert_string_equal(before, after);
+	must_sys(fstatat(scene.root_fd, "ws/a/b", &status, AT_SYMLINK_NOFOLLOW), "b");
+	assert_true(S_ISREG(status.st_mode));
+	must_sys(fstatat(scene.root_fd, "ws/a/c/keep", &status, AT_SYMLINK_NOFOLLOW), "c/keep");
+	scene_close(&scene);
+}
+
 /* Two names of one place: the symlink of one must not be gone through by the other. */
 static void refuses_one_place_under_two_names(void **state)
 {
@@ -561,6 +590,7 @@ int main(void)
 		cmocka_unit_test(refuses_hostile_tables),
 		cmocka_unit_test(refuses_lies),
 		cmocka_unit_test(does_not_follow_symlinks_below_a_wildcard),
+		cmocka_unit_test(replaces_symlinks_in_the_way),
 		cmocka_unit_test(refuses_one_place_under_two_names),
 	};
 
