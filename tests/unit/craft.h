@@ -17,16 +17,25 @@ struct craft_member {
 	uint32_t depth;
 	uint8_t type;
 	const char *name;
-	const char *text;   /* a file's content, a symlink's target */
-	uint32_t back;      /* a hard link's distance to its target */
+	const char *text; /* a file's content, a symlink's target */
+	uint32_t back;    /* a hard link's distance to its target */
 	uint64_t claimed_size;
 	uint32_t claimed_header_blocks;
-	uint16_t mode;      /* 0 stands for 0755 or 0644 */
+	uint16_t mode; /* 0 stands for 0755 or 0644 */
 };
 
-#define DIR_(depth_, name_)         { .depth = (depth_), .type = XC_MEMBER_DIR, .name = (name_) }
-#define FILE_(depth_, name_, text_) { (depth_), XC_MEMBER_FILE, (name_), (text_), 0, 0, 0, 0 }
-#define LINK_(depth_, name_, text_) { (depth_), XC_MEMBER_SYMLINK, (name_), (text_), 0, 0, 0, 0 }
+#define DIR_(depth_, name_)                                                                        \
+	{                                                                                          \
+		.depth = (depth_), .type = XC_MEMBER_DIR, .name = (name_)                          \
+	}
+#define FILE_(depth_, name_, text_)                                                                \
+	{                                                                                          \
+		(depth_), XC_MEMBER_FILE, (name_), (text_), 0, 0, 0, 0                             \
+	}
+#define LINK_(depth_, name_, text_)                                                                \
+	{                                                                                          \
+		(depth_), XC_MEMBER_SYMLINK, (name_), (text_), 0, 0, 0, 0                          \
+	}
 #define HARD_(depth_, name_, back_)                                                                \
 	{                                                                                          \
 		.depth = (depth_), .type = XC_MEMBER_HARDLINK, .name = (name_), .back = (back_)    \

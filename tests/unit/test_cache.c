@@ -1,235 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operations on entries, over a store that can be told what to do. */
-#include "craft.h"
-
-#include "store/internal.h"
-
-/* --- a store around another, of which one call fails --- */
-
-struct fake {
-	struct xc_store base;
-	struct xc_store *inner;
-	long fail_at, calls; /* 0: never */
-	enum xc_err_kind kind;
-	bool after;  /* the call is done, and only then said to have failed */
-	bool struck;
-};
-
-struct fake_upload {
-	struct xc_upload base;
-	struct xc_upload *inner;
-};
-
-static struct fake *fake_of(struct xc_store *store)
-{
-	return (struct fake *)store;
-}
-
-static bool is_due(struct fake *fake)
-{
-	return ++fake->calls == fake->fail_at;
-}
-
-static int give(struct fake *fake, struct xc_err *err)
-{
-	fake->struck = true;
-	return xc_err_set(err, fake->kind, "the store was told to fail");
-}
-
-/* What `call` gives, or the failure that is due before or after it. */
-#define TRY(fake, err, call)                                                                       \
-	({                                                                                         \
-		bool due_ = is_due(fake);                                                          \
-		int result_ = due_ && !(fake)->after ? -1 : (call);                                \
-		due_ ? give(fake, err) : result_;                                                  \
-	})
-
-static void fake_close(struct xc_store *store)
-{
-	xc_store_close(fake_of(store)->inner);
-	free(store);
-}
-
-static int fake_get(struct xc_store *store, const char *name, size_t max_bytes,
-		    struct xc_buf *ret_data, struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-
-	return TRY(fake, err, xc_store_get(fake->inner, name, max_bytes, ret_data, err));
-}
-
-static void fake_read(struct xc_store *store, struct xc_store_read *read)
-{
-	if (is_due(fake_of(store)))
-		read->done(read, give(fake_of(store), &read->err));
-	else
-		xc_store_read(fake_of(store)->inner, read);
-}
-
-static int fake_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		    enum xc_put_condition condition, struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-
-	return TRY(fake, err, xc_store_put(fake->inner, name, data, length, condition, err));
-}
-
-static int fake_upload_begin(struct xc_store *store, const char *name,
-			     struct xc_upload **ret_upload, struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-	struct fake_upload *upload;
-
-	if (is_due(fake))
-		return give(fake, err);
-	upload = xc_calloc(1, sizeof(*upload));
-	upload->base.store = store;
-	if (xc_store_upload_begin(fake->inner, name, &upload->inner, err) < 0) {
-		free(upload);
-		return -1;
-	}
-	*ret_upload = &upload->base;
-	return 0;
-}
-
-static int fake_upload_append(struct xc_upload *base, const void *data, size_t length,
-			      struct xc_err *err)
-{
-	struct fake *fake = fake_of(base->store);
-	struct fake_upload *upload = (struct fake_upload *)base;
-
-	return TRY(fake, err, xc_store_upload_append(upload->inner, data, length, err));
-}
-
-static void fake_upload_abort(struct xc_upload *base)
-{
-	xc_store_upload_abort(((struct fake_upload *)base)->inner);
-	free(base);
-}
-
-static int fake_upload_commit(struct xc_upload *base, struct xc_err *err)
-{
-	struct fake *fake = fake_of(base->store);
-	struct xc_upload *inner = ((struct fake_upload *)base)->inner;
-
-	if (is_due(fake)) {
-		fake_upload_abort(base);
-		return give(fake, err);
-	}
-	free(base);
-	return xc_store_upload_commit(inner, err);
-}
-
-static int fake_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
-		     void *context, struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-
-	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));
-}
-
-static int fake_remove(struct xc_store *store, const char *name, struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-
-	return TRY(fake, err, xc_store_remove(fake->inner, name, err));
-}
-
-static const struct xc_store_ops fake_ops = {
-	.close = fake_close,
-	.get = fake_get,
-	.read = fake_read,
-	.put = fake_put,
-	.upload_begin = fake_upload_begin,
-	.upload_append = fake_upload_append,
-	.upload_commit = fake_upload_commit,
-	.upload_abort = fake_upload_abort,
-	.list = fake_list,
-	.remove = fake_remove,
-};
-
-/* Puts a fake around the scene's store; the scene's own stays usable beside it. */
-static struct fake *wrap_store(struct scene *scene)
-{
-	struct fake *fake = xc_calloc(1, sizeof(*fake));
-
-	fake->base = (struct xc_store){
-		.ops = &fake_ops,
-		.display_url = scene->store->display_url,
-		.read_concurrency = 2,
-		.read_bytes = 1 << 20,
-	};
-	fake->inner = scene->store;
-	fake->kind = XC_ERR_IO;
-	scene->store = &fake->base;
-	scene->cache.store = scene->store;
-	return fake;
-}
-
-static void let_pass(struct fake *fake)
-{
-	fake->fail_at = 0;
-	fake->struck = false;
-}
-
-static void fail_at(struct fake *fake, long call)
-{
-	fake->fail_at = call;
-	fake->calls = 0;
-	fake->struck = false;
-}
-
-/* --- short forms --- */
-
-static int try_save(struct scene *scene, bool update, bool *ret_exists, struct xc_err *err)
-{
-	const struct xc_save_opts opts = { .level = 1, .update = update };
-	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
-
-	*err = (struct xc_err){ 0 };
-	if (xc_cache_save(&scene->cache, &scene->query, &opts, &result, err) < 0)
-		return -1;
-	*ret_exists = result.exists;
-	return 0;
-}
-
-static int try_restore(struct scene *scene, struct xc_err *err)
-{
-	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
-
-	*err = (struct xc_err){ 0 };
-	return xc_cache_restore(&scene->cache, &scene->query, &result, err);
-}
-
-static int note_name(const struct xc_store_object *object, void *context, struct xc_err *err)
-{
-	(void)err;
-	xc_strlist_add(context, object->name);
-	return 0;
-}
-
-/* How many objects have `part` in their name. */
-static size_t count_objects(const struct scene *scene, const char *part)
-{
-	cleanup_strlist struct xc_strlist names = XC_STRLIST_INIT;
-	struct xc_err err;
-	size_t count = 0;
-
-	must(xc_store_list(scene->store, "", note_name, &names, &err), &err);
-	for (size_t i = 0; i < names.count; i++)
-		count += strstr(names.items[i], part) != NULL;
-	return count;
-}
-
-static void save_in(struct scene *scene, const char *scope, const char *key)
-{
-	cleanup_strlist struct xc_strlist only = XC_STRLIST_INIT;
-
-	xc_strlist_add(&only, scope);
-	scene->cache.scopes = &only;
-	scene_save(scene, key);
-	scene->cache.scopes = &scene->scopes;
-}
+/* The operations on entries, over a store in memory. */
+#include "fake_store.h"
 
 /* --- looking up --- */
 
@@ -410,7 +181,7 @@ static void keeps_an_entry_that_is_there(void **state)
 {
 	struct scene scene;
 	struct xc_err err;
-	bool exists;
+	bool exists = false;
 
 	(void)state;
 	scene_open(&scene);
@@ -438,196 +209,11 @@ static void keeps_an_entry_that_is_there(void **state)
 	scene_close(&scene);
 }
 
-/* Another save of the key comes between our look and our manifest. */
-static void loses_a_race_gracefully(void **state)
-{
-	struct scene scene;
-	struct fake *fake;
-	struct xc_err err;
-	bool exists = false;
-	long last;
-
-	(void)state;
-	scene_open(&scene);
-	scene_paths(&scene, "a");
-	make_file(&scene, "ws/a", "x");
-	fake = wrap_store(&scene);
-	must(try_save(&scene, false, &exists, &err), &err);
-	/* The last call of a save is the put of the manifest. */
-	last = fake->calls;
-	scene.query.key = "raced";
-	fake->kind = XC_ERR_EXISTS;
-	fail_at(fake, last);
-	must(try_save(&scene, false, &exists, &err), &err);
-	assert_true(fake->struck);
-	assert_true(exists);
-	let_pass(fake);
-	/* Its own pack is of no use any more. */
-	assert_int_equal(count_objects(&scene, "/packs/"), 1);
-	scene_close(&scene);
-}
-
-static void make_some(const struct scene *scene)
-{
-	make_file(scene, "ws/a/one", "one");
-	make_file(scene, "ws/a/two", "two");
-	make_link(scene, "ws/a/three", "ws/a/two");
-	make_symlink(scene, "ws/a/four", "one");
-}
-
-static void check_after_failed_save(struct scene *scene, struct fake *fake, bool update,
-				    const struct xc_err *err)
-{
-	cleanup_match struct xc_match match = XC_MATCH_INIT;
-	struct xc_err other;
-	long call = fake->fail_at;
-	int found;
-
-	if (err->kind == XC_ERR_NONE || err->msg[0] == '\0')
-		fail_msg("call %ld: no error", call);
-	let_pass(fake);
-	found = xc_cache_lookup(&scene->cache, &scene->query, &match, &other);
-	if ((found == 0) != update)
-		fail_msg("call %ld: lookup gave %d", call, found);
-	if (count_objects(scene, "/packs/") != (update ? 1 : 0))
-		fail_msg("call %ld: %zu packs", call, count_objects(scene, "/packs/"));
-	if (update)
-		must(try_restore(scene, &other), &other);
-}
-
-/* Fails every call of the store in turn: no entry, no pack, or the one from before. */
-static void failed_saves_leave_nothing(bool update)
-{
-	bool struck = true;
-
-	for (long call = 1; struck; call++) {
-		struct scene scene;
-		struct fake *fake;
-		struct xc_err err;
-		bool exists;
-		int result;
-
-		scene_open(&scene);
-		scene_paths(&scene, "a");
-		make_some(&scene);
-		if (update)
-			scene_save(&scene, "key");
-		fake = wrap_store(&scene);
-		fail_at(fake, call);
-		result = try_save(&scene, update, &exists, &err);
-		struck = fake->struck;
-		if (result < 0)
-			check_after_failed_save(&scene, fake, update, &err);
-		else if (struck && !update)
-			fail_msg("call %ld failed, but the save did not", call);
-		let_pass(fake);
-		if (result == 0)
-			must(try_restore(&scene, &err), &err);
-		scene_close(&scene);
-		assert_true(call > 5 || struck);
-	}
-}
-
-static void every_call_of_a_save_may_fail(void **state)
-{
-	(void)state;
-	failed_saves_leave_nothing(false);
-}
-
-static void every_call_of_an_update_may_fail(void **state)
-{
-	(void)state;
-	failed_saves_leave_nothing(true);
-}
-
-/*
- * A put that is done although it was said to have failed, as when the answer
- * is lost: what stands in the store is an entry that is whole.
- */
-static void an_answer_that_is_lost_costs_no_pack(void **state)
-{
-	static const enum xc_err_kind kinds[] = { XC_ERR_TRANSIENT, XC_ERR_IO, XC_ERR_EXISTS };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		bool struck = true;
-
-		for (long call = 1; struck; call++) {
-			cleanup_match struct xc_match match = XC_MATCH_INIT;
-			struct scene scene;
-			struct fake *fake;
-			struct xc_err err;
-			bool exists;
-			int result;
-
-			scene_open(&scene);
-			scene_paths(&scene, "a");
-			make_some(&scene);
-			fake = wrap_store(&scene);
-			fake->after = true;
-			fake->kind = kinds[i];
-			fail_at(fake, call);
-			result = try_save(&scene, false, &exists, &err);
-			struck = fake->struck;
-			let_pass(fake);
-			/* Found, so all of it must be there. */
-			if (xc_cache_lookup(&scene.cache, &scene.query, &match, &err) == 0)
-				must(try_restore(&scene, &err), &err);
-			else if (result == 0 && !exists)
-				fail_msg("call %ld: saved, but %s", call, err.msg);
-			scene_close(&scene);
-		}
-	}
-}
-
-static void every_call_of_a_restore_may_fail(void **state)
-{
-	static const enum xc_err_kind kinds[] = { XC_ERR_IO, XC_ERR_NOT_FOUND, XC_ERR_TRANSIENT };
-	cleanup_free char *before = NULL;
-	struct scene scene;
-	struct fake *fake;
-
-	(void)state;
-	scene_open(&scene);
-	scene_paths(&scene, "a");
-	make_some(&scene);
-	scene_save(&scene, "key");
-	remove_path(&scene, "ws/a");
-	before = picture(&scene, ".", PICTURE_PLAIN);
-	fake = wrap_store(&scene);
-	for (long call = 1; call < 100; call++) {
-		cleanup_free char *after = NULL;
-		struct xc_err err;
-		int result;
-
-		fake->kind = kinds[call % 3];
-		fail_at(fake, (call + 2) / 3);
-		result = try_restore(&scene, &err);
-		if (!fake->struck) {
-			must(result, &err);
-			break;
-		}
-		/* A manifest that is gone may still be found by its name as a prefix. */
-		if (result == 0 && fake->fail_at == 1 && fake->kind == XC_ERR_NOT_FOUND) {
-			remove_path(&scene, "ws/a");
-			continue;
-		}
-		assert_int_equal(result, -1);
-		/* But a pack that is gone is no miss. */
-		if (err.kind == XC_ERR_NOT_FOUND && fake->fail_at > 1)
-			fail_msg("call %ld: a miss: %s", fake->fail_at, err.msg);
-		after = picture(&scene, ".", PICTURE_PLAIN);
-		assert_string_equal(before, after);
-	}
-	assert_true(path_exists(&scene, "ws/a/four"));
-	scene_close(&scene);
-}
-
 static void saves_nothing_of_nothing(void **state)
 {
 	struct scene scene;
 	struct xc_err err;
-	bool exists;
+	bool exists = false;
 
 	(void)state;
 	scene_open(&scene);
@@ -669,7 +255,8 @@ static void gives_the_same_pack_for_any_number_of_threads(void **state)
 		scene_use_store(&scene, "memory:");
 		scene.cache.threads = threads[i];
 		scene_save(&scene, "key");
-		must(xc_store_list(scene.store, "a%2Fb/main/packs/", note_name, &names, &err), &err);
+		must(xc_store_list(scene.store, "a%2Fb/main/packs/", note_name, &names, &err),
+		     &err);
 		assert_int_equal(names.count, 1);
 		must(xc_store_get(scene.store, names.items[0], 64 << 20, &packs[i], &err), &err);
 		assert_int_equal(packs[0].len_bytes, packs[i].len_bytes);
@@ -813,37 +400,6 @@ static void removes_and_lists(void **state)
 	scene_close(&scene);
 }
 
-/* A removal that fails has left the entry, or a tombstone. */
-static void every_call_of_a_removal_may_fail(void **state)
-{
-	const struct xc_remove_opts opts = { .key = "key" };
-	bool struck = true;
-
-	(void)state;
-	for (long call = 1; struck; call++) {
-		struct scene scene;
-		struct fake *fake;
-		struct xc_err err;
-		uint64_t count;
-		int result;
-
-		scene_open(&scene);
-		scene_paths(&scene, "a");
-		make_file(&scene, "ws/a", "x");
-		scene_save(&scene, "key");
-		fake = wrap_store(&scene);
-		fail_at(fake, call);
-		result = xc_cache_remove(&scene.cache, &opts, NULL, NULL, &count, &err);
-		struck = fake->struck;
-		let_pass(fake);
-		if (count_objects(&scene, "/entries/") == 0 && count_objects(&scene, "/removed/") == 0)
-			fail_msg("call %ld: a pack that nothing knows of", call);
-		assert_int_equal(count_objects(&scene, "/packs/"), 1);
-		assert_int_equal(result, count_objects(&scene, "/entries/") ? -1 : 0);
-		scene_close(&scene);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -852,17 +408,11 @@ int main(void)
 		cmocka_unit_test(passes_over_later_formats),
 		cmocka_unit_test(finds_a_key_of_any_version),
 		cmocka_unit_test(keeps_an_entry_that_is_there),
-		cmocka_unit_test(loses_a_race_gracefully),
-		cmocka_unit_test(every_call_of_a_save_may_fail),
-		cmocka_unit_test(every_call_of_an_update_may_fail),
-		cmocka_unit_test(an_answer_that_is_lost_costs_no_pack),
-		cmocka_unit_test(every_call_of_a_restore_may_fail),
 		cmocka_unit_test(saves_nothing_of_nothing),
 		cmocka_unit_test(gives_the_same_pack_for_any_number_of_threads),
 		cmocka_unit_test(restores_layers),
 		cmocka_unit_test(restores_beside_a_dead_layer),
 		cmocka_unit_test(removes_and_lists),
-		cmocka_unit_test(every_call_of_a_removal_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static struct {
 static bool is_due(const char *name)
 {
 	torture.seen++;
-	if (torture.seen < torture.at || (torture.seen > torture.at && torture.blow != BLOW_FOREVER))
+	if (torture.seen < torture.at ||
+	    (torture.seen > torture.at && torture.blow != BLOW_FOREVER))
 		return false;
 	if (!torture.struck)
 		torture.struck = name;
@@ -132,8 +133,8 @@ WRAP(int, -1, openat, OPENAT_ARGS, (fd, path, flags, mode))
 WRAP(int, -1, openat64, OPENAT_ARGS, (fd, path, flags, mode))
 WRAP(int, -1, __open64_2, (const char *path, int flags), (path, flags))
 WRAP(int, -1, __openat64_2, (int fd, const char *path, int flags), (fd, path, flags))
-WRAP(struct dirent *, NULL, readdir, (DIR *dir), (dir))
-WRAP(struct dirent *, NULL, readdir64, (DIR *dir), (dir))
+WRAP(struct dirent *, NULL, readdir, (DIR * dir), (dir))
+WRAP(struct dirent *, NULL, readdir64, (DIR * dir), (dir))
 WRAP(ssize_t, -1, readlinkat, (int fd, const char *path, char *target, size_t size),
      (fd, path, target, size))
 WRAP(ssize_t, -1, __readlinkat_chk, (int fd, const char *path, char *target, size_t size, CHK),
@@ -434,16 +435,15 @@ static void prepare_restore(struct run *run)
 	free(run->before);
 	free(run->before_times);
 	run->before = picture(&run->scene, "ws", PICTURE_PLAIN);
-	run->before_times = run->in_the_way ? picture(&run->scene, "ws/a", PICTURE_DIR_TIMES)
-					    : xc_strdup("");
+	run->before_times =
+		run->in_the_way ? picture(&run->scene, "ws/a", PICTURE_DIR_TIMES) : xc_strdup("");
 }
 
 static void check_untouched(struct run *run)
 {
 	cleanup_free char *now = picture(&run->scene, "ws", PICTURE_PLAIN);
-	cleanup_free char *times = run->in_the_way
-					   ? picture(&run->scene, "ws/a", PICTURE_DIR_TIMES)
-					   : xc_strdup("");
+	cleanup_free char *times =
+		run->in_the_way ? picture(&run->scene, "ws/a", PICTURE_DIR_TIMES) : xc_strdup("");
 
 	if (strcmp(now, run->before) != 0)
 		fail_run(run, "there is now\n%s\ninstead of\n%s", now, run->before);
@@ -528,9 +528,9 @@ static const struct {
 	enum blow blow;
 	int errors[ERRORS_MAX];
 } blows[] = {
-	{ BLOW_ONCE, { EIO, EIO } },        { BLOW_SHORT, { 0 } },
-	{ BLOW_ONCE, { EINTR, EINTR } },    { BLOW_ONCE, { EACCES, EACCES } },
-	{ BLOW_ONCE, { ENOSPC, EMFILE } },  { BLOW_FOREVER, { EIO, ENOSPC } },
+	{ BLOW_ONCE, { EIO, EIO } },       { BLOW_SHORT, { 0 } },
+	{ BLOW_ONCE, { EINTR, EINTR } },   { BLOW_ONCE, { EACCES, EACCES } },
+	{ BLOW_ONCE, { ENOSPC, EMFILE } }, { BLOW_FOREVER, { EIO, ENOSPC } },
 };
 #define ALL_BLOWS ARRAY_LEN(blows)
 

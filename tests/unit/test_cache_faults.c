@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations on entries, over a store of which each call fails in turn. */
+#include "fake_store.h"
+
+/* Another save of the key comes between our look and our manifest. */
+static void loses_a_race_gracefully(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+	bool exists = false;
+	long last;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	fake = wrap_store(&scene);
+	must(try_save(&scene, false, &exists, &err), &err);
+	/* The last call of a save is the put of the manifest. */
+	last = fake->calls;
+	scene.query.key = "raced";
+	fake->kind = XC_ERR_EXISTS;
+	fail_at(fake, last);
+	must(try_save(&scene, false, &exists, &err), &err);
+	assert_true(fake->struck);
+	assert_true(exists);
+	let_pass(fake);
+	/* Its own pack is of no use any more. */
+	assert_int_equal(count_objects(&scene, "/packs/"), 1);
+	scene_close(&scene);
+}
+
+static void make_some(const struct scene *scene)
+{
+	make_file(scene, "ws/a/one", "one");
+	make_file(scene, "ws/a/two", "two");
+	make_link(scene, "ws/a/three", "ws/a/two");
+	make_symlink(scene, "ws/a/four", "one");
+}
+
+static void check_after_failed_save(struct scene *scene, struct fake *fake, bool update,
+				    const struct xc_err *err)
+{
+	cleanup_match struct xc_match match = XC_MATCH_INIT;
+	struct xc_err other;
+	long call = fake->fail_at;
+	int found;
+
+	if (err->kind == XC_ERR_NONE || err->msg[0] == '\0')
+		fail_msg("call %ld: no error", call);
+	let_pass(fake);
+	found = xc_cache_lookup(&scene->cache, &scene->query, &match, &other);
+	if ((found == 0) != update)
+		fail_msg("call %ld: lookup gave %d", call, found);
+	if (count_objects(scene, "/packs/") != (update ? 1 : 0))
+		fail_msg("call %ld: %zu packs", call, count_objects(scene, "/packs/"));
+	if (update)
+		must(try_restore(scene, &other), &other);
+}
+
+/* Fails every call of the store in turn: no entry, no pack, or the one from before. */
+static void failed_saves_leave_nothing(bool update)
+{
+	bool struck = true;
+
+	for (long call = 1; struck; call++) {
+		struct scene scene;
+		struct fake *fake;
+		struct xc_err err;
+		bool exists = false;
+		int result;
+
+		scene_open(&scene);
+		scene_paths(&scene, "a");
+		make_some(&scene);
+		if (update)
+			scene_save(&scene, "key");
+		fake = wrap_store(&scene);
+		fail_at(fake, call);
+		result = try_save(&scene, update, &exists, &err);
+		struck = fake->struck;
+		if (result < 0)
+			check_after_failed_save(&scene, fake, update, &err);
+		else if (struck && !update)
+			fail_msg("call %ld failed, but the save did not", call);
+		let_pass(fake);
+		if (result == 0)
+			must(try_restore(&scene, &err), &err);
+		scene_close(&scene);
+		assert_true(call > 5 || struck);
+	}
+}
+
+static void every_call_of_a_save_may_fail(void **state)
+{
+	(void)state;
+	failed_saves_leave_nothing(false);
+}
+
+static void every_call_of_an_update_may_fail(void **state)
+{
+	(void)state;
+	failed_saves_leave_nothing(true);
+}
+
+/*
+ * A put that is done although it was said to have failed, as when the answer
+ * is lost: what stands in the store is an entry that is whole.
+ */
+static void an_answer_that_is_lost_costs_no_pack(void **state)
+{
+	static const enum xc_err_kind kinds[] = { XC_ERR_TRANSIENT, XC_ERR_IO, XC_ERR_EXISTS };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		bool struck = true;
+
+		for (long call = 1; struck; call++) {
+			cleanup_match struct xc_match match = XC_MATCH_INIT;
+			struct scene scene;
+			struct fake *fake;
+			struct xc_err err;
+			bool exists = false;
+			int result;
+
+			scene_open(&scene);
+			scene_paths(&scene, "a");
+			make_some(&scene);
+			fake = wrap_store(&scene);
+			fake->after = true;
+			fake->kind = kinds[i];
+			fail_at(fake, call);
+			result = try_save(&scene, false, &exists, &err);
+			struck = fake->struck;
+			let_pass(fake);
+			/* Found, so all of it must be there. */
+			if (xc_cache_lookup(&scene.cache, &scene.query, &match, &err) == 0)
+				must(try_restore(&scene, &err), &err);
+			else if (result == 0 && !exists)
+				fail_msg("call %ld: saved, but %s", call, err.msg);
+			scene_close(&scene);
+		}
+	}
+}
+
+static void every_call_of_a_restore_may_fail(void **state)
+{
+	static const enum xc_err_kind kinds[] = { XC_ERR_IO, XC_ERR_NOT_FOUND, XC_ERR_TRANSIENT };
+	cleanup_free char *before = NULL;
+	struct scene scene;
+	struct fake *fake;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_some(&scene);
+	scene_save(&scene, "key");
+	remove_path(&scene, "ws/a");
+	before = picture(&scene, ".", PICTURE_PLAIN);
+	fake = wrap_store(&scene);
+	for (long call = 1; call < 100; call++) {
+		cleanup_free char *after = NULL;
+		struct xc_err err;
+		int result;
+
+		fake->kind = kinds[call % 3];
+		fail_at(fake, (call + 2) / 3);
+		result = try_restore(&scene, &err);
+		if (!fake->struck) {
+			must(result, &err);
+			break;
+		}
+		/* A manifest that is gone may still be found by its name as a prefix. */
+		if (result == 0 && fake->fail_at == 1 && fake->kind == XC_ERR_NOT_FOUND) {
+			remove_path(&scene, "ws/a");
+			continue;
+		}
+		assert_int_equal(result, -1);
+		/* But a pack that is gone is no miss. */
+		if (err.kind == XC_ERR_NOT_FOUND && fake->fail_at > 1)
+			fail_msg("call %ld: a miss: %s", fake->fail_at, err.msg);
+		after = picture(&scene, ".", PICTURE_PLAIN);
+		assert_string_equal(before, after);
+	}
+	assert_true(path_exists(&scene, "ws/a/four"));
+	scene_close(&scene);
+}
+
+/* A removal that fails has left the entry, or a tombstone. */
+static void every_call_of_a_removal_may_fail(void **state)
+{
+	const struct xc_remove_opts opts = { .key = "key" };
+	bool struck = true;
+
+	(void)state;
+	for (long call = 1; struck; call++) {
+		struct scene scene;
+		struct fake *fake;
+		struct xc_err err;
+		uint64_t count;
+		int result;
+
+		scene_open(&scene);
+		scene_paths(&scene, "a");
+		make_file(&scene, "ws/a", "x");
+		scene_save(&scene, "key");
+		fake = wrap_store(&scene);
+		fail_at(fake, call);
+		result = xc_cache_remove(&scene.cache, &opts, NULL, NULL, &count, &err);
+		struck = fake->struck;
+		let_pass(fake);
+		if (count_objects(&scene, "/entries/") == 0 &&
+		    count_objects(&scene, "/removed/") == 0)
+			fail_msg("call %ld: a pack that nothing knows of", call);
+		assert_int_equal(count_objects(&scene, "/packs/"), 1);
+		assert_int_equal(result, count_objects(&scene, "/entries/") ? -1 : 0);
+		scene_close(&scene);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loses_a_race_gracefully),
+		cmocka_unit_test(every_call_of_a_save_may_fail),
+		cmocka_unit_test(every_call_of_an_update_may_fail),
+		cmocka_unit_test(an_answer_that_is_lost_costs_no_pack),
+		cmocka_unit_test(every_call_of_a_restore_may_fail),
+		cmocka_unit_test(every_call_of_a_removal_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
