@@ -13,8 +13,7 @@ static const struct xc_option options[] = {
 		  "with a leading \"!\" what to leave out. May be\n"
 		  "repeated, and one value may hold several lines"),
 	XC_OPTION("update", FLAG, update, NULL,
-		  "Replace an entry of this key; what it already holds\n"
-		  "is not stored again"),
+		  "Replace an entry of this key instead of keeping it"),
 	{ .name = "level",
 	  .kind = XC_OPTION_NUMBER,
 	  .offset = offsetof(struct xc_args, level),
