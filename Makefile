@@ -17,8 +17,8 @@ XC_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DXC_VERSION='"$(VERSION)"' 
                -Isrc -include base/banned.h
 XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
-# libcrypto's name look-ups and plug-ins, which are never called, warn in a static link.
-QUIET_LD := $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
+# Names that libcrypto could look up and plug-ins, which nothing here calls, warn in a static link.
+QUIET_LD = $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
 XC_LDFLAGS = -pthread -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LIBS := -larchive -ljansson -lzstd -lcrypto
 

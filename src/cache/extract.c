@@ -47,7 +47,9 @@ struct directories_job {
 struct worker {
 	struct extract *extract;
 	struct xc_segment_decoder *decoder;
-	struct xc_place_worker **places; /* per layer */
+	/* For the layer worked on last: they come one after the other, and descriptors are few. */
+	struct xc_place_worker *place;
+	uint32_t layer;
 };
 
 struct extract {
@@ -85,6 +87,16 @@ static bool gives_up(const struct extract *extract)
 {
 	return atomic_load_explicit(&extract->failed, memory_order_relaxed) ||
 	       xc_cancel_requested(extract->cache->cancel);
+}
+
+static struct xc_place_worker *place_of(struct worker *worker, uint32_t layer)
+{
+	if (!worker->place || worker->layer != layer) {
+		xc_place_worker_free(worker->place);
+		worker->place = xc_place_worker_new(worker->extract->layers[layer].place);
+		worker->layer = layer;
+	}
+	return worker->place;
 }
 
 /* What a decoded segment holds of one member. */
@@ -128,7 +140,7 @@ static int place_segment(struct worker *worker, const struct xc_range *range, ui
 			continue;
 		if (gives_up(worker->extract))
 			return xc_err_set(err, XC_ERR_CANCELED, "interrupted");
-		if (place_part(worker->places[range->layer], &members->items[i], i, segment, raw,
+		if (place_part(place_of(worker, range->layer), &members->items[i], i, segment, raw,
 			       &content_bytes, err) < 0)
 			return -1;
 		placed += members->items[i].tar_offset >= segment->tar_offset;
@@ -317,7 +329,7 @@ static void run_directories(struct xc_job *job, void *context)
 	struct xc_err err;
 
 	if (!gives_up(worker->extract) &&
-	    xc_place_directories(worker->places[self->layer], self->first, self->end, &err) < 0)
+	    xc_place_directories(place_of(worker, self->layer), self->first, self->end, &err) < 0)
 		fail(worker->extract, &err);
 }
 
@@ -329,7 +341,7 @@ static int finish_layer(struct extract *extract, struct worker *worker, uint32_t
 	struct directories_job jobs[DIRECTORY_JOBS] = { 0 };
 	uint32_t count = extract->layers[layer].index.members.count;
 
-	if (xc_place_links(worker->places[layer], err) < 0)
+	if (xc_place_links(place_of(worker, layer), err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < DIRECTORY_JOBS; i++) {
 		jobs[i] = (struct directories_job){
@@ -350,7 +362,7 @@ static int finish(struct extract *extract, struct worker *worker, struct xc_err 
 		if (finish_layer(extract, worker, i, err) < 0)
 			return -1;
 	for (uint32_t i = 0; i < extract->layer_count; i++)
-		if (xc_place_closed_directories(worker->places[i], err) < 0)
+		if (xc_place_closed_directories(place_of(worker, i), err) < 0)
 			return -1;
 	return 0;
 }
@@ -361,17 +373,12 @@ static struct worker *new_worker(struct extract *extract)
 
 	worker->extract = extract;
 	worker->decoder = xc_segment_decoder_new();
-	worker->places = xc_calloc(extract->layer_count, sizeof(*worker->places));
-	for (uint32_t i = 0; i < extract->layer_count; i++)
-		worker->places[i] = xc_place_worker_new(extract->layers[i].place);
 	return worker;
 }
 
 static void free_worker(struct worker *worker)
 {
-	for (uint32_t i = 0; i < worker->extract->layer_count; i++)
-		xc_place_worker_free(worker->places[i]);
-	free(worker->places);
+	xc_place_worker_free(worker->place);
 	xc_segment_decoder_free(worker->decoder);
 	free(worker);
 }
