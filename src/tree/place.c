@@ -281,9 +281,9 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 		return -1;
 	if (owner && fchown(fd, member->uid, member->gid) < 0)
 		return -1;
-	/* chown(2) clears set-id bits, so the mode comes behind it. */
+	/* chown(2) and write(2) clear set-id bits, so the mode comes behind them. */
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
-	     (owner && (member->mode & 06000))) &&
+	     (member->mode & 06000)) &&
 	    fchmod(fd, member->mode) < 0)
 		return -1;
 	return futimens(fd, times);
@@ -321,6 +321,9 @@ static int create_file(struct xc_place_worker *worker, uint32_t position, const 
 {
 	const struct xc_member *member = member_at(worker, position);
 	bool sparse = member->extra && member->extra->sparse;
+	/* An open descriptor does for write(2); setting xattrs asks the mode as well. */
+	bool has_xattrs = member->extra && member->extra->xattr_count > 0;
+	mode_t created_mode = member->mode | (has_xattrs ? S_IWUSR : 0);
 	cleanup_fd int fd = -1;
 	const char *name;
 	int dir_fd;
@@ -328,12 +331,12 @@ static int create_file(struct xc_place_worker *worker, uint32_t position, const 
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	            member->mode);
+	            created_mode);
 	if (fd < 0)
 		return fail_at(worker, position, "create", err);
 	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
 	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
-	    set_attributes(worker->place, fd, member, member->mode) < 0)
+	    set_attributes(worker->place, fd, member, created_mode) < 0)
 		return fail_at(worker, position, "write", err);
 	return 0;
 }
