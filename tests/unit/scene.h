@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -50,14 +51,19 @@ static inline void must_sys(int result, const char *what)
 		fail_msg("%.200s: errno %d", what, errno);
 }
 
-static inline void make_temp(char ret_path[256])
+static inline const char *temp_base(void)
 {
 	const char *base = getenv("TMPDIR");
 
 	/* Thousands of small trees take a tenth of the time in memory. */
 	if (!base)
 		base = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
-	snprintf(ret_path, 256, "%s/xc-test-XXXXXX", base);
+	return base;
+}
+
+static inline void make_temp(char ret_path[256])
+{
+	snprintf(ret_path, 256, "%s/xc-test-XXXXXX", temp_base());
 	assert_non_null(mkdtemp(ret_path));
 	assert_int_equal(chmod(ret_path, 0755), 0);
 }
@@ -188,6 +194,31 @@ static inline void scene_save(struct scene *scene, const char *key)
 	scene->query.key = key;
 	must(xc_cache_save(&scene->cache, &scene->query, &opts, &result, &err), &err);
 	assert_false(result.exists);
+}
+
+/* As whoever runs this, and if that is root as somebody whom permissions stop, too. */
+static inline void as_both(void (*check)(void))
+{
+	struct stat base;
+	pid_t child;
+	int status;
+
+	check();
+	if (geteuid() != 0 || stat(temp_base(), &base) < 0 || !(base.st_mode & S_IWOTH))
+		return;
+	fflush(stdout);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		/* A check that fails here goes on with the tests behind it, and ends with 1. */
+		if (setregid(65534, 65534) < 0 || setreuid(65534, 65534) < 0)
+			_exit(2);
+		check();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 enum picture {

@@ -3,7 +3,6 @@
 #include "scene.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "tree/place.h"
@@ -147,7 +146,7 @@ static void sets_modes_and_times(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(masks); i++) {
 		mode_t before = umask(masks[i]);
 
-		check_modes();
+		as_both(check_modes);
 		umask(before);
 	}
 }
@@ -247,40 +246,16 @@ static void check_closed(void)
 	scene_close(&fixture.scene);
 }
 
-/* As whoever runs this, and if that is root as somebody whom permissions stop, too. */
-static void check_as_both(void (*check)(void))
-{
-	pid_t child;
-	int status;
-
-	check();
-	if (geteuid() != 0)
-		return;
-	fflush(stdout);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		/* A check that fails here goes on with the tests behind it, and ends with 1. */
-		if (setregid(65534, 65534) < 0 || setreuid(65534, 65534) < 0)
-			_exit(2);
-		check();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 static void sets_owners(void **state)
 {
 	(void)state;
-	check_as_both(check_owners);
+	as_both(check_owners);
 }
 
 static void closes_directories_last(void **state)
 {
 	(void)state;
-	check_as_both(check_closed);
+	as_both(check_closed);
 }
 
 /* --- pieces --- */
@@ -584,7 +559,7 @@ static void refuses_duplicates(void **state)
 	}
 }
 
-static void sets_xattrs(void **state)
+static void check_xattrs(void)
 {
 	const struct xc_xattr xattr = { .name = "user.x", .value = "value", .length = 5 };
 	const struct xc_member_extra extra = { .xattrs = &xattr, .xattr_count = 1 };
@@ -592,11 +567,10 @@ static void sets_xattrs(void **state)
 	struct xc_member items[3];
 	char path[300], value[8];
 
-	(void)state;
 	scene_open(&fixture.scene);
 	if (fsetxattr(fixture.scene.root_fd, "user.try", "", 0, 0) < 0) {
 		scene_close(&fixture.scene);
-		skip();
+		return; /* a file system without them */
 	}
 	items[0] = TOP(0755);
 	items[1] = member_of(XC_MEMBER_FILE, 0, "f", 0444);
@@ -612,6 +586,12 @@ static void sets_xattrs(void **state)
 	assert_int_equal(stat_of(&fixture, "ws/t/x").st_mtim.tv_sec, TIME_S + 2);
 	close_place(&fixture);
 	scene_close(&fixture.scene);
+}
+
+static void sets_xattrs(void **state)
+{
+	(void)state;
+	as_both(check_xattrs);
 }
 
 int main(void)
