@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (uint32_t i = 0; i < manifest.layer_count; i++)
 		for (uint32_t j = 0; j < manifest.layers[i].dead_count; j++)
-			if (!xc_layer_is_dead(&manifest.layers[i], manifest.layers[i].dead[j].first))
+			if (!xc_layer_is_dead(&manifest.layers[i],
+					      manifest.layers[i].dead[j].first))
 				abort();
 	/* What was parsed is written, read and written again the same. */
 	xc_manifest_encode(&manifest, &first);
