@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small tables of members and segments, written as rows. */
+/* Small tables of members and segments, written as rows, and indexes of them. For use after
+ * cmocka.h. */
 #ifndef XC_TESTS_PACK_SAMPLE_H
 #define XC_TESTS_PACK_SAMPLE_H
 
 #include "pack/index.h"
+#include "pack/internal.h"
 #include "pack/tar.h"
 
 /* A member; `depth` is -1 behind the last row. */
@@ -19,6 +21,23 @@ struct sample_row {
 #define SAMPLE_END                                                                                 \
 	{                                                                                          \
 		-1, NULL, 0, 0, NULL, 0                                                            \
+	}
+
+#define FILE_(depth, name, size)                                                                   \
+	{                                                                                          \
+		depth, name, XC_MEMBER_FILE, size, NULL, 0                                         \
+	}
+#define DIR_(depth, name)                                                                          \
+	{                                                                                          \
+		depth, name, XC_MEMBER_DIR, 0, NULL, 0                                             \
+	}
+#define SYMLINK_(depth, name, target)                                                              \
+	{                                                                                          \
+		depth, name, XC_MEMBER_SYMLINK, 0, target, 0                                       \
+	}
+#define HARDLINK_(depth, name, link)                                                               \
+	{                                                                                          \
+		depth, name, XC_MEMBER_HARDLINK, 0, NULL, link                                     \
 	}
 
 /* One segment over all members; what a row leaves open follows from its position. */
@@ -67,5 +86,66 @@ static inline void sample_index(const struct sample_row *rows, struct xc_index *
 	index.segments[0].stored_bytes = 77;
 	*ret_index = index;
 }
+
+/* Recount what follows from members that were changed. */
+static inline void sample_retotal(struct xc_index *index)
+{
+	index->tar_bytes = XC_TAR_END_BYTES;
+	for (uint32_t i = 0; i < index->members.count; i++)
+		index->tar_bytes += xc_member_span_bytes(&index->members.items[i]);
+	index->segments[0].raw_bytes = (uint32_t)index->tar_bytes;
+}
+
+static inline void sample_encode(const struct xc_index *index, struct xc_buf *out)
+{
+	struct xc_err err = { 0 };
+
+	if (xc_index_encode(index, out, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static inline void sample_parse(const struct xc_buf *bytes, struct xc_index *ret_index)
+{
+	struct xc_err err = { 0 };
+
+	if (xc_index_parse(bytes->data, bytes->len_bytes, ret_index, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* Make an index again with the bytes of one section replaced; NULL takes it out. */
+static inline void sample_rebuild(const struct xc_buf *bytes, enum xc_section_id id,
+				  const void *data, size_t length, struct xc_buf *out)
+{
+	struct xc_section_writer *writer = xc_section_writer_new();
+	struct xc_sections sections;
+	struct xc_err err = { 0 };
+
+	assert_int_equal(xc_sections_scan(bytes->data, bytes->len_bytes, &sections, &err), 0);
+	for (enum xc_section_id i = XC_SECTION_HEAD; i < XC_SECTION_END; i++) {
+		cleanup_buf struct xc_buf raw = XC_BUF_INIT;
+		uint8_t *was;
+
+		assert_int_equal(xc_section_read(&sections, i, 0, UINT64_MAX, &was, &err), 0);
+		if (i == id)
+			xc_buf_add(&raw, data, length);
+		else
+			xc_buf_add(&raw, was, (size_t)sections.items[i].raw_bytes);
+		free(was);
+		assert_int_equal(xc_section_append(writer, i, &raw, out, &err), 0);
+	}
+	xc_section_writer_free(writer);
+}
+
+#define BYTES(text) text, sizeof(text) - 1
+
+/* The content of a HEAD, its numbers as bytes. */
+#define HEAD(version, members, segments, tar)                                                      \
+	"xcindex\0" version "\0\0\0" members segments "\0\0\0\0" tar "\0\0\0\0\0"
+
+/* The sample: a directory with a file of 5 bytes, one of 4, a symlink, a hard link. */
+static const struct sample_row sample_small_rows[] = {
+	DIR_(0, "./d"),        FILE_(1, "a", 5),     FILE_(1, "ab", 4),
+	SYMLINK_(1, "l", "a"), HARDLINK_(1, "m", 1), SAMPLE_END,
+};
 
 #endif

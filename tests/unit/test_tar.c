@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
@@ -442,19 +442,19 @@ static void extended_attributes_come_out(void **state)
 	static const struct xc_xattr xattrs[] = {
 		{ "user.binary", "\0\xff\n=", 4 },
 		{ "user.empty", "", 0 },
-		{ "user.na=me\xff", "odd name", 8 },
 	};
 	struct xc_member_extra extra = { .xattrs = xattrs, .xattr_count = ARRAY_LEN(xattrs) };
 
 	(void)state;
+	/* A tmpfs takes none before Linux 6.6. */
+	if (setxattr(dir, "user.test", "", 0, 0) < 0 && errno == ENOTSUP)
+		skip();
 	for (size_t p = 0; p < ARRAY_LEN(programs); p++) {
 		cleanup_buf struct xc_buf archive = XC_BUF_INIT;
 		struct xc_member member = file_member(2);
 		char path[PATH_MAX + 16], value[16];
 
 		member.extra = &extra;
-		/* SCHILY.xattr has no way to write a '=' in a name. */
-		extra.xattr_count = 2;
 		add_member(&archive, &member, "./a", NULL, "hi");
 		add_end(&archive);
 		extract(programs[p], &archive, "out", "attributes");

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Manifests from a store. */
+#include <string.h>
+
+#include "pack/manifest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT, again = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf first = XC_BUF_INIT, second = XC_BUF_INIT;
+	struct xc_err err = { 0 };
+
+	if (xc_manifest_parse(data, size, &manifest, &err) < 0) {
+		if (err.kind != XC_ERR_CORRUPT && err.kind != XC_ERR_FORMAT)
+			abort();
+		return 0;
+	}
+	for (uint32_t i = 0; i < manifest.layer_count; i++)
+		for (uint32_t j = 0; j < manifest.layers[i].dead_count; j++)
+			if (!xc_layer_is_dead(&manifest.layers[i],
+					      manifest.layers[i].dead[j].first))
+				abort();
+	/* What was parsed is written, read and written again the same. */
+	xc_manifest_encode(&manifest, &first);
+	if (xc_manifest_parse(first.data, first.len_bytes, &again, &err) < 0)
+		abort();
+	xc_manifest_encode(&again, &second);
+	if (strcmp(first.data, second.data) != 0)
+		abort();
+	return 0;
+}
