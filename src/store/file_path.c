@@ -162,19 +162,20 @@ int xc_file_sync_folder(int folder_fd, int file_fd)
 }
 
 /* The folders above the root are others' as well: what cannot be synced there is left alone. */
-static void sync_above_root(const struct xc_file_store *store, int file_fd)
+static void sync_above_root(const struct xc_file_store *store)
 {
 	cleanup_free char *path = xc_strdup(store->root);
 	char *slash;
 
-	while ((slash = strrchr(path, '/')) != NULL) {
+	do {
 		cleanup_fd int fd = -1;
 
+		slash = strrchr(path, '/');
 		slash[slash == path] = '\0';
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || xc_file_sync_folder(fd, file_fd) < 0 || slash == path)
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
 			return;
-	}
+	} while (slash != path);
 }
 
 int xc_file_sync_path(const struct xc_file_store *store, const char *path, size_t length,
@@ -184,7 +185,7 @@ int xc_file_sync_path(const struct xc_file_store *store, const char *path, size_
 	cleanup_free char *folders = xc_strndup(path, length);
 	char *rest = folders, *element;
 
-	sync_above_root(store, file_fd);
+	sync_above_root(store);
 	while (fd >= 0) {
 		int next;
 

@@ -97,6 +97,9 @@ static int open_file(struct file_upload *upload, struct xc_err *err)
 		return -1;
 	if (upload->fd >= 0)
 		return 0;
+	/* Not needed before commit, but a name that cannot be had is better known now. */
+	if (open_folder(upload, err) < 0)
+		return -1;
 	upload->fd = xc_file_temp_create(store, &upload->temp);
 	if (upload->fd < 0)
 		return xc_file_err(store, XC_FILE_TEMP_FOLDER, errno, "create a temporary file in",

@@ -330,6 +330,9 @@ static void test_permissions(void **state)
 	assert_int_equal(chmod(fixture->root, 0555), 0);
 	assert_int_equal(chmod(fixture->folder, 0755), 0);
 	must_run_unprivileged(try_without_permission, fixture);
+	assert_int_equal(chmod(fixture->root, 0755), 0);
+	assert_int_equal(chmod(below(fixture, "closed"), 0755), 0);
+	assert_int_equal(chmod(below(fixture, "readable"), 0755), 0);
 }
 
 static int write_into_unreadable(struct fixture *fixture)
