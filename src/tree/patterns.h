@@ -66,7 +66,9 @@ enum xc_verdict {
 /*
  * What becomes of a path at or below a match when the lines are read in
  * order: an including line that matches the path or a directory above it
- * includes it, an excluding one excludes it, the last one wins.
+ * includes it, an excluding one excludes it, the last one wins. What search
+ * found is included and need not be asked about: as there, a symlink to a
+ * directory is one for a line that ends in "/".
  */
 enum xc_verdict xc_patterns_judge(const struct xc_patterns *patterns, const char *absolute,
 				  bool is_directory);

@@ -227,6 +227,14 @@ static size_t take(const struct component *component, const struct token *token,
 	return token->kind == TOKEN_ONE || in_class(component, token, value) ? length : 0;
 }
 
+/* "*.txt" and its like are what most globs are, so the text behind a last star has a short cut. */
+static bool ends_with(const struct component *component, const struct token *token,
+		      const char *name, size_t length)
+{
+	return length >= token->count && memcmp(name + length - token->count,
+						component->text + token->start, token->count) == 0;
+}
+
 /*
  * Only the last star passed ever needs to take more: whatever an earlier one
  * could do, the later one can do from where it is.
@@ -246,6 +254,8 @@ static bool match_tokens(const struct component *component, const char *name, si
 			star_name = name;
 			if (token == end)
 				return true;
+			if (token + 1 == end && token->kind == TOKEN_TEXT)
+				return ends_with(component, token, name, (size_t)(name_end - name));
 			continue;
 		}
 		if (token == end && name == name_end)
