@@ -32,17 +32,17 @@ void xc_summary_save(const char *key, const struct xc_save_result *result, FILE 
 			XC_QUOTE(key));
 		return;
 	}
-	if (totals->content_bytes == 0) {
-		fprintf(out, "Saved %s: %s, all empty, stored as %s in %s\n", XC_QUOTE(key),
-			XC_COUNTED(totals->files, "file", "files"), XC_SIZE(totals->stored_bytes),
-			XC_DURATION(result->total_ms));
-		return;
-	}
-	fprintf(out, "Saved %s: %s, %s stored as %s (%s) in %s (%s)\n", XC_QUOTE(key),
+	fprintf(out, "Saved %s: %s, %s stored as %s", XC_QUOTE(key),
 		XC_COUNTED(totals->files, "file", "files"), XC_SIZE(totals->content_bytes),
-		XC_SIZE(totals->stored_bytes),
-		XC_RATIO(totals->content_bytes, totals->stored_bytes),
-		XC_DURATION(result->total_ms), XC_RATE(totals->content_bytes, result->total_ms));
+		XC_SIZE(totals->stored_bytes));
+	/* Of next to nothing, neither ratio nor rate says anything. */
+	if (totals->content_bytes > totals->stored_bytes)
+		fprintf(out, " (%s) in %s (%s)\n",
+			XC_RATIO(totals->content_bytes, totals->stored_bytes),
+			XC_DURATION(result->total_ms),
+			XC_RATE(totals->content_bytes, result->total_ms));
+	else
+		fprintf(out, " in %s\n", XC_DURATION(result->total_ms));
 }
 
 /* "linux-abc", or "linux-old (by restore key linux-)", and where it is, if that is elsewhere. */
