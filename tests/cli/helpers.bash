@@ -3,14 +3,12 @@
 # What the tests of the command line share. Each test has a directory of its
 # own, $T, with a workspace (the current directory), a home and a store.
 
-bats_require_minimum_version 1.5.0
-
 : "${XCACHE:?the program to test}" "${TOOLS:?the folder of the built helper programs}"
 
 setup() {
     unset "${!GITHUB_@}" "${!XCACHE_@}" "${!INPUT_@}" XDG_CACHE_HOME
     umask 022
-    T=$BATS_TEST_TMPDIR
+    T=$(mktemp -d)
     mkdir "$T/ws" "$T/home"
     export T HOME=$T/home XCACHE_STORE=file://$T/store
     cd "$T/ws" || return
@@ -18,7 +16,18 @@ setup() {
 
 # Whoever is not root cannot remove what lies in read-only directories.
 teardown() {
+    cd / || return
     is_root || chmod -R u+rwX "$T"
+    rm -rf "$T"
+}
+
+# Run a command with its output in $output, what it said of errors in $stderr, and $status.
+# (The same option of bats' run is newer than Ubuntu 22.04.)
+run_split() {
+    status=0
+    output=$("$@" 2>"$T/stderr") || status=$?
+    stderr=$(cat "$T/stderr")
+    rm -f "$T/stderr"
 }
 
 xc() {
@@ -66,8 +75,7 @@ same_tree() {
 ends() {
     local expected=$1
     shift
-    run --separate-stderr "$@"
-    # shellcheck disable=SC2154 # run sets them
+    run_split "$@"
     [ "$status" -eq "$expected" ] ||
         fail "exit code $status instead of $expected: $*
 stdout: $output
@@ -156,7 +164,7 @@ admit_user() {
     local dir=$T
     cp "$XCACHE" "$T/xcache"
     XCACHE=$T/xcache
-    while [ "$dir" != / ] && [ "$dir" != "${BATS_RUN_TMPDIR%/*}" ]; do
+    while [ "$dir" != / ] && [ "$dir" != "${TMPDIR:-/tmp}" ]; do
         chmod a+x "$dir"
         dir=${dir%/*}
     done

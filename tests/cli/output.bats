@@ -128,7 +128,7 @@ load helpers
 @test "a reader that has seen enough is told of a failure" {
     put file x
     for i in $(seq 20); do xc save -q --key "k$i" --path file; done
-    run --separate-stderr bash -o pipefail -c "$XCACHE list | head -1"
+    run_split bash -o pipefail -c "$XCACHE list | head -1"
     same "$(wc -l <<<"$output")" 1
     same "$stderr" ""
 }

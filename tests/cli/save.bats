@@ -201,7 +201,7 @@ load helpers
     mkdir tree
     (while :; do date +%N >>tree/log; done) &
     writer=$!
-    run --separate-stderr "$XCACHE" save --key k --path tree -q
+    run_split "$XCACHE" save --key k --path tree -q
     kill "$writer"
     wait "$writer" || true
     case $status in

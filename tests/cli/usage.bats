@@ -221,7 +221,7 @@ load helpers
     check() {
         kind=$1
         shift
-        run --separate-stderr "$@" --json
+        run_split "$@" --json
         [ "$status" -ne 0 ]
         same "$(json 'd["ok"], d["error"]["kind"]' <<<"$output")" "[false, \"$kind\"]"
         [ -n "$(json 'd["error"]["message"]' <<<"$output")" ]
