@@ -14,6 +14,16 @@
 			abort();                                                                   \
 	} while (0)
 
+/* What is spelt out is a part of the path, and none of one that is not declared. */
+static bool declares(const struct xc_patterns *patterns, const char *path)
+{
+	size_t literal_bytes;
+	bool declared = xc_patterns_declares(patterns, path, &literal_bytes);
+
+	MUST(declared ? literal_bytes <= strlen(path) : literal_bytes == 0);
+	return declared;
+}
+
 static const struct xc_roots roots = { .workspace = (char *)"/w", .home = (char *)"/h" };
 
 static size_t count_chars(const char *text, char c)
@@ -43,7 +53,7 @@ static void check_against_fnmatch(const struct xc_patterns *patterns, const char
 	for (const char *at = path; *at != '\0'; at++)
 		if ((unsigned char)*at >= 0x80)
 			return;
-	MUST(xc_patterns_declares(patterns, path) ==
+	MUST(declares(patterns, path) ==
 	     (fnmatch(line, path + 3, FNM_PATHNAME | FNM_NOESCAPE) == 0));
 }
 
@@ -61,7 +71,7 @@ static void check_path(const struct xc_patterns *patterns, const struct xc_strli
 	MUST(exclusions || as_file == XC_VERDICT_EXCLUDE || verdict == XC_VERDICT_INCLUDE);
 	MUST(verdict != XC_VERDICT_EXCLUDE || verdict_below == XC_VERDICT_EXCLUDE);
 	MUST(exclusions || verdict != XC_VERDICT_INCLUDE || verdict_below == XC_VERDICT_INCLUDE);
-	MUST(exclusions || !xc_patterns_declares(patterns, path) || verdict == XC_VERDICT_INCLUDE);
+	MUST(exclusions || !declares(patterns, path) || verdict == XC_VERDICT_INCLUDE);
 	if (lines->count == 1)
 		check_against_fnmatch(patterns, lines->items[0], path);
 }
