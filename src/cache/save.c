@@ -9,14 +9,12 @@
 
 /*
  * Memory is bounded by threads and slots: a thread has the raw segment and
- * zstd's tables, a slot one compressed segment. These many of each stay below
- * 256 MiB even for content that does not compress.
+ * zstd's tables, a slot one compressed segment, which of content that does
+ * not compress is as long. What is left of 256 MiB is for the members.
  */
+#define SAVE_BYTES_MAX   ((size_t)200 << 20)
 #define SAVE_THREADS_MAX 10
 #define SLOTS_AHEAD      2
-/* The tables of the strongest levels are ten times as large. */
-#define STRONG_LEVEL       13
-#define STRONG_THREADS_MAX 3
 
 void xc_save_result_release(struct xc_save_result *result)
 {
@@ -115,9 +113,13 @@ static int pack_segments(struct save *save, struct xc_pool *pool, struct xc_save
 	return result;
 }
 
+/* The strong levels have tables of up to 82 MiB: fewer threads then. */
 static unsigned save_threads(const struct save *save)
 {
-	unsigned most = save->opts->level >= STRONG_LEVEL ? STRONG_THREADS_MAX : SAVE_THREADS_MAX;
+	size_t thread_bytes =
+		2 * XC_SEGMENT_TARGET_BYTES + xc_segment_encoder_bytes(save->opts->level);
+	size_t left_bytes = SAVE_BYTES_MAX - SLOTS_AHEAD * XC_SEGMENT_TARGET_BYTES;
+	unsigned most = (unsigned)XC_MIN(left_bytes / thread_bytes, (size_t)SAVE_THREADS_MAX);
 
 	return XC_MIN(save->cache->threads, most);
 }

@@ -54,6 +54,16 @@ struct xc_segment_encoder *xc_segment_encoder_new(int level)
 	return encoder;
 }
 
+size_t xc_segment_encoder_bytes(int level)
+{
+	/* ZSTD_sizeof_CCtx of 1.5.4 behind a segment of 8 MiB, in MiB, by level. */
+	static const uint8_t mib[] = { 1,  1,  1,  2,  3,  4,  4,  7,  7,  13,
+				       25, 25, 49, 33, 49, 65, 33, 49, 50, 82 };
+	size_t known = XC_MIN((size_t)XC_MAX(level, 0), ARRAY_LEN(mib) - 1);
+
+	return (size_t)mib[known] << 20;
+}
+
 void xc_segment_encoder_free(struct xc_segment_encoder *encoder)
 {
 	if (!encoder)

@@ -40,6 +40,8 @@ struct xc_segment_decoder;
 
 /* One per thread. `level` from XC_LEVEL_MIN to XC_LEVEL_MAX. */
 struct xc_segment_encoder *xc_segment_encoder_new(int level);
+/* About how much memory an encoder of that level takes. */
+size_t xc_segment_encoder_bytes(int level);
 void xc_segment_encoder_free(struct xc_segment_encoder *encoder); /* NULL is allowed */
 
 /*
