@@ -70,7 +70,7 @@ static int open_store(struct xc_session *session, const struct xc_args *args, st
 {
 	cleanup_free char *url = args->store ? xc_strdup(args->store) : xc_defaults_store(err);
 
-	if (!url || xc_store_open(url, &session->store, err) < 0)
+	if (!url || xc_store_open(url, NULL, &session->store, err) < 0)
 		return -1;
 	return 0;
 }

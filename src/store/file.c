@@ -152,13 +152,15 @@ static int check_url(const struct xc_url *url, struct xc_err *err)
 	return 0;
 }
 
-int xc_store_open_file(const char *rest, struct xc_store **ret_store, struct xc_err *err)
+int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
+		       struct xc_store **ret_store, struct xc_err *err)
 {
 	cleanup_url struct xc_url url = { 0 };
 	cleanup_free char *encoded = NULL;
 	struct xc_file_store *store;
 	size_t length;
 
+	(void)opts;
 	if (xc_url_parse(rest, &url, err) < 0 || check_url(&url, err) < 0)
 		return -1;
 	for (length = strlen(url.path); length > 1 && url.path[length - 1] == '/'; length--)

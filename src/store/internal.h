@@ -12,9 +12,10 @@ struct xc_upload {
 
 /*
  * Open a back end by the part of its URL that follows the scheme and colon
- * ("///path?options" for file). Returns USAGE for what it cannot read.
+ * ("///path?options" for file); `opts` is never NULL. Returns USAGE for what it cannot read.
  */
-typedef int xc_store_open_fn(const char *rest, struct xc_store **ret_store, struct xc_err *err);
+typedef int xc_store_open_fn(const char *rest, const struct xc_store_opts *opts,
+			     struct xc_store **ret_store, struct xc_err *err);
 
 xc_store_open_fn xc_store_open_file;
 xc_store_open_fn xc_store_open_memory;

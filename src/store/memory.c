@@ -352,10 +352,12 @@ static const struct xc_store_ops memory_ops = {
 	.remove = memory_remove,
 };
 
-int xc_store_open_memory(const char *rest, struct xc_store **ret_store, struct xc_err *err)
+int xc_store_open_memory(const char *rest, const struct xc_store_opts *opts,
+			 struct xc_store **ret_store, struct xc_err *err)
 {
 	struct memory_store *store;
 
+	(void)opts;
 	if (rest[0] != '\0')
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "a memory store has nothing behind 'memory:', but there is '%s'",

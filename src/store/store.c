@@ -46,8 +46,10 @@ static int no_scheme(const char *url, struct xc_err *err)
 			  XC_QUOTE(url));
 }
 
-int xc_store_open(const char *url, struct xc_store **ret_store, struct xc_err *err)
+int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_store **ret_store,
+		  struct xc_err *err)
 {
+	static const struct xc_store_opts no_opts;
 	size_t length = xc_url_scheme_length(url);
 	cleanup_free char *scheme = xc_strndup(url, length);
 
@@ -56,7 +58,8 @@ int xc_store_open(const char *url, struct xc_store **ret_store, struct xc_err *e
 	/* RFC 3986, 3.1: schemes are case-insensitive. */
 	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
 		if (strcasecmp(scheme, back_ends[i].scheme) == 0)
-			return back_ends[i].open(url + length + 1, ret_store, err);
+			return back_ends[i].open(url + length + 1, opts ? opts : &no_opts,
+						 ret_store, err);
 	return unknown_scheme(scheme, err);
 }
 

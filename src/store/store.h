@@ -23,7 +23,10 @@
 #ifndef XC_STORE_STORE_H
 #define XC_STORE_STORE_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
+#include "base/cancel.h"
 #include "base/compiler.h"
 #include "base/err.h"
 
@@ -115,13 +118,29 @@ struct xc_store {
 	size_t read_bytes;
 };
 
+/* How to reach a store that lies beyond a network. All borrowed while it is open; NULL allowed. */
+struct xc_store_opts {
+	/* Calls end with CANCELED when it is set; abort and remove still run, for a few seconds. */
+	const struct xc_cancel *cancel;
+	unsigned connections; /* at once; 0: as many as are worth having */
+	const char *access_key_id, *secret_access_key, *session_token;
+	const char *profile, *role_arn;
+	bool anonymous;
+	/* Told of each request, without secrets, on any thread. */
+	void (*trace)(void *context, const char *line);
+	/* Told of secrets as they are obtained, so that they can be masked in a log. */
+	void (*secret)(void *context, const char *value);
+	void *context; /* of both */
+};
+
 /*
  * Open the store that a URL names: file:///absolute/path, memory: (empty,
- * private to this handle, for tests). USAGE for a URL that cannot be read,
+ * private to this handle, for tests). `opts` may be NULL. USAGE for a URL that cannot be read,
  * naming what is wrong. The folder of a file store is made when something is
  * first written to it; a folder that is not there yet is an empty store.
  */
-int xc_store_open(const char *url, struct xc_store **ret_store, struct xc_err *err) XC_CHECK;
+int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_store **ret_store,
+		  struct xc_err *err) XC_CHECK;
 
 /* Whether `name` may name an object; USAGE with the reason if not. */
 int xc_store_check_name(const char *name, struct xc_err *err) XC_CHECK;

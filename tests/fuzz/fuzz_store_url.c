@@ -18,12 +18,12 @@ static void try_url(const char *url)
 	cleanup_store struct xc_store *store = NULL, *again = NULL;
 	struct xc_err err;
 
-	if (xc_store_open(url, &store, &err) < 0) {
+	if (xc_store_open(url, NULL, &store, &err) < 0) {
 		if (err.kind != XC_ERR_USAGE || err.msg[0] == '\0')
 			abort();
 		return;
 	}
-	if (xc_store_open(store->display_url, &again, &err) < 0 ||
+	if (xc_store_open(store->display_url, NULL, &again, &err) < 0 ||
 	    strcmp(store->display_url, again->display_url) != 0)
 		abort();
 }

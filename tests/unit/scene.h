@@ -135,7 +135,7 @@ static inline void scene_use_store(struct scene *scene, const char *url)
 
 	xc_store_close(scene->store);
 	scene->store = NULL;
-	must(xc_store_open(url, &scene->store, &err), &err);
+	must(xc_store_open(url, NULL, &scene->store, &err), &err);
 	scene->cache.store = scene->store;
 }
 

@@ -50,7 +50,7 @@ static inline void must_open(const char *url, struct xc_store **ret_store)
 {
 	struct xc_err err;
 
-	if (xc_store_open(url, ret_store, &err) < 0)
+	if (xc_store_open(url, NULL, ret_store, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 

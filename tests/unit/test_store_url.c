@@ -27,7 +27,7 @@ static void test_good_urls(void **state)
 		cleanup_store struct xc_store *store = NULL;
 		struct xc_err err;
 
-		expect_ok(xc_store_open(rows[i].url, &store, &err), &err, rows[i].url);
+		expect_ok(xc_store_open(rows[i].url, NULL, &store, &err), &err, rows[i].url);
 		assert_string_equal(xc_file_store(store)->root, rows[i].root);
 		assert_string_equal(store->display_url, rows[i].display);
 	}
@@ -72,7 +72,7 @@ static void test_bad_urls(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		int result = xc_store_open(rows[i].url, &store, &err);
+		int result = xc_store_open(rows[i].url, NULL, &store, &err);
 
 		expect_message(result, &err, XC_ERR_USAGE, rows[i].fault);
 		expect_message(result, &err, XC_ERR_USAGE, rows[i].way_out);
@@ -81,7 +81,7 @@ static void test_bad_urls(void **state)
 	for (int i = 0; i < 4096; i++)
 		xc_buf_add_str(&longest, "/");
 	xc_buf_add_str(&longest, "x");
-	expect_message(xc_store_open(xc_buf_str(&longest), &store, &err), &err, XC_ERR_USAGE,
+	expect_message(xc_store_open(xc_buf_str(&longest), NULL, &store, &err), &err, XC_ERR_USAGE,
 		       "longer than");
 	assert_null(store);
 }

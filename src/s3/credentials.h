@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Credentials: where they come from, how long they last, and how they are
+ * had anew. One file per source; the chain asks each in turn and stays with
+ * the first that has something to say. A source that is configured and fails
+ * ends the chain with its error: falling through to other keys would hide it.
+ *
+ * The provider may be used by many threads: one refreshes, the others go on
+ * with what is still valid. Refreshing makes requests and runs programs, so
+ * never on a transfer engine's thread.
+ */
+#ifndef XC_S3_CREDENTIALS_H
+#define XC_S3_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+#include "s3/sigv4.h"
+
+/* One set of keys: shared, never changed, counted. */
+struct xc_credentials {
+	struct xc_sigv4_keys keys; /* all NULL: anonymous, requests are not signed */
+	time_t expires;            /* 0: never */
+	const char *source;        /* for people: "profile ci in /home/u/.aws/credentials" */
+};
+
+/* What was said explicitly; all borrowed while the provider lives, all may be NULL. */
+struct xc_credentials_opts {
+	const char *access_key_id, *secret_access_key, *session_token;
+	const char *profile;
+	const char *role_arn; /* assumed by GitHub's OIDC token, or a web identity file */
+	const char *region;   /* for STS */
+	const char *sts_endpoint;
+	bool anonymous;
+	const char *ca_bundle;
+	const struct xc_cancel *cancel;
+	void (*trace)(void *context, const char *line);
+	void *trace_context;
+	/* For secrets as they are obtained, before anyone could print them: ::add-mask:: */
+	void (*secret)(void *context, const char *value);
+	void *secret_context;
+};
+
+struct xc_credentials_provider;
+
+/* No request is made yet. USAGE for what contradicts itself (a key without its secret). */
+int xc_credentials_provider_new(const struct xc_credentials_opts *opts,
+				struct xc_credentials_provider **ret_provider,
+				struct xc_err *err) XC_CHECK;
+void xc_credentials_provider_free(struct xc_credentials_provider *provider); /* NULL is allowed */
+
+/*
+ * Credentials that are valid for now: obtained the first time, and again
+ * within 5 minutes of their end. AUTH if no source has any, listing what was
+ * looked at and how to give some; else what the source says. Release each.
+ */
+int xc_credentials_get(struct xc_credentials_provider *provider,
+		       const struct xc_credentials **ret_credentials, struct xc_err *err) XC_CHECK;
+
+/*
+ * What is there now, without any request: NULL if nothing was obtained yet.
+ * Release it. For threads that must not block.
+ */
+const struct xc_credentials *xc_credentials_peek(struct xc_credentials_provider *provider);
+
+/* A server said that these are no longer valid: the next get obtains others. */
+void xc_credentials_reject(struct xc_credentials_provider *provider,
+			   const struct xc_credentials *credentials);
+
+const struct xc_credentials *xc_credentials_ref(const struct xc_credentials *credentials);
+void xc_credentials_release(const struct xc_credentials *credentials); /* wipes; NULL is allowed */
+
+/*
+ * The region that the environment or the profile names: AWS_REGION,
+ * AWS_DEFAULT_REGION, the profile's `region`; on the heap, NULL if none does.
+ */
+char *xc_credentials_region(const struct xc_credentials_opts *opts);
+
+#endif
