@@ -20,7 +20,7 @@ XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) 
 # Names that libcrypto could look up and plug-ins, which nothing here calls, warn in a static link.
 QUIET_LD = $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
 XC_LDFLAGS = -pthread -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LIBS := -larchive -ljansson -lzstd -lcrypto
+LIBS := -larchive -ljansson -lzstd -lcurl -lcares -lexpat -lcrypto
 
 SRC    := $(filter-out src/main.c,$(wildcard src/*/*.c) src/main.c)
 OBJ    := $(SRC:src/%.c=$(BUILD)/obj/%.o)
