@@ -72,8 +72,8 @@ static size_t take_into(struct xc_attempt *attempt, const char *data, size_t len
 static size_t take_reply(struct xc_attempt *attempt, const char *data, size_t length)
 {
 	bool success = is_success(attempt);
-	size_t most = success ? xc_http_reply_limit(attempt->call->request) :
-				XC_HTTP_REPLY_BYTES_DEFAULT;
+	size_t most =
+		success ? xc_http_reply_limit(attempt->call->request) : XC_HTTP_REPLY_BYTES_DEFAULT;
 	size_t room = most - XC_MIN(attempt->reply.len_bytes, most);
 
 	attempt->got_bytes += length;
@@ -253,6 +253,7 @@ int xc_easy_prepare(struct xc_attempt *attempt, struct xc_err *err)
 	fine &= set_transport(easy, attempt);
 	fine &= set_trust(easy, attempt->http);
 	fine &= set_method(easy, attempt);
+	fine &= xc_socket_prepare(attempt);
 	return fine ? 0 : xc_err_set(err, XC_ERR_INTERNAL, "libcurl lacks what is needed");
 }
 

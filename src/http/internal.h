@@ -59,6 +59,7 @@ struct xc_attempt {
 	uint64_t started_ms;
 	struct xc_pace pace;
 	uint64_t sent_bytes; /* of the body, as of the last look */
+	int socket;          /* while a body is sent; -1: not known */
 
 	/* The answer as it comes. */
 	long status; /* of the final headers; 0 before */
@@ -121,6 +122,8 @@ struct xc_http {
 	struct xc_retry retry;
 	struct xc_tail tail;
 	uint64_t received_bytes, sent_bytes;
+	int sockets[2 * XC_HTTP_CONNECTIONS_MAX]; /* that are open */
+	unsigned sockets_count;
 
 	/* For any thread. */
 	_Atomic uint64_t count_requests, count_retries, count_hedges;
@@ -153,9 +156,17 @@ void xc_attempt_free(struct xc_attempt *attempt);
 int xc_easy_prepare(struct xc_attempt *attempt, struct xc_err *err) XC_CHECK;
 void xc_easy_release_lists(struct xc_attempt *attempt);
 
+/* socket.c: which socket an attempt sends on, and what the kernel holds there. */
+bool xc_socket_prepare(struct xc_attempt *attempt) XC_CHECK;
+uint64_t xc_socket_unacknowledged(const struct xc_attempt *attempt);
+
 /* judge.c: what an attempt's end means. */
 void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_outcome);
 void xc_trace(struct xc_attempt *attempt, CURLcode code);
+const char *xc_http_status_text(int status); /* "" if it is not a usual one */
+
+/* transport.c: the same where no whole answer came. */
+void xc_judge_transport(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *outcome);
 
 /* call.c: requests through their attempts. */
 void xc_calls_accept(struct xc_http *http);
