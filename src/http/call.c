@@ -89,8 +89,7 @@ static struct xc_call *find_doomed(struct xc_call_list *list, uint64_t now_ms)
 {
 	struct xc_call *call;
 
-	TAILQ_FOREACH(call, list, link)
-	{
+	for (call = TAILQ_FIRST(list); call; call = TAILQ_NEXT(call, link)) {
 		if (is_doomed(call, now_ms))
 			break;
 	}
