@@ -4,6 +4,9 @@
 #include "base/hash.h"
 #include "cache/internal.h"
 
+/* How many entries of one second are told apart: each takes a request. */
+#define TIES_MAX 16
+
 void xc_match_release(struct xc_match *match)
 {
 	free(match->scope);
@@ -49,29 +52,103 @@ static int find_exact(struct lookup *lookup, const char *scope, const char *key,
 	return 0;
 }
 
-static int find_newest(struct lookup *lookup, const char *scope, const char *prefix,
-		       struct xc_match *ret_match, struct xc_err *err)
+/* The manifest of a listed entry, if it can be used and its key starts with `prefix`. */
+static int load_listed(struct lookup *lookup, const struct xc_listed *listed, const char *prefix,
+		       struct xc_manifest *ret_manifest, struct xc_err *err)
 {
-	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	size_t length = strlen(prefix);
 
-	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
-		return -1;
-	for (size_t i = 0; i < listing.count; i++) {
+	if (listed->key && strncmp(listed->key, prefix, length) != 0)
+		return 1;
+	if (xc_load_manifest(lookup->cache, listed->object, lookup->version, listed->key, &manifest,
+			     err) < 0)
+		return may_pass_over(lookup, err) ? 1 : -1;
+	/* A name that was cut does not tell whether the whole prefix matches. */
+	if (strncmp(manifest.key, prefix, length) != 0)
+		return 1;
+	*ret_manifest = manifest;
+	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
+	return 0;
+}
+
+/*
+ * Entries that the store calls equally old as the one found: S3 knows whole
+ * seconds only, their manifests know better.
+ */
+static int break_ties(struct lookup *lookup, const struct xc_listing *listing, size_t found,
+		      const char *prefix, struct xc_manifest *best, struct xc_err *err)
+{
+	for (size_t i = found + 1;
+	     i < listing->count && i - found < TIES_MAX &&
+	     listing->items[i].modified_ns == listing->items[found].modified_ns;
+	     i++) {
 		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		int loaded = load_listed(lookup, &listing->items[i], prefix, &manifest, err);
 
-		if (xc_load_manifest(lookup->cache, listing.items[i].object, lookup->version,
-				     listing.items[i].key, &manifest, err) < 0) {
-			if (may_pass_over(lookup, err))
-				continue;
+		if (loaded < 0)
 			return -1;
+		if (loaded == 0 && manifest.created_ns > best->created_ns) {
+			struct xc_manifest older = *best;
+
+			*best = manifest;
+			manifest = older;
 		}
-		/* A name that was cut does not tell whether the whole prefix matches. */
-		if (strncmp(manifest.key, prefix, strlen(prefix)) != 0)
+	}
+	return 0;
+}
+
+static int find_newest(struct lookup *lookup, const struct xc_listing *listing, const char *scope,
+		       const char *prefix, struct xc_match *ret_match, struct xc_err *err)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		int loaded = load_listed(lookup, &listing->items[i], prefix, &manifest, err);
+
+		if (loaded == 1)
 			continue;
+		if (loaded < 0 || break_ties(lookup, listing, i, prefix, &manifest, err) < 0)
+			return -1;
 		take_match(scope, false, &manifest, ret_match);
 		return 0;
 	}
 	return 1;
+}
+
+/* What the key and all restore keys start with, on the heap. */
+static char *common_prefix(const struct xc_query *query)
+{
+	size_t length = strlen(query->key);
+
+	for (size_t i = 0; i < query->restore_keys->count; i++) {
+		const char *restore_key = query->restore_keys->items[i];
+		size_t same = 0;
+
+		while (same < length && restore_key[same] == query->key[same])
+			same++;
+		length = same;
+	}
+	return xc_strndup(query->key, length);
+}
+
+/*
+ * One listing answers for the key and all restore keys: a request for each of
+ * them and each scope would cost a miss far more than a longer answer does.
+ */
+static int find_prefixes(struct lookup *lookup, const struct xc_query *query, const char *scope,
+			 struct xc_match *ret_match, struct xc_err *err)
+{
+	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+	cleanup_free char *prefix = common_prefix(query);
+	int found;
+
+	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
+		return -1;
+	found = find_newest(lookup, &listing, scope, query->key, ret_match, err);
+	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
+		found = find_newest(lookup, &listing, scope, query->restore_keys->items[i],
+				    ret_match, err);
+	return found;
 }
 
 static int find_in_scope(struct lookup *lookup, const struct xc_query *query, const char *scope,
@@ -79,11 +156,7 @@ static int find_in_scope(struct lookup *lookup, const struct xc_query *query, co
 {
 	int found = find_exact(lookup, scope, query->key, ret_match, err);
 
-	if (found == 1)
-		found = find_newest(lookup, scope, query->key, ret_match, err);
-	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
-		found = find_newest(lookup, scope, query->restore_keys->items[i], ret_match, err);
-	return found;
+	return found == 1 ? find_prefixes(lookup, query, scope, ret_match, err) : found;
 }
 
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,

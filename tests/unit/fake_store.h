@@ -13,6 +13,7 @@ struct fake {
 	enum xc_err_kind kind;
 	bool after; /* the call is done, and only then said to have failed */
 	bool struck;
+	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
 struct fake_upload {
@@ -120,11 +121,29 @@ static inline int fake_upload_commit(struct xc_upload *base, struct xc_err *err)
 	return xc_store_upload_commit(inner, err);
 }
 
+struct coarse_list {
+	xc_store_list_fn *found;
+	void *context;
+};
+
+static inline int list_coarsely(const struct xc_store_object *object, void *context,
+				struct xc_err *err)
+{
+	struct coarse_list *list = context;
+	struct xc_store_object coarse = *object;
+
+	coarse.modified_ns = 1000000000;
+	return list->found(&coarse, list->context, err);
+}
+
 static inline int fake_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 			    void *context, struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
+	struct coarse_list coarse = { .found = found, .context = context };
 
+	if (fake->coarse_times)
+		return xc_store_list(fake->inner, prefix, list_coarsely, &coarse, err);
 	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));
 }
 
