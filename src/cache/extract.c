@@ -121,6 +121,33 @@ static int place_part(struct xc_place_worker *place, const struct xc_member *mem
 			      (size_t)(to - from), err);
 }
 
+/*
+ * Bytes that are not what the index says may have been spoilt on their way:
+ * the store is asked once more for this segment alone.
+ */
+static int decode_again(struct worker *worker, const struct xc_extract_layer *layer,
+			const struct xc_segment *segment, const char **ret_raw, struct xc_err *err)
+{
+	cleanup_free char *stored = xc_malloc(segment->stored_bytes);
+
+	if (xc_store_read_wait(worker->extract->cache->store, layer->pack_name, segment->offset,
+			       stored, segment->stored_bytes, err) < 0)
+		return -1;
+	return xc_segment_decode(worker->decoder, segment, stored, ret_raw, err);
+}
+
+static int decode(struct worker *worker, const struct xc_extract_layer *layer, uint32_t number,
+		  const char *stored, const char **ret_raw, struct xc_err *err)
+{
+	const struct xc_segment *segment = &layer->index.segments[number];
+
+	if (xc_segment_decode(worker->decoder, segment, stored, ret_raw, err) == 0)
+		return 0;
+	if (err->kind == XC_ERR_CORRUPT && decode_again(worker, layer, segment, ret_raw, err) == 0)
+		return 0;
+	return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
+}
+
 static int place_segment(struct worker *worker, const struct xc_range *range, uint32_t number,
 			 const char *stored, struct xc_err *err)
 {
@@ -130,8 +157,8 @@ static int place_segment(struct worker *worker, const struct xc_range *range, ui
 	uint64_t content_bytes = 0, placed = 0;
 	const char *raw;
 
-	if (xc_segment_decode(worker->decoder, segment, stored, &raw, err) < 0)
-		return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
+	if (decode(worker, layer, number, stored, &raw, err) < 0)
+		return -1;
 	for (uint32_t i = xc_index_find_member(&layer->index, segment->tar_offset);
 	     i < members->count &&
 	     members->items[i].tar_offset < segment->tar_offset + segment->raw_bytes;

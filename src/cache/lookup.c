@@ -190,26 +190,38 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	return 0;
 }
 
+/* Bytes that were spoilt on their way may come whole the second time. */
+static int read_index(const struct xc_cache *cache, const char *pack_name,
+		      const struct xc_layer *layer, char *data, struct xc_err *err)
+{
+	uint8_t digest[XC_SHA256_BYTES];
+
+	for (int i = 0; i < 2; i++) {
+		if (xc_store_read_wait(cache->store, pack_name, layer->index_offset, data,
+				       layer->index_bytes, err) < 0)
+			return -1;
+		xc_sha256(data, layer->index_bytes, digest);
+		if (memcmp(digest, layer->index_sha256, sizeof(digest)) == 0)
+			return 0;
+	}
+	return xc_err_set(err, XC_ERR_CORRUPT,
+			  "the index of pack %s is not the one that the manifest names",
+			  layer->pack);
+}
+
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
 			struct xc_index *ret_index, struct xc_err *err)
 {
 	const struct xc_layer *from = &match->manifest.layers[layer];
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	cleanup_free char *data = NULL;
-	uint8_t digest[XC_SHA256_BYTES];
 
 	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0)
 		return -1;
 	/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
 	data = xc_malloc(from->index_bytes);
-	if (xc_store_read_wait(cache->store, name.data, from->index_offset, data, from->index_bytes,
-			       err) < 0)
+	if (read_index(cache, name.data, from, data, err) < 0)
 		return -1;
-	xc_sha256(data, from->index_bytes, digest);
-	if (memcmp(digest, from->index_sha256, sizeof(digest)) != 0)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the index of pack %s is not the one that the manifest names",
-				  from->pack);
 	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", from->pack);
 	if (ret_index->members.count != from->member_count) {

@@ -3,6 +3,8 @@
 #ifndef XC_TESTS_FAKE_STORE_H
 #define XC_TESTS_FAKE_STORE_H
 
+#include <stdatomic.h>
+
 #include "craft.h"
 #include "store/internal.h"
 
@@ -13,6 +15,9 @@ struct fake {
 	enum xc_err_kind kind;
 	bool after; /* the call is done, and only then said to have failed */
 	bool struck;
+	/* Which reads, counted from 1, come with a byte that is wrong. */
+	atomic_long reads;
+	long spoil_first, spoil_last;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
@@ -61,10 +66,20 @@ static inline int fake_get(struct xc_store *store, const char *name, size_t max_
 
 static inline void fake_read(struct xc_store *store, struct xc_store_read *read)
 {
-	if (is_due(fake_of(store)))
-		read->done(read, give(fake_of(store), &read->err));
-	else
-		xc_store_read(fake_of(store)->inner, read);
+	struct fake *fake = fake_of(store);
+	long number = atomic_fetch_add(&fake->reads, 1) + 1;
+	int result;
+
+	if (is_due(fake)) {
+		read->done(read, give(fake, &read->err));
+	} else if (number >= fake->spoil_first && number <= fake->spoil_last) {
+		result = xc_store_read_wait(fake->inner, read->name, read->offset, read->buffer,
+					    read->length, &read->err);
+		read->buffer[read->length / 2] ^= 1;
+		read->done(read, result);
+	} else {
+		xc_store_read(fake->inner, read);
+	}
 }
 
 static inline int fake_put(struct xc_store *store, const char *name, const void *data,

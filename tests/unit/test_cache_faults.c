@@ -188,6 +188,37 @@ static void every_call_of_a_restore_may_fail(void **state)
 }
 
 /* A removal that fails has left the entry, or a tombstone. */
+/* Spoilt on their way, bytes come whole when asked for again; spoilt in the store, they never do.
+ */
+static void reads_again_what_came_spoilt(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_some(&scene);
+	scene_save(&scene, "key");
+	fake = wrap_store(&scene);
+	remove_path(&scene, "ws/a");
+	/* The index, and then the only range. */
+	for (long number = 1; number <= 2; number++) {
+		atomic_store(&fake->reads, 0);
+		fake->spoil_first = fake->spoil_last = number;
+		must(try_restore(&scene, &err), &err);
+		assert_int_equal(atomic_load(&fake->reads), 3);
+		remove_path(&scene, "ws/a");
+	}
+	atomic_store(&fake->reads, 0);
+	fake->spoil_last = 1000;
+	assert_int_equal(try_restore(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_false(path_exists(&scene, "ws/a"));
+	scene_close(&scene);
+}
+
 static void every_call_of_a_removal_may_fail(void **state)
 {
 	const struct xc_remove_opts opts = { .key = "key" };
@@ -227,6 +258,7 @@ int main(void)
 		cmocka_unit_test(every_call_of_an_update_may_fail),
 		cmocka_unit_test(an_answer_that_is_lost_costs_no_pack),
 		cmocka_unit_test(every_call_of_a_restore_may_fail),
+		cmocka_unit_test(reads_again_what_came_spoilt),
 		cmocka_unit_test(every_call_of_a_removal_may_fail),
 	};
 
