@@ -13,7 +13,9 @@
  * range as stored: these bounds keep all of them below 256 MiB.
  */
 #define EXTRACT_THREADS_MAX 14
-#define BUFFERED_BYTES_MAX  ((size_t)48 << 20)
+#define THREAD_BYTES        ((size_t)9 << 20)
+#define EXTRACT_BYTES_MAX   ((size_t)176 << 20)
+#define BUFFERED_BYTES_MAX  ((size_t)128 << 20)
 
 struct extract;
 
@@ -65,6 +67,7 @@ struct extract {
 	pthread_mutex_t mutex; /* of the buffers' states and of err */
 	pthread_cond_t changed;
 	size_t buffered_bytes;
+	size_t buffered_bytes_max;
 	uint64_t fetched_bytes;
 	struct xc_err err;
 };
@@ -235,7 +238,8 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 {
 	if (length <= buffer->capacity_bytes)
 		return true;
-	if (extract->buffered_bytes - buffer->capacity_bytes + length > BUFFERED_BYTES_MAX &&
+	if (extract->buffered_bytes - buffer->capacity_bytes + length >
+		    extract->buffered_bytes_max &&
 	    extract->busy_buffers > 0)
 		return false;
 	extract->buffered_bytes += length - buffer->capacity_bytes;
@@ -243,6 +247,22 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 	buffer->data = xc_malloc(length);
 	buffer->capacity_bytes = length;
 	return true;
+}
+
+/* A range whose read was started before: its buffer is taken over. Mutex held, let go meanwhile. */
+static void adopt_read(struct extract *extract, struct buffer *buffer, const struct xc_range *range)
+{
+	struct xc_readahead *ahead = extract->layers[range->layer].ahead;
+
+	buffer->state = BUFFER_READING;
+	buffer->range = range;
+	extract->buffered_bytes += range->length - buffer->capacity_bytes;
+	extract->busy_buffers++;
+	pthread_mutex_unlock(&extract->mutex);
+	free(buffer->data);
+	buffer->capacity_bytes = range->length;
+	buffer->data = xc_readahead_take(ahead, buffer, read_done);
+	pthread_mutex_lock(&extract->mutex);
 }
 
 /* Gives a free buffer a range to read. Mutex held; it is let go while the store is asked. */
@@ -328,6 +348,8 @@ static void pump(struct extract *extract)
 
 		if (ready)
 			start_segments(extract, ready);
+		else if (unused && extract->ranges.items[next].ahead)
+			adopt_read(extract, unused, &extract->ranges.items[next++]);
 		else if (unused &&
 			 reserve_buffer(extract, unused, extract->ranges.items[next].length))
 			start_read(extract, unused, &extract->ranges.items[next++]);
@@ -439,6 +461,8 @@ int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, ui
 		.layers = layers,
 		.layer_count = count,
 		.buffer_count = cache->store->read_concurrency,
+		.buffered_bytes_max =
+			XC_MIN(EXTRACT_BYTES_MAX - threads * THREAD_BYTES, BUFFERED_BYTES_MAX),
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};

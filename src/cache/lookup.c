@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "cache/internal.h"
+#include "cache/readahead.h"
 
 /* How many entries of one second are told apart: each takes a request. */
 #define TIES_MAX 16
@@ -190,18 +191,23 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	return 0;
 }
 
+static bool is_named_index(const struct xc_layer *layer, const char *data)
+{
+	uint8_t digest[XC_SHA256_BYTES];
+
+	xc_sha256(data, layer->index_bytes, digest);
+	return memcmp(digest, layer->index_sha256, sizeof(digest)) == 0;
+}
+
 /* Bytes that were spoilt on their way may come whole the second time. */
 static int read_index(const struct xc_cache *cache, const char *pack_name,
 		      const struct xc_layer *layer, char *data, struct xc_err *err)
 {
-	uint8_t digest[XC_SHA256_BYTES];
-
 	for (int i = 0; i < 2; i++) {
 		if (xc_store_read_wait(cache->store, pack_name, layer->index_offset, data,
 				       layer->index_bytes, err) < 0)
 			return -1;
-		xc_sha256(data, layer->index_bytes, digest);
-		if (memcmp(digest, layer->index_sha256, sizeof(digest)) == 0)
+		if (is_named_index(layer, data))
 			return 0;
 	}
 	return xc_err_set(err, XC_ERR_CORRUPT,
@@ -209,19 +215,40 @@ static int read_index(const struct xc_cache *cache, const char *pack_name,
 			  layer->pack);
 }
 
+/* The index within what was read ahead; NULL in *ret_data if it is not there, or not whole. */
+static int index_from_ahead(struct xc_readahead *ahead, const struct xc_layer *layer,
+			    const char **ret_data, struct xc_err *err)
+{
+	const char *data;
+
+	*ret_data = NULL;
+	if (!ahead || layer->index_offset + layer->index_bytes > xc_readahead_length(ahead))
+		return 0;
+	if (xc_readahead_wait(ahead, &data, err) < 0)
+		return -1;
+	if (is_named_index(layer, data + layer->index_offset))
+		*ret_data = data + layer->index_offset;
+	return 0;
+}
+
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_index *ret_index, struct xc_err *err)
+			struct xc_readahead *ahead, struct xc_index *ret_index, struct xc_err *err)
 {
 	const struct xc_layer *from = &match->manifest.layers[layer];
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	cleanup_free char *data = NULL;
+	cleanup_free char *own = NULL;
+	const char *data;
 
-	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0)
+	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
+	    index_from_ahead(ahead, from, &data, err) < 0)
 		return -1;
-	/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
-	data = xc_malloc(from->index_bytes);
-	if (read_index(cache, name.data, from, data, err) < 0)
-		return -1;
+	if (!data) {
+		/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
+		own = xc_malloc(from->index_bytes);
+		if (read_index(cache, name.data, from, own, err) < 0)
+			return -1;
+		data = own;
+	}
 	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", from->pack);
 	if (ret_index->members.count != from->member_count) {

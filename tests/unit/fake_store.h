@@ -18,6 +18,7 @@ struct fake {
 	/* Which reads, counted from 1, come with a byte that is wrong. */
 	atomic_long reads;
 	long spoil_first, spoil_last;
+	double spoil_at;   /* which byte of them, from 0 to 1 */
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
@@ -75,7 +76,7 @@ static inline void fake_read(struct xc_store *store, struct xc_store_read *read)
 	} else if (number >= fake->spoil_first && number <= fake->spoil_last) {
 		result = xc_store_read_wait(fake->inner, read->name, read->offset, read->buffer,
 					    read->length, &read->err);
-		read->buffer[read->length / 2] ^= 1;
+		read->buffer[(size_t)((double)read->length * fake->spoil_at)] ^= 1;
 		read->done(read, result);
 	} else {
 		xc_store_read(fake->inner, read);
