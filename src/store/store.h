@@ -116,6 +116,7 @@ struct xc_store {
 	/* How many reads are worth having in flight, and how long each should be. */
 	unsigned read_concurrency;
 	size_t read_bytes;
+	size_t upload_bytes; /* how much memory an upload may hold */
 };
 
 /* How to reach a store that lies beyond a network. All borrowed while it is open; NULL allowed. */
