@@ -161,6 +161,21 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,
 		    struct xc_err *err) XC_CHECK;
 
+struct xc_diagnosis {
+	bool works; /* a save and a restore would succeed */
+	uint64_t round_trip_us;
+	uint64_t trial_bytes; /* how much went there and back */
+	uint64_t upload_ms, download_ms;
+};
+
+/*
+ * Try everything that a save and a restore need of the store, in the first
+ * scope and under names of its own, which are removed again; tell each finding
+ * as it comes. *ret_diagnosis is always filled.
+ */
+void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void *context,
+		       struct xc_diagnosis *ret_diagnosis);
+
 struct xc_readahead;
 
 /*

@@ -21,9 +21,9 @@ struct xc_args {
 	struct xc_strlist restore_keys, paths, scopes;
 	const char *profile, *role_arn;
 	long jobs, connections; /* 0: not given */
-	long level;
+	long level, days;
 	bool update, lookup_only, files, keys_only;
-	bool no_sign_request, trace;
+	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;
 };
 
