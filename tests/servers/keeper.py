@@ -3,7 +3,7 @@
 
 `main` gives a script two commands, `start DIR [PID]` and `stop DIR`. start
 leaves a keeper behind, one process that is the parent of all daemons. It
-ends them, the last started first, when it is told to stop, when process PID
+kills them, the last started first, when it is told to stop, when process PID
 (by default the caller of start) is gone, or when DIR is. The daemons run in
 the foreground and are killed by the kernel should the keeper itself die, so
 that nothing is ever left behind. No process is looked for by its name.
@@ -22,7 +22,6 @@ import time
 import traceback
 
 START_SECONDS = 60
-TERM_SECONDS = 4
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -121,13 +120,10 @@ class Keeper:
         os.rename(self.path("env.new"), self.path("env"))
 
     def stop(self):
+        """Nothing that they keep is worth an orderly end, which takes some of them seconds."""
         for _, daemon in reversed(self.daemons):
-            daemon.terminate()
-            try:
-                daemon.wait(TERM_SECONDS)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+            daemon.kill()
+            daemon.wait()
         self.daemons = []
 
 

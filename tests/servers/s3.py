@@ -205,6 +205,10 @@ class Client:
         return ("https://" if self.is_https else "http://") + self.host
 
 
+def store_url(bucket, endpoint, region):
+    return f"s3://{bucket}/?region={region}&endpoint={encode(endpoint)}"
+
+
 def open_url(url, variables):
     """The client, bucket and prefix that a store's URL and the usual variables stand for."""
     parts = urlsplit(url)
