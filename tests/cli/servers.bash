@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# For tests against the servers that tests/run starts; to be loaded after
+# helpers, whose functions it uses.
+
+SERVERS=$BATS_TEST_DIRNAME/../servers
+
+# Skip the test unless a server is there: needs radosgw, swift, oidc, or sts
+# (roles of radosgw for tokens of oidc).
+needs() {
+    local url=XC_TEST_${1^^}_URL
+    [ -n "${!url:-}" ] || skip "no server: $1"
+}
+
+# use_server radosgw|swift [tls]: a folder of its own in the bucket as XCACHE_STORE, and the
+# owner's keys in the environment.
+use_server() {
+    local name=XC_TEST_${1^^} url=XC_TEST_${1^^}_${2:+TLS_}URL
+    needs "$1"
+    # Not only numbers of this run: the server may be an earlier run's as well.
+    PREFIX=test-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+    XCACHE_STORE=${!url/\/\?//$PREFIX?}
+    export XCACHE_STORE
+    [ -z "${2:-}" ] || export AWS_CA_BUNDLE=$XC_TEST_CA
+    use_keys "${name}_KEY" "${name}_SECRET"
+}
+
+# The keys that two variables hold: use_keys XC_TEST_RADOSGW_OTHER_KEY XC_TEST_RADOSGW_OTHER_SECRET
+use_keys() {
+    export AWS_ACCESS_KEY_ID=${!1} AWS_SECRET_ACCESS_KEY=${!2}
+    unset AWS_SESSION_TOKEN
+}
+
+no_keys() {
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+}
+
+# What the store holds, by a client that is not xcache: s3 list, s3 get NAME, s3 put NAME FILE,
+# s3 remove NAME, s3 uploads, s3 clear, s3 policy FILE; see s3.py --help. Names are relative to
+# the test's folder. It has the owner's keys, whatever the environment has.
+s3() {
+    local command=$1 owner=XC_TEST_RADOSGW
+    shift
+    [[ $XCACHE_STORE != *"$(endpoint_of "${XC_TEST_SWIFT_URL:-none}")" ]] || owner=XC_TEST_SWIFT
+    (
+        use_keys "${owner}_KEY" "${owner}_SECRET"
+        export AWS_CA_BUNDLE=${XC_TEST_CA:-}
+        "$SERVERS/s3.py" "$command" "$XCACHE_STORE" "$@"
+    )
+}
+
+endpoint_of() {
+    echo "${1##*endpoint=}"
+}
+
+# No multipart upload was left behind, which nobody would see and the owner would pay for.
+no_open_uploads() {
+    same "$(s3 uploads)" ""
+}
+
+# As in a job of GitHub Actions that may write id-tokens. Arguments are claims: as_job ref=refs/heads/x
+as_job() {
+    needs oidc
+    local url=$XC_TEST_OIDC_URL claim
+    for claim in "$@"; do url+="&$claim"; done
+    export GITHUB_ACTIONS=true ACTIONS_ID_TOKEN_REQUEST_URL=$url
+    export ACTIONS_ID_TOKEN_REQUEST_TOKEN=$XC_TEST_OIDC_TOKEN
+}
+
+# make_role TRUST POLICY: a role from two files of JSON. Prints its ARN. In them PROVIDER, ISSUER
+# (the host, for names of conditions), BUCKET and PREFIX stand for what they are in this run.
+make_role() {
+    local file
+    for file in "$1" "$2"; do
+        sed -e "s|PROVIDER|$XC_TEST_STS_PROVIDER|g; s|ISSUER|$XC_TEST_STS_HOST|g" \
+            -e "s|BUCKET|$XC_TEST_RADOSGW_BUCKET|g; s|PREFIX|$PREFIX|g" "$file" \
+            >"$T/${file##*/}.filled"
+    done
+    s3 role "role-$PREFIX-$RANDOM" "$T/${1##*/}.filled" "$T/${2##*/}.filled"
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The helpers for tests beside servers do what their users rely on.
+
+load helpers
+load servers
+
+@test "two uses of one server see each other's objects" {
+    use_server radosgw
+    put here one
+    s3 put a/b here
+    same "$(s3 list)" "3 a/b"
+    use_server radosgw
+    same "$(s3 list)" ""
+    no_open_uploads
+}
+
+@test "the other client takes the first server's keys to the second" {
+    use_server swift
+    no_keys
+    put here two
+    s3 put x here
+    same "$(s3 get x)" two
+    s3 clear
+    same "$(s3 list)" ""
+}
+
+@test "a server is asked over plain http where https was wanted" {
+    use_server radosgw tls
+    has "$XCACHE_STORE" "endpoint=https%3A%2F%2F"
+    same "$(s3 list)" ""
+}
+
+@test "a role's policies keep the placeholders" {
+    needs sts
+    use_server radosgw
+    put trust.json '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Principal":{"Federated":["PROVIDER"]},"Action":["sts:AssumeRoleWithWebIdentity"],
+        "Condition":{"StringEquals":{"ISSUER:aud":"sts.amazonaws.com"}}}]}'
+    put policy.json '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+        "Action":["s3:*"],"Resource":["arn:aws:s3:::BUCKET/PREFIX/*"]}]}'
+    has "$(make_role trust.json policy.json)" "arn:aws:iam:::role/role-$PREFIX"
+    lacks "$(cat "$T"/*.filled)" BUCKET
+}
