@@ -15,14 +15,15 @@ needs() {
 # use_server radosgw|swift [tls]: a folder of its own in the bucket as XCACHE_STORE, and the
 # owner's keys in the environment.
 use_server() {
-    local name=XC_TEST_${1^^} url=XC_TEST_${1^^}_${2:+TLS_}URL
     needs "$1"
+    local url=XC_TEST_${1^^}_${2:+TLS_}URL
+    S3_OWNER=XC_TEST_${1^^}
     # Not only numbers of this run: the server may be an earlier run's as well.
     PREFIX=test-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-    XCACHE_STORE=${!url/\/\?//$PREFIX?}
-    export XCACHE_STORE
+    S3_URL=${!url/\/\?//$PREFIX?}
+    export XCACHE_STORE=$S3_URL
     [ -z "${2:-}" ] || export AWS_CA_BUNDLE=$XC_TEST_CA
-    use_keys "${name}_KEY" "${name}_SECRET"
+    use_keys "${S3_OWNER}_KEY" "${S3_OWNER}_SECRET"
 }
 
 # The keys that two variables hold: use_keys XC_TEST_RADOSGW_OTHER_KEY XC_TEST_RADOSGW_OTHER_SECRET
@@ -35,22 +36,18 @@ no_keys() {
     unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
 }
 
-# What the store holds, by a client that is not xcache: s3 list, s3 get NAME, s3 put NAME FILE,
+# What the server holds, by a client that is not xcache: s3 list, s3 get NAME, s3 put NAME FILE,
 # s3 remove NAME, s3 uploads, s3 clear, s3 policy FILE; see s3.py --help. Names are relative to
-# the test's folder. It has the owner's keys, whatever the environment has.
+# the test's folder. It asks the server itself with the owner's keys, whatever XCACHE_STORE and the
+# environment say by now.
 s3() {
-    local command=$1 owner=XC_TEST_RADOSGW
+    local command=$1
     shift
-    [[ $XCACHE_STORE != *"$(endpoint_of "${XC_TEST_SWIFT_URL:-none}")" ]] || owner=XC_TEST_SWIFT
     (
-        use_keys "${owner}_KEY" "${owner}_SECRET"
+        use_keys "${S3_OWNER}_KEY" "${S3_OWNER}_SECRET"
         export AWS_CA_BUNDLE=${XC_TEST_CA:-}
-        "$SERVERS/s3.py" "$command" "$XCACHE_STORE" "$@"
+        "$SERVERS/s3.py" "$command" "$S3_URL" "$@"
     )
-}
-
-endpoint_of() {
-    echo "${1##*endpoint=}"
 }
 
 # No multipart upload was left behind, which nobody would see and the owner would pay for.

@@ -15,7 +15,7 @@ load servers
     no_open_uploads
 }
 
-@test "the other client takes the first server's keys to the second" {
+@test "the other client has the keys of the test, or those of another server" {
     use_server swift
     no_keys
     put here two
