@@ -50,6 +50,13 @@ s3() {
     )
 }
 
+# The same with the keys of the environment.
+s3_with_keys() {
+    local command=$1
+    shift
+    "$SERVERS/s3.py" "$command" "$S3_URL" "$@"
+}
+
 # No multipart upload was left behind, which nobody would see and the owner would pay for.
 no_open_uploads() {
     same "$(s3 uploads)" ""
@@ -64,14 +71,26 @@ as_job() {
     export ACTIONS_ID_TOKEN_REQUEST_TOKEN=$XC_TEST_OIDC_TOKEN
 }
 
-# make_role TRUST POLICY: a role from two files of JSON. Prints its ARN. In them PROVIDER, ISSUER
-# (the host, for names of conditions), BUCKET and PREFIX stand for what they are in this run.
+# make_role TRUST POLICY: a role of radosgw from two files of JSON with the placeholders of
+# docs/policies/; its ARN is in ROLE.
 make_role() {
     local file
+    needs sts
     for file in "$1" "$2"; do
-        sed -e "s|PROVIDER|$XC_TEST_STS_PROVIDER|g; s|ISSUER|$XC_TEST_STS_HOST|g" \
+        sed -e "s|arn:[a-z:]*:ACCOUNT:oidc-provider/[a-z.]*|$XC_TEST_STS_PROVIDER|" \
+            -e "s|token.actions.githubusercontent.com|$XC_TEST_STS_HOST|" \
+            -e "s|ORG|octo-org|g; s|REPO|octo-repo|g" \
             -e "s|BUCKET|$XC_TEST_RADOSGW_BUCKET|g; s|PREFIX|$PREFIX|g" "$file" \
             >"$T/${file##*/}.filled"
     done
-    s3 role "role-$PREFIX-$RANDOM" "$T/${1##*/}.filled" "$T/${2##*/}.filled"
+    # shellcheck disable=SC2034 # for the caller
+    ROLE=$(s3 role "role-$PREFIX-$RANDOM" "$T/${1##*/}.filled" "$T/${2##*/}.filled")
+}
+
+# assume ROLE [CLAIM...]: the keys of the environment are a role's, for a job with these claims.
+assume() {
+    local keys
+    as_job "${@:2}"
+    keys=$(s3 assume "$1" "$("$SERVERS/oidc.py" token)") || return
+    eval "export $(tr '\n' ' ' <<<"$keys")"
 }

@@ -30,15 +30,3 @@ load servers
     has "$XCACHE_STORE" "endpoint=https%3A%2F%2F"
     same "$(s3 list)" ""
 }
-
-@test "a role's policies keep the placeholders" {
-    needs sts
-    use_server radosgw
-    put trust.json '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-        "Principal":{"Federated":["PROVIDER"]},"Action":["sts:AssumeRoleWithWebIdentity"],
-        "Condition":{"StringEquals":{"ISSUER:aud":"sts.amazonaws.com"}}}]}'
-    put policy.json '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
-        "Action":["s3:*"],"Resource":["arn:aws:s3:::BUCKET/PREFIX/*"]}]}'
-    has "$(make_role trust.json policy.json)" "arn:aws:iam:::role/role-$PREFIX"
-    lacks "$(cat "$T"/*.filled)" BUCKET
-}

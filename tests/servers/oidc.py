@@ -4,6 +4,7 @@
 
     tests/servers/oidc.py start DIR [PID]
     tests/servers/oidc.py stop DIR
+    tests/servers/oidc.py token        # prints one as a job would get it, for STS
 
 DIR/env has the variables for tests; it ends with process PID, see keeper.py.
 
@@ -33,6 +34,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from urllib.parse import parse_qsl, urlsplit
 
 sys.dont_write_bytecode = True
@@ -137,6 +139,14 @@ def serve(directory, issuer, *addresses):
         threading.Thread(target=server.serve_forever).start()
 
 
+def fetch_token(url, bearer):
+    request = urllib.request.Request(url + "&audience=sts.amazonaws.com",
+                                     headers={"Authorization": "Bearer " + bearer})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=20) as response:
+        return json.load(response)["value"]
+
+
 def issuer_address():
     """An address of this run's own with port 80, the only one that radosgw asks; None if refused."""
     for _ in range(20):
@@ -181,5 +191,8 @@ def set_up(run):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve(*sys.argv[2:])
+    elif sys.argv[1:] == ["token"]:
+        print(fetch_token(os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"],
+                          os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]))
     else:
         keeper.main(set_up)

@@ -12,11 +12,11 @@ import tempfile
 import time
 import unittest
 import urllib.error
-import urllib.request
 import uuid
 
 sys.dont_write_bytecode = True
 import keeper  # noqa: E402
+import oidc  # noqa: E402
 import s3  # noqa: E402
 
 SCRIPT = """
@@ -200,12 +200,7 @@ class SwiftTest(StoreTest, unittest.TestCase):
 
 class OidcTest(unittest.TestCase):
     def token(self, more="", bearer=None):
-        url = variable("OIDC_URL") + "&audience=sts.amazonaws.com" + more
-        bearer = bearer or variable("OIDC_TOKEN")
-        request = urllib.request.Request(url, headers={"Authorization": "Bearer " + bearer})
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=20) as response:
-            return json.load(response)["value"]
+        return oidc.fetch_token(variable("OIDC_URL") + more, bearer or variable("OIDC_TOKEN"))
 
     def make_role(self, subject, resource):
         """A role for the tokens of one subject that may do all below one folder."""
