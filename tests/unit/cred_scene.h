@@ -37,11 +37,6 @@ static inline void cred_traced(void *context, const char *line)
 
 static inline int cred_setup(void **state)
 {
-	/* Requests to loopback must not meet a proxy of the machine. */
-	unsetenv("http_proxy");
-	unsetenv("HTTP_PROXY");
-	unsetenv("all_proxy");
-	unsetenv("ALL_PROXY");
 	cred_server_start(&cred_scene.server);
 	return scratch_setup(state);
 }
@@ -77,7 +72,9 @@ static inline char *cred_expand(const char *text)
 
 static inline void cred_clear_environment(void)
 {
-	static const char *const starts[] = { "AWS_", "ACTIONS_", "GITHUB_" };
+	/* Requests to loopback must not meet a proxy of the machine. */
+	static const char *const starts[] = { "AWS_",        "ACTIONS_",   "GITHUB_",
+					      "http_proxy=", "all_proxy=", "ALL_PROXY=" };
 
 	for (size_t i = 0; environ[i];) {
 		bool ours = false;
@@ -147,6 +144,7 @@ struct cred_row {
 	struct xc_credentials_opts opts;
 	const char *environment;
 	const char *config, *credentials; /* files in ~/.aws */
+	const char *file;                 /* "token" in the home */
 	struct cred_answer answers[6];
 	/* What comes of it. */
 	const char *id; /* the access key id; NULL: an error */
@@ -209,6 +207,7 @@ static inline void cred_check_row(const struct cred_row *row)
 	cred_environment(row->environment);
 	cred_write(".aws/config", row->config);
 	cred_write(".aws/credentials", row->credentials);
+	cred_write("token", row->file);
 	cred_server_script(&cred_scene.server, row->answers, ARRAY_LEN(row->answers));
 	xc_buf_clear(&cred_scene.told);
 	opts.secret = cred_told;

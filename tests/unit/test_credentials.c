@@ -262,7 +262,7 @@ static void programs(void **state)
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "no secret access key" },
 		{ .bug = "a token with a line break goes into a header",
-		  .config = SAYS("{\"Version\":1," JSON_KEYS ",\"SessionToken\":\"sEcReT\\\\n\"}"),
+		  .config = SAYS("{\"Version\":1," JSON_KEYS ",\"SessionToken\":\"sEcReT\\n\"}"),
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "session token" },
 		{ .bug = "what is no JSON is quoted in the message",
