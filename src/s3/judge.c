@@ -153,8 +153,7 @@ static bool repair_clock(struct xc_s3_call *call, enum meaning meaning,
 	int64_t tolerated_s = meaning == SKEWED ? 0 : XC_S3_SKEW_TOLERATED_S, skew_s;
 
 	if (call->corrected_clock || call->request.status != 403 ||
-	    !find_skew(call, error, &skew_s) ||
-	    llabs(skew_s - call->skew_s) <= tolerated_s)
+	    !find_skew(call, error, &skew_s) || llabs(skew_s - call->skew_s) <= tolerated_s)
 		return false;
 	call->corrected_clock = true;
 	xc_s3_correct_clock(call->s3, skew_s);

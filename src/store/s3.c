@@ -179,10 +179,10 @@ int xc_store_open_s3(const char *rest, const struct xc_store_opts *opts,
 	store->part_bytes = url.part_bytes;
 	/* Cloudflare, "Multipart upload": all parts but the last have the same size. */
 	store->equal_parts = strstr(xc_s3_base(s3)->host, "r2.cloudflarestorage.com") != NULL;
-	store->parts_in_flight =
-		opts->connections > 0 && opts->connections < XC_S3_PARTS_IN_FLIGHT
-			? opts->connections
-			: XC_S3_PARTS_IN_FLIGHT;
+	store->parts_in_flight = opts->connections > 0 && opts->connections < XC_S3_PARTS_IN_FLIGHT
+					 ? opts->connections
+					 : XC_S3_PARTS_IN_FLIGHT;
+	store->base.upload_bytes = (store->parts_in_flight + 1) * store->part_bytes;
 	*ret_store = &store->base;
 	return 0;
 }

@@ -149,8 +149,7 @@ static int next_buffer(struct s3_upload *upload, struct xc_err *err)
 	int result;
 
 	pthread_mutex_lock(&upload->lock);
-	while ((result = outcome(upload, err)) == 0 &&
-	       !(buffer = find_buffer(upload, part_bytes)))
+	while ((result = outcome(upload, err)) == 0 && !(buffer = find_buffer(upload, part_bytes)))
 		pthread_cond_wait(&upload->changed, &upload->lock);
 	pthread_mutex_unlock(&upload->lock);
 	if (result < 0)
@@ -188,8 +187,7 @@ static int send_part(struct s3_upload *upload, struct xc_err *err)
 
 	if (upload->count == XC_S3_PARTS_MAX)
 		return too_many_parts(upload, err);
-	if (!upload->upload_id &&
-	    xc_s3_upload_create(s3, upload->key, &upload->upload_id, err) < 0)
+	if (!upload->upload_id && xc_s3_upload_create(s3, upload->key, &upload->upload_id, err) < 0)
 		return -1;
 	upload->filling = NULL;
 	upload->count++;
@@ -209,8 +207,8 @@ static int send_part(struct s3_upload *upload, struct xc_err *err)
 		if (upload->count > upload->completed_capacity) {
 			upload->completed_capacity = XC_MAX(2 * upload->completed_capacity, 16u);
 			upload->completed =
-				xc_realloc(upload->completed, upload->completed_capacity *
-								      sizeof(*upload->completed));
+				xc_realloc(upload->completed,
+					   upload->completed_capacity * sizeof(*upload->completed));
 		}
 		buffer->busy = true;
 		upload->in_flight++;
