@@ -3,7 +3,6 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -130,12 +129,7 @@ static bool has_route(const struct sockaddr *address)
 		((struct sockaddr_in6 *)&target)->sin6_port = htons(443);
 	}
 	fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno != EAFNOSUPPORT;
-	if (connect(fd, (struct sockaddr *)&target, length) == 0)
-		return true;
-	return errno != ENETUNREACH && errno != EHOSTUNREACH && errno != EADDRNOTAVAIL &&
-	       errno != EAFNOSUPPORT;
+	return fd >= 0 && connect(fd, (struct sockaddr *)&target, length) == 0;
 }
 
 static bool write_address(const struct sockaddr *address, char text[XC_ADDRESS_TEXT_MAX])
@@ -380,7 +374,8 @@ unsigned xc_resolver_poll(struct xc_resolver *resolver, struct pollfd *ret_fds, 
 	}
 	if (count > 0) {
 		const struct timeval *until = ares_timeout(resolver->channel, &most, &left);
-		int wait_ms = (int)(until->tv_sec * 1000 + (until->tv_usec + 999) / 1000);
+		/* c-ares drops the last part of a millisecond, which would be spent in a spin. */
+		int wait_ms = (int)(until->tv_sec * 1000 + until->tv_usec / 1000) + 1;
 
 		if (*io_timeout_ms < 0 || *io_timeout_ms > wait_ms)
 			*io_timeout_ms = wait_ms;
