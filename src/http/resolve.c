@@ -228,15 +228,19 @@ void xc_resolver_failed(struct xc_resolver *resolver, const char *host, const ch
 unsigned xc_resolver_poll(struct xc_resolver *resolver, struct pollfd *ret_fds, int *io_timeout_ms)
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int bits = ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
+	/* Not by c-ares' macros, which shift into the sign. */
+	unsigned bits = (unsigned)ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
 	struct timeval most = { .tv_sec = 3600 }, left;
 	unsigned count = 0;
 
 	_Static_assert(XC_RESOLVE_POLL_MAX >= ARES_GETSOCK_MAXNUM, "all sockets must fit");
 	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-		short events = (ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-			       (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0);
+		short events = 0;
 
+		if (bits >> i & 1)
+			events |= POLLIN;
+		if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
+			events |= POLLOUT;
 		if (events)
 			ret_fds[count++] = (struct pollfd){ .fd = sockets[i], .events = events };
 	}

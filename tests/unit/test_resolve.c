@@ -20,7 +20,7 @@ static const struct dns_name names[] = {
 	{ .name = "bare.test" },
 	{ .name = "broken.test", .broken = true },
 	{ .name = "silent.test", .silent = true },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* The same names at another time. */
@@ -28,7 +28,7 @@ static const struct dns_name moved[] = {
 	{ .name = "three.test", .addresses = "127.0.0.2 127.0.0.4" },
 	{ .name = "one.test", .addresses = "127.0.0.8" },
 	{ .name = "late.test", .addresses = "127.0.0.7" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static struct dns_server server;
@@ -306,7 +306,7 @@ static void an_answer_is_kept_for_30_seconds(void **state)
 /* DNS that fails in the middle of a restore must not end it. */
 static void an_old_answer_outlives_a_failure(void **state)
 {
-	static const struct dns_name nothing[] = { { NULL } };
+	static const struct dns_name nothing[] = { { .name = NULL } };
 
 	(void)state;
 	gives("three.test", "127.0.0.1");
