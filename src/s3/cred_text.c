@@ -29,29 +29,39 @@ int xc_cred_read_token(const char *path, const char *what, char **ret_token, str
 	return 0;
 }
 
+/* Whether `text` begins so, a '0' in `form` standing for any digit. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form != '\0'; text++, form++)
+		if (*form == '0' ? !isdigit((unsigned char)*text) : *text != *form)
+			return false;
+	return true;
+}
+
 /* "Z", "UTC" (old SSO caches) or +hh:mm; what to subtract in seconds. */
 static bool parse_zone(const char *text, long *ret_seconds)
 {
-	unsigned hours, minutes;
-	int used = 0;
-
 	*ret_seconds = 0;
 	if (strcmp(text, "Z") == 0 || strcmp(text, "UTC") == 0)
 		return true;
-	if ((text[0] != '+' && text[0] != '-') ||
-	    sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &used) != 2 || text[1 + used] != '\0' ||
-	    hours > 23 || minutes > 59)
+	if (!has_form(text, "+00:00") && !has_form(text, "-00:00"))
 		return false;
-	*ret_seconds = (long)(hours * 3600 + minutes * 60) * (text[0] == '-' ? -1 : 1);
-	return true;
+	*ret_seconds = strtol(text + 1, NULL, 10) * 3600 + strtol(text + 4, NULL, 10) * 60;
+	if (text[0] == '-')
+		*ret_seconds = -*ret_seconds;
+	return text[6] == '\0';
 }
 
 int xc_cred_parse_time(const char *text, time_t *ret_time)
 {
 	struct tm tm = { 0 };
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest;
 	long zone;
 
+	/* strptime alone takes white space, signs and fewer digits. */
+	if (!has_form(text, "0000-00-00T00:00:00"))
+		return -1;
+	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	if (!rest)
 		return -1;
 	if (*rest == '.')

@@ -358,6 +358,8 @@ static void times(void **state)
 		{ "2026-01-31T12:34:56", 0, "a time of no zone is taken" },
 		{ "2026-01-31T12:34:56Zx", 0, "text behind is swallowed" },
 		{ "2026-01-31", 0, "a date is taken" },
+		{ "026-01-31T12:34:56Z", 0, "a year of three digits is taken" },
+		{ "2026-01-31T12:34:56+ 1:00", 0, "white space is taken for a digit" },
 		{ "", 0, "nothing is a time" },
 	};
 
