@@ -124,7 +124,7 @@ static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draf
 {
 	struct xc_cred_engine how = { .connect_timeout_ms = 2000, .stall_ms = 2000, .attempts = 3 };
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request request = { .method = "GET", .owner = WHO };
+	cleanup_http_request struct xc_http_request request = { .method = "GET", .owner = WHO };
 	cleanup_secret char *token = NULL;
 
 	if (find_url(&request.url, &how.direct, err) < 0 || find_token(&token, err) < 0)

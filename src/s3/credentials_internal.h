@@ -112,9 +112,6 @@ static inline void xc_cred_cleanup_http(struct xc_http **http)
  */
 int xc_cred_perform(struct xc_http *http, struct xc_http_request *request,
 		    struct xc_err *err) XC_CHECK;
-/* Wipes headers and answer. */
-void xc_cred_request_release(struct xc_http_request *request);
-#define cleanup_cred_request __attribute__((cleanup(xc_cred_request_release)))
 
 /* Who is asked for a role, and which. */
 struct xc_cred_role {
