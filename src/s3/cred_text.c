@@ -10,7 +10,6 @@ int xc_cred_read_token(const char *path, const char *what, char **ret_token, str
 {
 	cleanup_secret_buf struct xc_buf text = XC_BUF_INIT;
 	char *start, *end;
-	char name[300];
 
 	xc_secret_buf_init(&text, XC_CRED_REPLY_BYTES_MAX);
 	if (xc_fd_read_file(AT_FDCWD, path, XC_CRED_REPLY_BYTES_MAX, &text) < 0)
@@ -21,10 +20,9 @@ int xc_cred_read_token(const char *path, const char *what, char **ret_token, str
 		start++;
 	while (end > start && isspace((unsigned char)end[-1]))
 		end--;
-	snprintf(name, sizeof(name), "the %s %s", what, XC_QUOTE(path));
 	*end = '\0';
-	if (xc_cred_check_text(start, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_AUTH, name, err) < 0)
-		return -1;
+	if (start == end)
+		return xc_err_set(err, XC_ERR_AUTH, "the %s %s is empty", what, XC_QUOTE(path));
 	*ret_token = xc_strdup(start);
 	return 0;
 }

@@ -55,7 +55,7 @@ static const char *given_endpoint(const struct xc_credentials_opts *opts)
 {
 	const char *given = opts->sts_endpoint;
 
-	if (!given)
+	if (!given || given[0] == '\0')
 		given = xc_cred_env_value("AWS_ENDPOINT_URL_STS");
 	return given ? given : xc_cred_env_value("AWS_ENDPOINT_URL");
 }
