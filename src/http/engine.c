@@ -162,6 +162,7 @@ static void release(struct xc_http *http)
 		xc_attempt_free(attempt);
 	}
 	curl_multi_cleanup(http->multi);
+	xc_sockets_release(&http->sockets);
 	xc_resolver_free(http->resolver);
 	xc_proxies_release(&http->proxies);
 	pthread_mutex_destroy(&http->mutex);
