@@ -54,8 +54,12 @@ demo: all ## save and restore a real tree (DIR=...) beside tar + zstd
 	@scripts/demo $(XCACHE) $(DIR)
 
 .PHONY: test
-test: deps deps-test build-tests ## build and run all tests
+test: deps deps-test deps-servers build-tests ## build and run all tests, some beside real S3 servers
 	@tests/run $(BUILD)
+
+.PHONY: check
+check: deps deps-test build-tests ## the tests that need no server
+	@tests/run --no-servers $(BUILD)
 
 .PHONY: install
 install: $(XCACHE) ## install under PREFIX (default /usr/local; DESTDIR is honoured)
@@ -77,15 +81,15 @@ clean: ## remove what was built
 .PHONY: deps deps-test
 deps: ## install the packages to build with
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
-deps-test deps-lint deps-fuzz deps-bench: deps-%:
+deps-test deps-servers deps-lint deps-fuzz deps-bench: deps-%:
 	@scripts/deps $*
 
 .PHONY: build-tests
 build-tests: $(XCACHE) $(UNIT) $(TOOLS)
 
 .PHONY: unit
-unit: $(UNIT) ## the unit tests alone
-	@tests/run $(BUILD) unit
+unit: $(UNIT) ## the unit tests alone that need no server
+	@tests/run --no-servers $(BUILD) unit
 
 .PHONY: lint
 lint: deps-lint ## format, layering, sizes, static analysis, shell and man page
@@ -96,7 +100,7 @@ format: ## bring all sources into the project's format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: sanitize
-sanitize: deps-test ## the tests under address+undefined and under thread sanitizers
+sanitize: deps-test deps-servers ## the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
 	tests/run $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
@@ -111,9 +115,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	                  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-# Made once, when missing; the packages that it needs come first.
+# Made when missing or made otherwise; the packages that it needs come first.
 ifneq ($(CURL),)
-$(CURL): | $(if $(wildcard $(CURL)),,deps)
+$(CURL): scripts/curl | $(if $(wildcard $(CURL)),,deps)
 	@scripts/curl $(CURL_DIR)
 endif
 
@@ -125,18 +129,18 @@ $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
 	$(call say,AR  )$(AR) rcs $@ $^
 
-$(XCACHE): $(MAIN) $(LIB)
+$(XCACHE): $(MAIN) $(LIB) $(CURL)
 	$(call say,LINK)$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
-	      -o $@ $^ $(LIBS)
+	      -o $@ $(MAIN) $(LIB) $(LIBS)
 
 # A test may have a list of options for the linker beside it.
 comma := ,
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile | $(CURL)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
 	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) -lcmocka $(LIBS)
 
-$(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
+$(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
@@ -145,7 +149,7 @@ $(BUILD)/floor: bench/floor.c
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile | $(CURL)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ)clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
 	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)

@@ -20,6 +20,7 @@
 #include "http/proxy.h"
 #include "http/resolve.h"
 #include "http/retry.h"
+#include "http/socket.h"
 #include "http/tail.h"
 #include "http/url.h"
 
@@ -57,9 +58,9 @@ struct xc_attempt {
 
 	unsigned number; /* from 1, within the call */
 	uint64_t started_ms;
+	int socket; /* -1 until the request is about to be sent */
 	struct xc_pace pace;
 	uint64_t sent_bytes; /* of the body, as of the last look */
-	int socket;          /* while a body is sent; -1: not known */
 
 	/* The answer as it comes. */
 	long status; /* of the final headers; 0 before */
@@ -101,6 +102,7 @@ struct xc_http {
 	struct xc_http_opts opts; /* with all defaults in place */
 	char *ca_bundle;          /* NULL: none was found */
 	struct xc_proxies proxies;
+	struct xc_sockets sockets;
 	CURLM *multi;
 	struct xc_resolver *resolver; /* NULL if direct */
 	pthread_t thread;
@@ -122,8 +124,6 @@ struct xc_http {
 	struct xc_retry retry;
 	struct xc_tail tail;
 	uint64_t received_bytes, sent_bytes;
-	int sockets[2 * XC_HTTP_CONNECTIONS_MAX]; /* that are open */
-	unsigned sockets_count;
 
 	/* For any thread. */
 	_Atomic uint64_t count_requests, count_retries, count_hedges;
@@ -155,10 +155,6 @@ void xc_attempt_free(struct xc_attempt *attempt);
 /* easy.c: the options and callbacks of an easy handle. */
 int xc_easy_prepare(struct xc_attempt *attempt, struct xc_err *err) XC_CHECK;
 void xc_easy_release_lists(struct xc_attempt *attempt);
-
-/* socket.c: which socket an attempt sends on, and what the kernel holds there. */
-bool xc_socket_prepare(struct xc_attempt *attempt) XC_CHECK;
-uint64_t xc_socket_unacknowledged(const struct xc_attempt *attempt);
 
 /* judge.c: what an attempt's end means. */
 void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_outcome);

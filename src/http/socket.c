@@ -1,44 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Which socket an attempt sends on. libcurl says so only after a transfer;
- * before it, it says the local port. What the kernel holds of an upload is
- * asked of the socket: over a slow link it takes longer than any patience
- * until the last megabytes are through, and only acknowledgements tell that
- * from a stall.
- */
+#include "http/socket.h"
+
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/internal.h"
+#include "base/err.h"
 
-static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+int xc_sockets_open(struct xc_sockets *sockets, int family, int type, int protocol)
 {
-	struct xc_http *http = context;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
 
-	(void)purpose;
-	if (fd >= 0 && http->sockets_count < ARRAY_LEN(http->sockets))
-		http->sockets[http->sockets_count++] = fd;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
+	if (fd < 0)
+		return -1;
+	if (sockets->count == sockets->capacity) {
+		sockets->capacity = sockets->capacity ? 2 * sockets->capacity : 16;
+		sockets->items =
+			xc_realloc(sockets->items, sockets->capacity * sizeof(*sockets->items));
+	}
+	sockets->items[sockets->count++] = (struct xc_socket){ .fd = fd };
+	return fd;
 }
 
-static int close_socket(void *context, curl_socket_t fd)
+void xc_sockets_close(struct xc_sockets *sockets, int fd)
 {
-	struct xc_http *http = context;
-
-	for (unsigned i = 0; i < http->sockets_count; i++) {
-		if (http->sockets[i] == fd) {
-			http->sockets[i] = http->sockets[--http->sockets_count];
+	for (unsigned i = 0; i < sockets->count; i++)
+		if (sockets->items[i].fd == fd) {
+			sockets->items[i] = sockets->items[--sockets->count];
 			break;
 		}
-	}
-	return close(fd);
+	close(fd);
 }
 
-static int local_port(int fd)
+static uint16_t local_port(int fd)
 {
 	union {
 		struct sockaddr any;
@@ -48,45 +44,46 @@ static int local_port(int fd)
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, &address.any, &length) < 0)
-		return -1;
+		return 0;
 	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
 						       : address.v4.sin_port);
 }
 
-static int find_socket(void *context, char *server_ip, char *own_ip, int server_port, int own_port)
+int xc_sockets_find(struct xc_sockets *sockets, uint16_t port)
 {
-	struct xc_attempt *attempt = context;
-	struct xc_http *http = attempt->http;
-
-	(void)server_ip, (void)own_ip, (void)server_port;
-	attempt->socket = -1;
-	for (unsigned i = 0; i < http->sockets_count && attempt->socket < 0; i++) {
-		if (local_port(http->sockets[i]) == own_port)
-			attempt->socket = http->sockets[i];
+	for (unsigned i = 0; i < sockets->count; i++) {
+		if (sockets->items[i].port == 0)
+			sockets->items[i].port = local_port(sockets->items[i].fd);
+		if (sockets->items[i].port == port)
+			return sockets->items[i].fd;
 	}
-	return CURL_PREREQFUNC_OK;
+	return -1;
 }
 
-bool xc_socket_prepare(struct xc_attempt *attempt)
+void xc_sockets_release(struct xc_sockets *sockets)
 {
-	CURL *easy = attempt->easy;
-	struct xc_http *http = attempt->http;
-
-	attempt->socket = -1;
-	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http) == CURLE_OK &&
-	       (!attempt->call->request->body ||
-		(curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, find_socket) == CURLE_OK &&
-		 curl_easy_setopt(easy, CURLOPT_PREREQDATA, attempt) == CURLE_OK));
+	free(sockets->items);
+	*sockets = (struct xc_sockets){ 0 };
 }
 
-uint64_t xc_socket_unacknowledged(const struct xc_attempt *attempt)
+uint64_t xc_socket_unacknowledged(int fd)
 {
 	int bytes = 0;
 
-	if (attempt->socket < 0 || ioctl(attempt->socket, SIOCOUTQ, &bytes) < 0 || bytes < 0)
+	if (fd < 0 || ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes < 0)
 		return 0;
 	return (uint64_t)bytes;
+}
+
+/*
+ * A server that sends the headers and the body apart, and has not switched
+ * off Nagle's algorithm (Ceph's), waits with the body until the headers are
+ * acknowledged, which Linux puts off by 40 ms (tcp(7), TCP_QUICKACK).
+ */
+void xc_socket_acknowledge(int fd)
+{
+	int on = 1;
+
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }

@@ -14,19 +14,19 @@ static void count_sent(struct xc_attempt *attempt)
 	attempt->sent_bytes = (uint64_t)sent_bytes;
 }
 
-/* What has come through, either way. */
-static uint64_t moved_bytes(const struct xc_attempt *attempt)
+/* A slow link moves megabytes after the last send: only what has arrived counts. */
+static uint64_t arrived_bytes(const struct xc_attempt *attempt)
 {
-	uint64_t waiting_bytes = attempt->sent_bytes ? xc_socket_unacknowledged(attempt) : 0;
+	uint64_t waiting_bytes = xc_socket_unacknowledged(attempt->socket);
 
-	return attempt->headers_bytes + attempt->got_bytes + attempt->sent_bytes -
-	       XC_MIN(waiting_bytes, attempt->sent_bytes);
+	return attempt->sent_bytes - XC_MIN(waiting_bytes, attempt->sent_bytes);
 }
 
 static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 {
 	const struct xc_http_opts *opts = &attempt->http->opts;
 	unsigned think_ms = attempt->call->request->think_ms, patience_ms = opts->stall_ms;
+	uint64_t received_bytes = attempt->headers_bytes + attempt->got_bytes;
 	long request_bytes = 0;
 
 	curl_easy_getinfo(attempt->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
@@ -36,10 +36,9 @@ static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 		return false;
 	}
 	if (think_ms > 0)
-		patience_ms =
-			attempt->headers_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
-	return xc_pace_stalled(&attempt->pace, now_ms, moved_bytes(attempt), patience_ms,
-			       think_ms > 0);
+		patience_ms = received_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
+	return xc_pace_stalled(&attempt->pace, now_ms, received_bytes + arrived_bytes(attempt),
+			       patience_ms, think_ms > 0);
 }
 
 static struct xc_attempt *find_stalled(struct xc_http *http, uint64_t now_ms)

@@ -17,6 +17,7 @@ struct back_end {
 
 static const struct back_end back_ends[] = {
 	{ "file", "file:///absolute/path", xc_store_open_file },
+	{ "s3", "s3://bucket/prefix", xc_store_open_s3 },
 	{ "memory", NULL, xc_store_open_memory },
 };
 
@@ -210,4 +211,10 @@ int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err
 	if (xc_store_check_name(name, err) < 0)
 		return -1;
 	return store->ops->remove(store, name, err);
+}
+
+void xc_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found, void *context)
+{
+	if (store->ops->examine)
+		store->ops->examine(store, name, found, context);
 }
