@@ -42,8 +42,13 @@ _xcache_stores() {
 	if [[ $current == file:///* ]]; then
 		mapfile -t COMPREPLY < <(compgen -d -P file:// -S / -- "$path")
 	else
-		mapfile -t COMPREPLY < <(compgen -W 'file:///' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'file:/// s3://' -- "$current")
 	fi
+}
+
+_xcache_profiles() {
+	sed -n 's/^\[\(profile  *\)\{0,1\}\([A-Za-z0-9_.-]*\)\]$/\2/p' \
+		"${AWS_CONFIG_FILE:-$HOME/.aws/config}" 2>/dev/null
 }
 
 _xcache_value() {
@@ -56,14 +61,16 @@ _xcache_value() {
 		;;
 	--store) _xcache_stores ;;
 	--level) mapfile -t COMPREPLY < <(compgen -W "$(echo {1..19})" -- "$current") ;;
-	--scope | --repository | --jobs | -j) ;;
+	--scope | --repository | --jobs | -j | --connections | --role-arn) ;;
+	--profile) mapfile -t COMPREPLY < <(compgen -W "$(_xcache_profiles)" -- "$current") ;;
 	*) return 1 ;;
 	esac
 	return 0
 }
 
 _xcache_options() {
-	local common='--store --repository --scope --workspace --jobs --quiet --verbose --json --help'
+	local common='--store --repository --scope --workspace --jobs --connections --profile'
+	common+=' --role-arn --no-sign-request --trace --quiet --verbose --json --help'
 	case $1 in
 	restore) echo "--key --restore-key --path --lookup-only $common" ;;
 	save) echo "--key --path --update --level $common" ;;

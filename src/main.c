@@ -17,6 +17,8 @@ static const struct command {
 	{ "list", "List entries", xc_cmd_list },
 	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
 	{ "remove", "Remove entries", xc_cmd_remove },
+	{ "doctor", "Find out whether a store works, and if not, why", xc_cmd_doctor },
+	{ "lifecycle", "Print a bucket's rules for removing what is old", xc_cmd_lifecycle },
 	{ "version", "Print the version", xc_cmd_version },
 };
 

@@ -161,12 +161,31 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,
 		    struct xc_err *err) XC_CHECK;
 
+struct xc_diagnosis {
+	bool works; /* a save and a restore would succeed */
+	uint64_t round_trip_us;
+	uint64_t trial_bytes; /* how much went there and back */
+	uint64_t upload_ms, download_ms;
+};
+
 /*
- * Read and check the index of one layer of a match. CORRUPT if it is not what
- * the manifest says.
+ * Try everything that a save and a restore need of the store, in the first
+ * scope and under names of its own, which are removed again; tell each finding
+ * as it comes. *ret_diagnosis is always filled.
+ */
+void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void *context,
+		       struct xc_diagnosis *ret_diagnosis);
+
+struct xc_readahead;
+
+/*
+ * Read and check the index of one layer of a match, from the pack's beginning
+ * if that is being read (NULL: it is not) and reaches so far. CORRUPT if it is
+ * not what the manifest says.
  */
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
+			struct xc_readahead *ahead, struct xc_index *ret_index,
+			struct xc_err *err) XC_CHECK;
 
 /*
  * The entry of exactly this key in the first scope that has it, whatever its

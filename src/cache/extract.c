@@ -13,7 +13,9 @@
  * range as stored: these bounds keep all of them below 256 MiB.
  */
 #define EXTRACT_THREADS_MAX 14
-#define BUFFERED_BYTES_MAX  ((size_t)48 << 20)
+#define THREAD_BYTES        ((size_t)9 << 20)
+#define EXTRACT_BYTES_MAX   ((size_t)176 << 20)
+#define BUFFERED_BYTES_MAX  ((size_t)128 << 20)
 
 struct extract;
 
@@ -65,6 +67,7 @@ struct extract {
 	pthread_mutex_t mutex; /* of the buffers' states and of err */
 	pthread_cond_t changed;
 	size_t buffered_bytes;
+	size_t buffered_bytes_max;
 	uint64_t fetched_bytes;
 	struct xc_err err;
 };
@@ -121,6 +124,33 @@ static int place_part(struct xc_place_worker *place, const struct xc_member *mem
 			      (size_t)(to - from), err);
 }
 
+/*
+ * Bytes that are not what the index says may have been spoilt on their way:
+ * the store is asked once more for this segment alone.
+ */
+static int decode_again(struct worker *worker, const struct xc_extract_layer *layer,
+			const struct xc_segment *segment, const char **ret_raw, struct xc_err *err)
+{
+	cleanup_free char *stored = xc_malloc(segment->stored_bytes);
+
+	if (xc_store_read_wait(worker->extract->cache->store, layer->pack_name, segment->offset,
+			       stored, segment->stored_bytes, err) < 0)
+		return -1;
+	return xc_segment_decode(worker->decoder, segment, stored, ret_raw, err);
+}
+
+static int decode(struct worker *worker, const struct xc_extract_layer *layer, uint32_t number,
+		  const char *stored, const char **ret_raw, struct xc_err *err)
+{
+	const struct xc_segment *segment = &layer->index.segments[number];
+
+	if (xc_segment_decode(worker->decoder, segment, stored, ret_raw, err) == 0)
+		return 0;
+	if (err->kind == XC_ERR_CORRUPT && decode_again(worker, layer, segment, ret_raw, err) == 0)
+		return 0;
+	return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
+}
+
 static int place_segment(struct worker *worker, const struct xc_range *range, uint32_t number,
 			 const char *stored, struct xc_err *err)
 {
@@ -130,8 +160,8 @@ static int place_segment(struct worker *worker, const struct xc_range *range, ui
 	uint64_t content_bytes = 0, placed = 0;
 	const char *raw;
 
-	if (xc_segment_decode(worker->decoder, segment, stored, &raw, err) < 0)
-		return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
+	if (decode(worker, layer, number, stored, &raw, err) < 0)
+		return -1;
 	for (uint32_t i = xc_index_find_member(&layer->index, segment->tar_offset);
 	     i < members->count &&
 	     members->items[i].tar_offset < segment->tar_offset + segment->raw_bytes;
@@ -208,7 +238,8 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 {
 	if (length <= buffer->capacity_bytes)
 		return true;
-	if (extract->buffered_bytes - buffer->capacity_bytes + length > BUFFERED_BYTES_MAX &&
+	if (extract->buffered_bytes - buffer->capacity_bytes + length >
+		    extract->buffered_bytes_max &&
 	    extract->busy_buffers > 0)
 		return false;
 	extract->buffered_bytes += length - buffer->capacity_bytes;
@@ -216,6 +247,22 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 	buffer->data = xc_malloc(length);
 	buffer->capacity_bytes = length;
 	return true;
+}
+
+/* A range whose read was started before: its buffer is taken over. Mutex held, let go meanwhile. */
+static void adopt_read(struct extract *extract, struct buffer *buffer, const struct xc_range *range)
+{
+	struct xc_readahead *ahead = extract->layers[range->layer].ahead;
+
+	buffer->state = BUFFER_READING;
+	buffer->range = range;
+	extract->buffered_bytes += range->length - buffer->capacity_bytes;
+	extract->busy_buffers++;
+	pthread_mutex_unlock(&extract->mutex);
+	free(buffer->data);
+	buffer->capacity_bytes = range->length;
+	buffer->data = xc_readahead_take(ahead, buffer, read_done);
+	pthread_mutex_lock(&extract->mutex);
 }
 
 /* Gives a free buffer a range to read. Mutex held; it is let go while the store is asked. */
@@ -301,6 +348,8 @@ static void pump(struct extract *extract)
 
 		if (ready)
 			start_segments(extract, ready);
+		else if (unused && extract->ranges.items[next].ahead)
+			adopt_read(extract, unused, &extract->ranges.items[next++]);
 		else if (unused &&
 			 reserve_buffer(extract, unused, extract->ranges.items[next].length))
 			start_read(extract, unused, &extract->ranges.items[next++]);
@@ -412,6 +461,8 @@ int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, ui
 		.layers = layers,
 		.layer_count = count,
 		.buffer_count = cache->store->read_concurrency,
+		.buffered_bytes_max =
+			XC_MIN(EXTRACT_BYTES_MAX - threads * THREAD_BYTES, BUFFERED_BYTES_MAX),
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};

@@ -9,6 +9,7 @@
 #define XC_CACHE_EXTRACT_H
 
 #include "cache/cache.h"
+#include "cache/readahead.h"
 #include "tree/place.h"
 
 struct xc_extract_layer {
@@ -17,6 +18,8 @@ struct xc_extract_layer {
 	uint8_t *dead; /* a bit per member; NULL if all count */
 	char *pack_name;
 	struct xc_place *place;
+	/* The first bytes of the pack, perhaps still on their way; NULL if none were asked for. */
+	struct xc_readahead *ahead;
 };
 
 /* Whether a member of the layer counts. */

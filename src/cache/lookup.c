@@ -3,6 +3,10 @@
 
 #include "base/hash.h"
 #include "cache/internal.h"
+#include "cache/readahead.h"
+
+/* How many entries of one second are told apart: each takes a request. */
+#define TIES_MAX 16
 
 void xc_match_release(struct xc_match *match)
 {
@@ -49,29 +53,103 @@ static int find_exact(struct lookup *lookup, const char *scope, const char *key,
 	return 0;
 }
 
-static int find_newest(struct lookup *lookup, const char *scope, const char *prefix,
-		       struct xc_match *ret_match, struct xc_err *err)
+/* The manifest of a listed entry, if it can be used and its key starts with `prefix`. */
+static int load_listed(struct lookup *lookup, const struct xc_listed *listed, const char *prefix,
+		       struct xc_manifest *ret_manifest, struct xc_err *err)
 {
-	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	size_t length = strlen(prefix);
 
-	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
-		return -1;
-	for (size_t i = 0; i < listing.count; i++) {
+	if (listed->key && strncmp(listed->key, prefix, length) != 0)
+		return 1;
+	if (xc_load_manifest(lookup->cache, listed->object, lookup->version, listed->key, &manifest,
+			     err) < 0)
+		return may_pass_over(lookup, err) ? 1 : -1;
+	/* A name that was cut does not tell whether the whole prefix matches. */
+	if (strncmp(manifest.key, prefix, length) != 0)
+		return 1;
+	*ret_manifest = manifest;
+	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
+	return 0;
+}
+
+/*
+ * Entries that the store calls equally old as the one found: S3 knows whole
+ * seconds only, their manifests know better.
+ */
+static int break_ties(struct lookup *lookup, const struct xc_listing *listing, size_t found,
+		      const char *prefix, struct xc_manifest *best, struct xc_err *err)
+{
+	for (size_t i = found + 1;
+	     i < listing->count && i - found < TIES_MAX &&
+	     listing->items[i].modified_ns == listing->items[found].modified_ns;
+	     i++) {
 		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		int loaded = load_listed(lookup, &listing->items[i], prefix, &manifest, err);
 
-		if (xc_load_manifest(lookup->cache, listing.items[i].object, lookup->version,
-				     listing.items[i].key, &manifest, err) < 0) {
-			if (may_pass_over(lookup, err))
-				continue;
+		if (loaded < 0)
 			return -1;
+		if (loaded == 0 && manifest.created_ns > best->created_ns) {
+			struct xc_manifest older = *best;
+
+			*best = manifest;
+			manifest = older;
 		}
-		/* A name that was cut does not tell whether the whole prefix matches. */
-		if (strncmp(manifest.key, prefix, strlen(prefix)) != 0)
+	}
+	return 0;
+}
+
+static int find_newest(struct lookup *lookup, const struct xc_listing *listing, const char *scope,
+		       const char *prefix, struct xc_match *ret_match, struct xc_err *err)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		int loaded = load_listed(lookup, &listing->items[i], prefix, &manifest, err);
+
+		if (loaded == 1)
 			continue;
+		if (loaded < 0 || break_ties(lookup, listing, i, prefix, &manifest, err) < 0)
+			return -1;
 		take_match(scope, false, &manifest, ret_match);
 		return 0;
 	}
 	return 1;
+}
+
+/* What the key and all restore keys start with, on the heap. */
+static char *common_prefix(const struct xc_query *query)
+{
+	size_t length = strlen(query->key);
+
+	for (size_t i = 0; i < query->restore_keys->count; i++) {
+		const char *restore_key = query->restore_keys->items[i];
+		size_t same = 0;
+
+		while (same < length && restore_key[same] == query->key[same])
+			same++;
+		length = same;
+	}
+	return xc_strndup(query->key, length);
+}
+
+/*
+ * One listing answers for the key and all restore keys: a request for each of
+ * them and each scope would cost a miss far more than a longer answer does.
+ */
+static int find_prefixes(struct lookup *lookup, const struct xc_query *query, const char *scope,
+			 struct xc_match *ret_match, struct xc_err *err)
+{
+	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+	cleanup_free char *prefix = common_prefix(query);
+	int found;
+
+	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
+		return -1;
+	found = find_newest(lookup, &listing, scope, query->key, ret_match, err);
+	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
+		found = find_newest(lookup, &listing, scope, query->restore_keys->items[i],
+				    ret_match, err);
+	return found;
 }
 
 static int find_in_scope(struct lookup *lookup, const struct xc_query *query, const char *scope,
@@ -79,11 +157,7 @@ static int find_in_scope(struct lookup *lookup, const struct xc_query *query, co
 {
 	int found = find_exact(lookup, scope, query->key, ret_match, err);
 
-	if (found == 1)
-		found = find_newest(lookup, scope, query->key, ret_match, err);
-	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
-		found = find_newest(lookup, scope, query->restore_keys->items[i], ret_match, err);
-	return found;
+	return found == 1 ? find_prefixes(lookup, query, scope, ret_match, err) : found;
 }
 
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
@@ -117,26 +191,64 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	return 0;
 }
 
+static bool is_named_index(const struct xc_layer *layer, const char *data)
+{
+	uint8_t digest[XC_SHA256_BYTES];
+
+	xc_sha256(data, layer->index_bytes, digest);
+	return memcmp(digest, layer->index_sha256, sizeof(digest)) == 0;
+}
+
+/* Bytes that were spoilt on their way may come whole the second time. */
+static int read_index(const struct xc_cache *cache, const char *pack_name,
+		      const struct xc_layer *layer, char *data, struct xc_err *err)
+{
+	for (int i = 0; i < 2; i++) {
+		if (xc_store_read_wait(cache->store, pack_name, layer->index_offset, data,
+				       layer->index_bytes, err) < 0)
+			return -1;
+		if (is_named_index(layer, data))
+			return 0;
+	}
+	return xc_err_set(err, XC_ERR_CORRUPT,
+			  "the index of pack %s is not the one that the manifest names",
+			  layer->pack);
+}
+
+/* The index within what was read ahead; NULL in *ret_data if it is not there, or not whole. */
+static int index_from_ahead(struct xc_readahead *ahead, const struct xc_layer *layer,
+			    const char **ret_data, struct xc_err *err)
+{
+	const char *data;
+
+	*ret_data = NULL;
+	if (!ahead || layer->index_offset + layer->index_bytes > xc_readahead_length(ahead))
+		return 0;
+	if (xc_readahead_wait(ahead, &data, err) < 0)
+		return -1;
+	if (is_named_index(layer, data + layer->index_offset))
+		*ret_data = data + layer->index_offset;
+	return 0;
+}
+
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_index *ret_index, struct xc_err *err)
+			struct xc_readahead *ahead, struct xc_index *ret_index, struct xc_err *err)
 {
 	const struct xc_layer *from = &match->manifest.layers[layer];
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	cleanup_free char *data = NULL;
-	uint8_t digest[XC_SHA256_BYTES];
+	cleanup_free char *own = NULL;
+	const char *data;
 
-	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0)
+	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
+	    index_from_ahead(ahead, from, &data, err) < 0)
 		return -1;
-	/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
-	data = xc_malloc(from->index_bytes);
-	if (xc_store_read_wait(cache->store, name.data, from->index_offset, data, from->index_bytes,
-			       err) < 0)
-		return -1;
-	xc_sha256(data, from->index_bytes, digest);
-	if (memcmp(digest, from->index_sha256, sizeof(digest)) != 0)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the index of pack %s is not the one that the manifest names",
-				  from->pack);
+	if (!data) {
+		/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
+		own = xc_malloc(from->index_bytes);
+		if (read_index(cache, name.data, from, own, err) < 0)
+			return -1;
+		data = own;
+	}
 	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", from->pack);
 	if (ret_index->members.count != from->member_count) {

@@ -14,6 +14,7 @@ struct xc_range {
 	uint32_t first, count;
 	uint64_t offset; /* in the pack */
 	size_t length;
+	bool ahead; /* read already: the layer's readahead holds it */
 };
 
 struct xc_ranges {
@@ -32,7 +33,10 @@ struct xc_ranges {
  */
 #define XC_RANGE_GAP_BYTES ((uint64_t)1 << 20)
 
-/* Ranges of about `read_bytes`, in the order of the layers and their segments. */
+/*
+ * Ranges of about `read_bytes`, in the order of the layers and their segments.
+ * What a layer's readahead holds is one range, of just the readahead's length.
+ */
 void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_t read_bytes,
 		    struct xc_ranges *ret_ranges);
 void xc_ranges_release(struct xc_ranges *ranges);

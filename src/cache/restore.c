@@ -54,6 +54,27 @@ static void fill_dead(struct xc_extract_layer *layer)
 		}
 }
 
+/* Most layers begin with members that all count, so their first bytes can be asked for unseen. */
+static void start_ahead(const struct restore *restore, struct xc_extract_layer *layer)
+{
+	struct xc_store *store = restore->cache->store;
+	const struct xc_layer *from = layer->layer;
+	uint64_t length = from->pack_bytes;
+
+	if (from->dead_count > 0)
+		return;
+	if (length > store->read_bytes)
+		length = XC_MIN(from->index_offset, (uint64_t)store->read_bytes);
+	if (length > 0)
+		layer->ahead = xc_readahead_start(store, layer->pack_name, (size_t)length);
+}
+
+static bool index_came_ahead(const struct xc_extract_layer *layer)
+{
+	return layer->ahead && xc_readahead_length(layer->ahead) >=
+				       layer->layer->index_offset + layer->layer->index_bytes;
+}
+
 static int load_layers(struct restore *restore, struct xc_err *err)
 {
 	const struct xc_manifest *manifest = &restore->match->manifest;
@@ -75,8 +96,12 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 				 err) < 0)
 			return -1;
 		layer->pack_name = xc_buf_steal(&name);
-		if (xc_cancel_check(restore->cache->cancel, err) < 0 ||
-		    xc_cache_load_index(restore->cache, restore->match, i, &layer->index, err) < 0)
+		if (xc_cancel_check(restore->cache->cancel, err) < 0)
+			return -1;
+		if (i == 0)
+			start_ahead(restore, layer);
+		if (xc_cache_load_index(restore->cache, restore->match, i, layer->ahead,
+					&layer->index, err) < 0)
 			return -1;
 		fill_dead(layer);
 	}
@@ -289,7 +314,8 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		       &result->fetched_bytes, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		result->fetched_bytes += restore->layers[i].layer->index_bytes;
+		if (!index_came_ahead(&restore->layers[i]))
+			result->fetched_bytes += restore->layers[i].layer->index_bytes;
 		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
 	}
 	return xc_stage_commit(restore->stage, restore->cache->cancel, &result->replaced, err);
@@ -300,6 +326,7 @@ static void release_restore(struct restore *restore)
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
 
+		xc_readahead_free(layer->ahead);
 		xc_place_free(layer->place);
 		xc_index_release(&layer->index);
 		free(layer->dead);

@@ -14,6 +14,7 @@
  */
 #define SAVE_BYTES_MAX   ((size_t)200 << 20)
 #define SAVE_THREADS_MAX 10
+#define UPLOAD_BYTES_MAX ((size_t)96 << 20) /* what the store may hold */
 #define SLOTS_AHEAD      2
 
 void xc_save_result_release(struct xc_save_result *result)
@@ -118,10 +119,11 @@ static unsigned save_threads(const struct save *save)
 {
 	size_t thread_bytes =
 		2 * XC_SEGMENT_TARGET_BYTES + xc_segment_encoder_bytes(save->opts->level);
-	size_t left_bytes = SAVE_BYTES_MAX - SLOTS_AHEAD * XC_SEGMENT_TARGET_BYTES;
+	size_t left_bytes = SAVE_BYTES_MAX - SLOTS_AHEAD * XC_SEGMENT_TARGET_BYTES -
+			    XC_MIN(save->cache->store->upload_bytes, UPLOAD_BYTES_MAX);
 	unsigned most = (unsigned)XC_MIN(left_bytes / thread_bytes, (size_t)SAVE_THREADS_MAX);
 
-	return XC_MIN(save->cache->threads, most);
+	return XC_MIN(save->cache->threads, XC_MAX(most, 1u));
 }
 
 static int pack_members(struct save *save, struct xc_err *err)

@@ -66,13 +66,27 @@ int64_t xc_cmd_now_s(void)
 	return (int64_t)time(NULL);
 }
 
+static void trace_request(void *context, const char *line)
+{
+	(void)context;
+	fprintf(stderr, "%s\n", line);
+}
+
 static int open_store(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
 {
 	cleanup_free char *url = args->store ? xc_strdup(args->store) : xc_defaults_store(err);
+	struct xc_store_opts opts = {
+		.cancel = xc_signals_cancel(),
+		.connections = (unsigned)args->connections,
+		.profile = args->profile,
+		.role_arn = args->role_arn,
+		.anonymous = args->no_sign_request,
+		.trace = args->trace ? trace_request : NULL,
+	};
 
-	if (!url || xc_store_open(url, NULL, &session->store, err) < 0)
+	if (!url || (opts.connections == 0 && xc_defaults_connections(&opts.connections, err) < 0))
 		return -1;
-	return 0;
+	return xc_store_open(url, &opts, &session->store, err);
 }
 
 static void fill_scopes(struct xc_session *session, const struct xc_args *args,

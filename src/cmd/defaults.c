@@ -8,7 +8,8 @@
 
 #include "base/fd.h"
 
-#define THREADS_MAX 256u
+#define THREADS_MAX     256u
+#define CONNECTIONS_MAX 128u
 
 static const char *variable(const char *name)
 {
@@ -69,6 +70,25 @@ unsigned xc_defaults_limit(const char *cpu_max, unsigned cores)
 		return cores;
 	limit = quota / period + (quota % period != 0);
 	return limit < cores ? (unsigned)limit : cores;
+}
+
+int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err)
+{
+	const char *text = variable("XCACHE_CONNECTIONS");
+	char *end;
+	unsigned long number;
+
+	*ret_connections = 0;
+	if (!text)
+		return 0;
+	number = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 ||
+	    number > CONNECTIONS_MAX)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "XCACHE_CONNECTIONS is '%s'; write a number from 1 to %u",
+				  XC_QUOTE(text), CONNECTIONS_MAX);
+	*ret_connections = (unsigned)number;
+	return 0;
 }
 
 /* The limits of a cgroup and of all above it hold together: kernel, cgroup-v2.rst, "CPU". */

@@ -49,7 +49,7 @@ static int contents_load(struct contents *contents, const struct xc_cache *cache
 
 	contents->indexes = xc_calloc(layers, sizeof(*contents->indexes));
 	for (; contents->count < layers; contents->count++)
-		if (xc_cache_load_index(cache, match, contents->count,
+		if (xc_cache_load_index(cache, match, contents->count, NULL,
 					&contents->indexes[contents->count], err) < 0)
 			return -1;
 	return 0;

@@ -81,6 +81,9 @@ const struct xc_cancel *xc_signals_cancel(void);
 /* The URL of the store if none is given: see docs/xcache.1. The caller frees. USAGE. */
 char *xc_defaults_store(struct xc_err *err) XC_CHECK;
 
+/* What XCACHE_CONNECTIONS says; 0 if it is not set. USAGE if it is no number from 1 to 128. */
+int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err) XC_CHECK;
+
 /* How many threads to use: the cores that this process may use, at most 256. */
 unsigned xc_defaults_threads(void);
 

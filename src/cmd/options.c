@@ -6,12 +6,13 @@
 
 #include "cmd/cmd.h"
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 40
 #define HELP_COLUMN 28
 
 static const struct xc_option common[] = {
 	XC_OPTION("store", TEXT, store, "URL",
-		  "Where entries are kept: file:///folder\n"
+		  "Where entries are kept: file:///folder or\n"
+		  "s3://bucket/prefix?region=NAME&endpoint=URL\n"
 		  "(default: $XCACHE_STORE, else a folder in\n"
 		  "$XDG_CACHE_HOME or ~/.cache)"),
 	XC_OPTION("repository", TEXT, repository, "NAME",
@@ -33,6 +34,24 @@ static const struct xc_option common[] = {
 	  .help = "Threads, 1 to 256 (default: the cores)",
 	  .min = 1,
 	  .max = 256 },
+	{ .name = "connections",
+	  .kind = XC_OPTION_NUMBER,
+	  .offset = offsetof(struct xc_args, connections),
+	  .value = "N",
+	  .help = "Connections to an S3 store, 1 to 128 (default:\n"
+		  "$XCACHE_CONNECTIONS, else from 8 up to as many as\n"
+		  "make it faster)",
+	  .min = 1,
+	  .max = 128 },
+	XC_OPTION("profile", TEXT, profile, "NAME",
+		  "Profile of ~/.aws/config for an S3 store\n"
+		  "(default: $AWS_PROFILE, else \"default\")"),
+	XC_OPTION("role-arn", TEXT, role_arn, "ARN",
+		  "Role to take for an S3 store; in a GitHub job with\n"
+		  "the job's own identity, so that no keys are needed"),
+	XC_OPTION("no-sign-request", FLAG, no_sign_request, NULL,
+		  "Read an S3 store without any credentials"),
+	XC_OPTION("trace", FLAG, trace, NULL, "Tell each request to an S3 store"),
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = XC_OPTION_FLAG,

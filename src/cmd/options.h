@@ -19,9 +19,11 @@ struct xc_args {
 	const char *key, *key_prefix;
 	const char *store, *repository, *workspace;
 	struct xc_strlist restore_keys, paths, scopes;
-	long jobs; /* 0: not given */
-	long level;
+	const char *profile, *role_arn;
+	long jobs, connections; /* 0: not given */
+	long level, days;
 	bool update, lookup_only, files, keys_only;
+	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;
 };
 

@@ -211,3 +211,9 @@ int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err
 		return -1;
 	return store->ops->remove(store, name, err);
 }
+
+void xc_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found, void *context)
+{
+	if (store->ops->examine)
+		store->ops->examine(store, name, found, context);
+}

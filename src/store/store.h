@@ -65,6 +65,21 @@ enum xc_put_condition {
 	XC_PUT_IF_ABSENT, /* EXISTS if there is one: If-None-Match: * (RFC 9110, 13.1.2) */
 };
 
+enum xc_finding_state {
+	XC_FINDING_GOOD,
+	XC_FINDING_NOTE,    /* neither good nor bad */
+	XC_FINDING_WARNING, /* works, but not as it should */
+	XC_FINDING_BAD,     /* a save or a restore would fail of it */
+};
+
+/* One thing that an examination found out. Texts are valid during the callback. */
+struct xc_finding {
+	const char *check; /* a word: "reach", "credentials", "clock", ... */
+	enum xc_finding_state state;
+	const char *text; /* a sentence for people, without secrets */
+};
+typedef void xc_finding_fn(const struct xc_finding *finding, void *context);
+
 struct xc_store_ops {
 	/* Frees the store. No read or upload may be open. */
 	void (*close)(struct xc_store *store);
@@ -107,6 +122,14 @@ struct xc_store_ops {
 
 	/* Remove one object; NOT_FOUND if there is none. */
 	int (*remove)(struct xc_store *store, const char *name, struct xc_err *err);
+
+	/*
+	 * Find out what only the back end can tell: who the credentials belong
+	 * to, how the server's clock goes. `name` may be used for trials, which
+	 * leave nothing behind. NULL if there is nothing of the kind.
+	 */
+	void (*examine)(struct xc_store *store, const char *name, xc_finding_fn *found,
+			void *context);
 };
 
 struct xc_store {
@@ -116,6 +139,7 @@ struct xc_store {
 	/* How many reads are worth having in flight, and how long each should be. */
 	unsigned read_concurrency;
 	size_t read_bytes;
+	size_t upload_bytes; /* how much memory an upload may hold */
 };
 
 /* How to reach a store that lies beyond a network. All borrowed while it is open; NULL allowed. */
@@ -167,6 +191,10 @@ void xc_store_upload_abort(struct xc_upload *upload); /* NULL is allowed */
 int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		  void *context, struct xc_err *err) XC_CHECK;
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
+
+/* Calls the back end's examine, if it has one. */
+void xc_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found,
+		      void *context);
 
 static inline void xc_cleanup_store(struct xc_store **store)
 {

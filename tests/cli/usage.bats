@@ -55,7 +55,7 @@ load helpers
     for command in "${!options[@]}"; do
         ends 0 xc "$command" --help
         same "$stderr" ""
-        for option in ${options[$command]} store repository scope workspace jobs quiet verbose json help; do
+        for option in ${options[$command]} store repository scope workspace jobs connections profile role-arn no-sign-request trace quiet verbose json help; do
             has "$output" "--$option"
         done
         has "$output" "Exit status:"

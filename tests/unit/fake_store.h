@@ -3,6 +3,8 @@
 #ifndef XC_TESTS_FAKE_STORE_H
 #define XC_TESTS_FAKE_STORE_H
 
+#include <stdatomic.h>
+
 #include "craft.h"
 #include "store/internal.h"
 
@@ -13,6 +15,11 @@ struct fake {
 	enum xc_err_kind kind;
 	bool after; /* the call is done, and only then said to have failed */
 	bool struck;
+	/* Which reads, counted from 1, come with a byte that is wrong. */
+	atomic_long reads;
+	long spoil_first, spoil_last;
+	double spoil_at;   /* which byte of them, from 0 to 1 */
+	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
 struct fake_upload {
@@ -60,10 +67,20 @@ static inline int fake_get(struct xc_store *store, const char *name, size_t max_
 
 static inline void fake_read(struct xc_store *store, struct xc_store_read *read)
 {
-	if (is_due(fake_of(store)))
-		read->done(read, give(fake_of(store), &read->err));
-	else
-		xc_store_read(fake_of(store)->inner, read);
+	struct fake *fake = fake_of(store);
+	long number = atomic_fetch_add(&fake->reads, 1) + 1;
+	int result;
+
+	if (is_due(fake)) {
+		read->done(read, give(fake, &read->err));
+	} else if (number >= fake->spoil_first && number <= fake->spoil_last) {
+		result = xc_store_read_wait(fake->inner, read->name, read->offset, read->buffer,
+					    read->length, &read->err);
+		read->buffer[(size_t)((double)read->length * fake->spoil_at)] ^= 1;
+		read->done(read, result);
+	} else {
+		xc_store_read(fake->inner, read);
+	}
 }
 
 static inline int fake_put(struct xc_store *store, const char *name, const void *data,
@@ -120,11 +137,29 @@ static inline int fake_upload_commit(struct xc_upload *base, struct xc_err *err)
 	return xc_store_upload_commit(inner, err);
 }
 
+struct coarse_list {
+	xc_store_list_fn *found;
+	void *context;
+};
+
+static inline int list_coarsely(const struct xc_store_object *object, void *context,
+				struct xc_err *err)
+{
+	struct coarse_list *list = context;
+	struct xc_store_object coarse = *object;
+
+	coarse.modified_ns = 1000000000;
+	return list->found(&coarse, list->context, err);
+}
+
 static inline int fake_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 			    void *context, struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
+	struct coarse_list coarse = { .found = found, .context = context };
 
+	if (fake->coarse_times)
+		return xc_store_list(fake->inner, prefix, list_coarsely, &coarse, err);
 	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));
 }
 

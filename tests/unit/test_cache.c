@@ -79,6 +79,50 @@ static void looks_up_in_order(void **state)
 	scene_close(&scene);
 }
 
+/* A request for every restore key of every scope would make a miss slow and dear. */
+static void asks_the_store_little(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+
+	(void)state;
+	scene_open(&scene);
+	xc_strlist_add(&scene.scopes, "base");
+	xc_strlist_add(&scene.scopes, "default");
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	save_in(&scene, "main", "npm-1");
+	fake = wrap_store(&scene);
+	expect_found(&scene, "npm-1", "npm-\nnp", "npm-1 in main, exact");
+	assert_int_equal(fake->calls, 1);
+	fake->calls = 0;
+	expect_found(&scene, "npm-2", "npm-\nnp", "npm-1 in main, prefix");
+	assert_int_equal(fake->calls, 3);
+	fake->calls = 0;
+	expect_found(&scene, "x", "y\nz\nq", "nothing");
+	assert_int_equal(fake->calls, 2 * 3);
+	scene_close(&scene);
+}
+
+/* S3 tells times in whole seconds: of two saves in one second the later must win. */
+static void tells_apart_what_is_equally_old(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	save_in(&scene, "main", "npm-2");
+	save_in(&scene, "main", "npm-3");
+	save_in(&scene, "main", "npm-1");
+	save_in(&scene, "main", "yarn-1");
+	wrap_store(&scene)->coarse_times = true;
+	expect_found(&scene, "npm-", "", "npm-1 in main, prefix");
+	expect_found(&scene, "x", "npm-", "npm-1 in main, prefix");
+	scene_close(&scene);
+}
+
 /* Names as long as this are cut, so that only the manifests tell the keys. */
 static void finds_keys_that_are_cut(void **state)
 {
@@ -404,6 +448,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looks_up_in_order),
+		cmocka_unit_test(asks_the_store_little),
+		cmocka_unit_test(tells_apart_what_is_equally_old),
 		cmocka_unit_test(finds_keys_that_are_cut),
 		cmocka_unit_test(passes_over_later_formats),
 		cmocka_unit_test(finds_a_key_of_any_version),

@@ -188,6 +188,76 @@ static void every_call_of_a_restore_may_fail(void **state)
 }
 
 /* A removal that fails has left the entry, or a tombstone. */
+/* Spoilt on their way, bytes come whole when asked for again; spoilt in the store, they never do.
+ */
+static void reads_again_what_came_spoilt(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+	int again = 0;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_some(&scene);
+	scene_save(&scene, "key");
+	fake = wrap_store(&scene);
+	remove_path(&scene, "ws/a");
+	/* A pack this small comes in one read, whose end is of no use to a restore. */
+	fake->spoil_first = fake->spoil_last = 1;
+	for (fake->spoil_at = 0; fake->spoil_at < 1; fake->spoil_at += 0.01) {
+		atomic_store(&fake->reads, 0);
+		must(try_restore(&scene, &err), &err);
+		assert_in_range(atomic_load(&fake->reads), 1, 2);
+		again += atomic_load(&fake->reads) == 2;
+		remove_path(&scene, "ws/a");
+	}
+	assert_in_range(again, 50, 99);
+	fake->spoil_at = 0.1;
+	atomic_store(&fake->reads, 0);
+	fake->spoil_last = 1000;
+	assert_int_equal(try_restore(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_false(path_exists(&scene, "ws/a"));
+	scene_close(&scene);
+}
+
+/* What is read before the index has come must fit to what is read after it. */
+static void reads_the_beginning_ahead(void **state)
+{
+	enum { FILES = 20, FILE_BYTES = 1 << 20 };
+	cleanup_free char *noise = xc_malloc(FILE_BYTES);
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	for (int i = 0; i < FILES; i++) {
+		char path[20];
+
+		xc_random_bytes(noise, FILE_BYTES);
+		snprintf(path, sizeof(path), "ws/a/%02d", i);
+		make_file_of(&scene, path, noise, FILE_BYTES);
+	}
+	scene_save(&scene, "key");
+	fake = wrap_store(&scene);
+	/* One segment comes ahead; the index and two more segments follow. */
+	fake->base.read_bytes = (size_t)9 << 20;
+	fake->spoil_at = 0.5;
+	for (long number = 0; number <= 4; number++) {
+		remove_path(&scene, "ws/a");
+		atomic_store(&fake->reads, 0);
+		fake->spoil_first = fake->spoil_last = number;
+		must(try_restore(&scene, &err), &err);
+		assert_int_equal(atomic_load(&fake->reads), number == 0 ? 4 : 5);
+		assert_true(path_exists(&scene, "ws/a/19"));
+	}
+	scene_close(&scene);
+}
+
 static void every_call_of_a_removal_may_fail(void **state)
 {
 	const struct xc_remove_opts opts = { .key = "key" };
@@ -227,6 +297,8 @@ int main(void)
 		cmocka_unit_test(every_call_of_an_update_may_fail),
 		cmocka_unit_test(an_answer_that_is_lost_costs_no_pack),
 		cmocka_unit_test(every_call_of_a_restore_may_fail),
+		cmocka_unit_test(reads_again_what_came_spoilt),
+		cmocka_unit_test(reads_the_beginning_ahead),
 		cmocka_unit_test(every_call_of_a_removal_may_fail),
 	};
 
