@@ -8,19 +8,27 @@ CC      ?= gcc
 CFLAGS  ?= -O2 -g
 # The program is static; STATIC= links it to the shared libraries instead.
 STATIC  ?= -static
+# A libcurl of the distribution's source that can be linked so; all builds share it. SYSTEM_CURL=1
+# takes the machine's shared one, which goes with STATIC= alone.
+CURL_DIR    ?= build/curl
+SYSTEM_CURL ?=
 # `make test SANITIZE=address,undefined` and the like.
 SANITIZE ?=
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wvla -Wundef $(if $(CI),-Werror)
 XC_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DXC_VERSION='"$(VERSION)"' \
-               -Isrc -include base/banned.h
+               -Isrc -include base/banned.h $(if $(SYSTEM_CURL),,-isystem $(CURL_DIR)/include)
 XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Names that libcrypto could look up and plug-ins, which nothing here calls, warn in a static link.
 QUIET_LD = $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
 XC_LDFLAGS = -pthread -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-LIBS := -larchive -ljansson -lzstd -lcurl -lcares -lexpat -lcrypto
+ifneq ($(and $(SYSTEM_CURL),$(STATIC)),)
+$(error SYSTEM_CURL=1 needs STATIC= beside it: the libcurl of the system cannot be linked statically)
+endif
+CURL := $(if $(SYSTEM_CURL),,$(CURL_DIR)/lib/libcurl.a)
+LIBS := -larchive -ljansson -lzstd $(or $(CURL),-lcurl) -lcares -lexpat -lssl -lcrypto
 
 SRC    := $(filter-out src/main.c,$(wildcard src/*/*.c) src/main.c)
 OBJ    := $(SRC:src/%.c=$(BUILD)/obj/%.o)
@@ -68,7 +76,7 @@ clean: ## remove what was built
 ##@ For developers
 .PHONY: deps deps-test
 deps: ## install the packages to build with
-	@scripts/deps build
+	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
 deps-test deps-lint deps-fuzz deps-bench: deps-%:
 	@scripts/deps $*
 
@@ -103,7 +111,13 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	                  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-$(BUILD)/obj/%.o: src/%.c Makefile
+# Made once, when missing; the packages that it needs come first.
+ifneq ($(CURL),)
+$(CURL): | $(if $(wildcard $(CURL)),,deps)
+	@scripts/curl $(CURL_DIR)
+endif
+
+$(BUILD)/obj/%.o: src/%.c Makefile | $(CURL)
 	@mkdir -p $(@D)
 	$(call say,CC  )$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -117,7 +131,7 @@ $(XCACHE): $(MAIN) $(LIB)
 
 # A test may have a list of options for the linker beside it.
 comma := ,
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile | $(CURL)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
 	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) -lcmocka $(LIBS)
@@ -131,7 +145,7 @@ $(BUILD)/floor: bench/floor.c
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile | $(CURL)
 	@mkdir -p $(@D)
 	$(call say,FUZZ)clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
 	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)

@@ -62,7 +62,8 @@ struct xc_http_request {
 	/*
 	 * Where the body of a 2xx answer goes: exactly into_bytes into `into` if
 	 * that is set, shorter or longer is RETRY; else into `reply`, at most
-	 * max_reply_bytes, longer is CORRUPT. Other answers go to `reply`, cut.
+	 * max_reply_bytes (0: 64 KiB), longer is CORRUPT. Other answers go to
+	 * `reply`, cut.
 	 */
 	char *into;
 	size_t into_bytes;
@@ -73,7 +74,11 @@ struct xc_http_request {
 		     */
 	bool once;  /* not idempotent: never repeated once bytes were sent */
 	bool cleanup; /* runs even after a cancel, for at most 5 s then */
-	/* Time that an answer may take to begin, instead of stall_ms; 0: stall_ms. */
+	/*
+	 * Time that an answer may take to begin, instead of stall_ms; 0: stall_ms.
+	 * If longer than stall_ms, the pauses of an answer may last as long: some
+	 * send blanks while they think.
+	 */
 	unsigned think_ms;
 
 	/*
@@ -83,7 +88,8 @@ struct xc_http_request {
 	int (*prepare)(struct xc_http_request *request, struct xc_err *err);
 	/*
 	 * After each complete answer: what it means. NULL: by the status, see
-	 * xc_http_judge_status. Sees status, reply and headers.
+	 * xc_http_judge_status. Sees status, reply and headers. Also asked when
+	 * a body does not have the length of `into`: that is then RETRY at best.
 	 */
 	enum xc_http_verdict (*judge)(struct xc_http_request *request, struct xc_err *err);
 	/* Called once. result is 0, or -1 with `err` filled. */

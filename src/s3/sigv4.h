@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/strlist.h"
+#include "s3/uri.h"
 
 #define XC_SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
 /* Presigned URLs live at most 7 days. */
@@ -30,9 +31,11 @@ struct xc_sigv4_keys {
 
 struct xc_sigv4_request {
 	const char *method;
-	const char *host;  /* with :port unless it is the scheme's own */
-	const char *path;  /* encoded as it is sent; "/" at least */
-	const char *query; /* encoded as it is sent, without '?'; "" without one */
+	const char *host; /* with :port unless it is the scheme's own */
+	const char *path; /* encoded as it is sent; "/" at least */
+	/* As it is sent, without '?'; "" without one. Signed as servers read it: sorted, encoded.
+	 */
+	const char *query;
 	/* "Name: value" each, to be signed beside host and the x-amz-* that signing adds. */
 	const struct xc_strlist *headers;
 	const char *payload; /* 64 hex digits, or XC_SIGV4_UNSIGNED */
@@ -57,20 +60,21 @@ void xc_sigv4_free(struct xc_sigv4 *signer); /* NULL is allowed; wipes the key *
 void xc_sigv4_sign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
 		   const struct xc_sigv4_keys *keys, struct xc_strlist *ret_headers);
 
-/* Append the query of a presigned URL, which is valid for `expires_s` seconds from its time. */
+/*
+ * Append the query of a presigned URL, the request's own included, which is
+ * valid for `expires_s` seconds from its time. The headers given must come
+ * with it. payload_header says nothing here.
+ */
 void xc_sigv4_presign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
 		      const struct xc_sigv4_keys *keys, unsigned expires_s,
 		      struct xc_buf *ret_query);
 
-/* The intermediate texts, for tests: appended to each that is not NULL. */
-void xc_sigv4_explain(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
-		      const struct xc_sigv4_keys *keys, struct xc_buf *ret_canonical,
+/*
+ * The intermediate texts, for tests: appended to each that is not NULL. With
+ * `expires_s` those of presigning, with 0 those of signing by headers.
+ */
+void xc_sigv4_explain(const struct xc_sigv4_request *request, const struct xc_sigv4_keys *keys,
+		      unsigned expires_s, struct xc_buf *ret_canonical,
 		      struct xc_buf *ret_string_to_sign);
-
-/* Percent-encode all but A-Z a-z 0-9 - _ . ~ and, if `keep_slash`, '/'. Appended. */
-void xc_uri_encode(const char *bytes, size_t length, bool keep_slash, struct xc_buf *out);
-
-/* Append "name=value" to a query, both encoded, with '&' before it where needed. */
-void xc_uri_add_query(struct xc_buf *query, const char *name, const char *value);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/retry.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+void xc_retry_init(struct xc_retry *retry, unsigned backoff_ms, uint64_t seed)
+{
+	*retry = (struct xc_retry){ .backoff_ms = backoff_ms,
+				    .tokens = XC_RETRY_TOKENS,
+				    .random = seed ? seed : 1 };
+}
+
+/* Marsaglia's xorshift64: spread is all that is asked of it. */
+static uint64_t next_random(struct xc_retry *retry)
+{
+	retry->random ^= retry->random << 13;
+	retry->random ^= retry->random >> 7;
+	retry->random ^= retry->random << 17;
+	return retry->random;
+}
+
+uint64_t xc_retry_wait_ms(struct xc_retry *retry, unsigned attempts, unsigned cost)
+{
+	uint64_t bound_ms = XC_RETRY_WAIT_MS_MAX;
+	unsigned doublings = XC_MIN(attempts - 1, 30U);
+
+	if (retry->tokens >= cost) {
+		retry->tokens -= cost;
+		bound_ms = XC_MIN(bound_ms, (uint64_t)retry->backoff_ms << doublings);
+	}
+	return next_random(retry) % (bound_ms + 1);
+}
+
+void xc_retry_succeeded(struct xc_retry *retry, unsigned cost)
+{
+	retry->tokens = XC_MIN(retry->tokens + (cost ? cost : 1), (unsigned)XC_RETRY_TOKENS);
+}
+
+uint64_t xc_retry_after_ms(const char *value, int64_t now_seconds)
+{
+	size_t digits = strspn(value, "0123456789");
+	int64_t wait_seconds = 0;
+
+	if (digits > 0 && value[digits] == '\0') {
+		wait_seconds = digits > 6 ? INT32_MAX : strtol(value, NULL, 10);
+	} else if (digits == 0) {
+		time_t date = curl_getdate(value, NULL);
+
+		if (date == -1 || date <= now_seconds)
+			return 0;
+		wait_seconds = (int64_t)date - now_seconds;
+	}
+	return XC_MIN((uint64_t)wait_seconds * 1000, (uint64_t)XC_RETRY_ASKED_MS_MAX);
+}
