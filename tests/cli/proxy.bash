@@ -3,7 +3,7 @@
 # The proxies that stand between a test and its server. Each ends with the test
 # at the latest.
 
-servers=$(cd "${BASH_SOURCE[0]%/*}/../servers" && pwd)
+PROXIES=$(cd "${BASH_SOURCE[0]%/*}/../servers" && pwd)
 
 # The ports that a program of ours tells on its first lines: await FILE WORD
 await_port() {
@@ -19,7 +19,7 @@ await_port() {
 # start_faults HOST:PORT [option of faults.py]...: sets $FAULTS_PORT.
 start_faults() {
     FAULTS_OUT=$(mktemp)
-    "$servers/faults.py" --to "$@" >"$FAULTS_OUT" 2>&1 3>&- </dev/null &
+    "$PROXIES/faults.py" --to "$@" >"$FAULTS_OUT" 2>&1 3>&- </dev/null &
     FAULTS_PID=$!
     FAULTS_PORT=$(await_port "$FAULTS_OUT" port) || return
     FAULTS_CONTROL=$(await_port "$FAULTS_OUT" control)
