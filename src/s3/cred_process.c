@@ -20,8 +20,6 @@
 /* How long a cancel may go unseen. */
 #define SLICE_MS 100
 
-extern char **environ;
-
 /* One word; returns what follows it, NULL for an open quote. */
 static const char *split_word(const char *at, struct xc_buf *word)
 {

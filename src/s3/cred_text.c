@@ -9,20 +9,20 @@
 int xc_cred_read_token(const char *path, const char *what, char **ret_token, struct xc_err *err)
 {
 	cleanup_secret_buf struct xc_buf text = XC_BUF_INIT;
-	const char *start, *end;
+	char *start, *end;
 	char name[300];
 
 	xc_secret_buf_init(&text, XC_CRED_REPLY_BYTES_MAX);
 	if (xc_fd_read_file(AT_FDCWD, path, XC_CRED_REPLY_BYTES_MAX, &text) < 0)
 		return xc_err_sys(err, errno, "cannot read the %s %s", what, XC_QUOTE(path));
-	start = xc_buf_str(&text);
+	start = text.data;
 	end = start + strlen(start);
 	while (start < end && isspace((unsigned char)*start))
 		start++;
 	while (end > start && isspace((unsigned char)end[-1]))
 		end--;
 	snprintf(name, sizeof(name), "the %s %s", what, XC_QUOTE(path));
-	*(char *)end = '\0';
+	*end = '\0';
 	if (xc_cred_check_text(start, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_AUTH, name, err) < 0)
 		return -1;
 	*ret_token = xc_strdup(start);
