@@ -200,7 +200,6 @@ static void judge_code(struct xc_attempt *attempt, CURLcode code, struct xc_outc
 
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:

@@ -48,7 +48,11 @@ int xc_s3_xml_list(const char *xml, size_t length, struct xc_s3_page *ret_page,
 void xc_s3_page_release(struct xc_s3_page *page);
 #define cleanup_s3_page __attribute__((cleanup(xc_s3_page_release)))
 
-/* One page of ListMultipartUploads: uploads that were begun and not ended. */
+/*
+ * One page of ListMultipartUploads: uploads that were begun and not ended.
+ * Ask without encoding-type: radosgw 16 heeds it in some of the texts, and
+ * does not say so.
+ */
 struct xc_s3_pending {
 	char *key, *upload_id;
 	int64_t initiated_ns;

@@ -351,16 +351,17 @@ static void errors_are_known_whatever_the_status(void **state)
 	}
 }
 
+#define CREATED(inside) "<InitiateMultipartUploadResult>" inside "</InitiateMultipartUploadResult>"
+
 static void an_upload_has_its_id(void **state)
 {
 	static const char xml[] = DECLARATION
 		"<InitiateMultipartUploadResult" S3_NS "><Bucket>b</Bucket><Key>UploadId</Key>"
 		"<UploadId>2~a+/=</UploadId></InitiateMultipartUploadResult>";
 	static const char *const wrong[] = {
-		"<InitiateMultipartUploadResult/>",
-		"<InitiateMultipartUploadResult><UploadId/></InitiateMultipartUploadResult>",
-		"<InitiateMultipartUploadResult><x><UploadId>1</UploadId></x>"
-		"</InitiateMultipartUploadResult>",
+		CREATED(""),
+		CREATED("<UploadId/>"),
+		CREATED("<x><UploadId>1</UploadId></x>"),
 		"<x><UploadId>1</UploadId></x>",
 		"<InitiateMultipartUploadResult><UploadId>1</UploadId>",
 	};
