@@ -38,7 +38,8 @@ start_slow() {
 stop_proxies() {
     local pid
     for pid in ${FAULTS_PID:-} ${SLOW_PID:-}; do
-        kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
     done
     rm -f "${FAULTS_OUT:-}" "${SLOW_OUT:-}"
     unset FAULTS_PID SLOW_PID FAULTS_OUT SLOW_OUT

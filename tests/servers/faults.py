@@ -475,7 +475,7 @@ class Proxy:
 
     def set_rules(self, document):
         self.rules = Rules(document)
-        self.skew = 0
+        self.skew = self.down_until = 0
 
     def go_down(self, seconds):
         with self.changed:
