@@ -318,8 +318,11 @@ applied() {
     pack=$(s3 list | sed -n 's/^[0-9]* \(.*\.tar\.zst\)$/\1/p')
     [ -n "$pack" ]
     head -c 47M /dev/urandom >../other
+    # Whoever comes after the third waits until it is another object.
     set_faults "[{\"op\": \"GetObject\", \"range\": \".\", \"nth\": 3, \"action\": \"run\",
-        \"command\": \"$SERVERS/s3.py put '$DIRECT' '$pack' $T/other\"}]"
+        \"command\": \"$SERVERS/s3.py put '$DIRECT' '$pack' $T/other\"},
+        {\"op\": \"GetObject\", \"range\": \".\", \"skip\": 2, \"count\": 20,
+        \"action\": \"delay\", \"seconds\": 1}]"
     rm -r tree
     ends 1 xc restore -q --key big --path tree
     applied 1
@@ -366,7 +369,9 @@ certificate() {
     ends 0 restore small
     restored_whole small
     rm -r tree
-    AWS_CA_BUNDLE=$T/good.pem ends 1 restore small
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=other \
+        -days 2 -keyout "$T/other.key" -out "$T/other.pem" 2>/dev/null
+    AWS_CA_BUNDLE=$T/other.pem ends 1 restore small
     has "$stderr" certificate
     nothing_restored
     started=$(milliseconds)
