@@ -72,8 +72,8 @@ static size_t take_into(struct xc_attempt *attempt, const char *data, size_t len
 static size_t take_reply(struct xc_attempt *attempt, const char *data, size_t length)
 {
 	bool success = is_success(attempt);
-	size_t most = success ? xc_http_reply_limit(attempt->call->request) :
-				XC_HTTP_REPLY_BYTES_DEFAULT;
+	size_t most =
+		success ? xc_http_reply_limit(attempt->call->request) : XC_HTTP_REPLY_BYTES_DEFAULT;
 	size_t room = most - XC_MIN(attempt->reply.len_bytes, most);
 
 	attempt->got_bytes += length;
@@ -194,7 +194,9 @@ static bool set_transport(CURL *easy, const struct xc_attempt *attempt)
 	SET(CURLOPT_MAXAGE_CONN, IDLE_SECONDS_MAX);
 	SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
 	/* curl itself repeats what failed on a used connection, also after bytes were sent. */
-	SET(CURLOPT_FRESH_CONNECT, attempt->fresh || attempt->call->request->once ? 1L : 0L);
+	SET(CURLOPT_FRESH_CONNECT,
+	    attempt->fresh || attempt->call->request->once || attempt->call->request->fresh ? 1L
+											    : 0L);
 	SET(CURLOPT_PROXY, attempt->proxy ? attempt->proxy : "");
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

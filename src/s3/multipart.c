@@ -80,6 +80,7 @@ int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 
 	xc_buf_add_str(&call.query, "uploads=");
 	call.request.body = "";
+	call.request.fresh = true;
 	xc_s3_call_header(&call, "Content-Type", "application/octet-stream");
 	xc_s3_call_write_headers(&call);
 	if (s3->sends_checksums)

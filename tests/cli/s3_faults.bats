@@ -250,7 +250,7 @@ applied() {
     applied 1
     restored_whole big
     set_faults '[{"op": "GetObject", "range": ".", "action": "reset", "stage": "answer-body"}]'
-    ends 1 restore big
+    ends 1 restore small
     nothing_restored
 }
 
@@ -260,7 +260,7 @@ applied() {
     applied 3
     restored_whole big
     set_faults '[{"op": "GetObject", "range": ".", "action": "truncate"}]'
-    ends 1 restore big
+    ends 1 restore small
     nothing_restored
     set_faults '[{"op": "GetObject", "nth": [1, 3], "action": "length", "delta": 5}]'
     ends 0 restore big
