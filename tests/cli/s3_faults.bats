@@ -228,6 +228,7 @@ applied() {
     # The pack, and then the manifest, which is put only if there is none.
     for nth in 1 2; do
         set_faults "[{\"op\": \"PutObject\", \"nth\": $nth, \"action\": \"lost\"}]"
+        rm -rf tree
         cp -a "$B/small/tree" .
         ends 0 xc save --json --key small --path tree
         same "$(json 'd["saved"]' <<<"$output")" true
