@@ -72,7 +72,7 @@ through() {
     XCACHE_STORE=$(url "$1" "$empty")
     DIRECT=$(url "$XC_TEST_RADOSGW_ENDPOINT" "$empty")
     # For s3, which asks the server itself.
-    S3_URL=$DIRECT S3_OWNER=XC_TEST_RADOSGW
+    export S3_URL=$DIRECT S3_OWNER=XC_TEST_RADOSGW
 }
 
 xc() {
