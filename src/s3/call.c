@@ -196,7 +196,7 @@ static int obtain_credentials(struct xc_s3_call *call)
 	const struct xc_credentials *credentials = NULL;
 
 	/* After a cancel none are obtained, but those at hand will do to clean up. */
-	if (call->operation->cleanup)
+	if (call->operation->cleanup && xc_cancel_requested(call->s3->opts.http.cancel))
 		credentials = xc_credentials_peek(call->s3->provider);
 	if (!credentials && xc_credentials_get(call->s3->provider, &credentials, &call->err) < 0)
 		return -1;
