@@ -122,6 +122,9 @@ static int prepare(struct xc_http_request *request, struct xc_err *err)
 	base = xc_s3_base_now(call->s3, &region, &call->moves);
 	call->skew_s = xc_s3_skew(call->s3);
 	set_url(call, base, &path);
+	/* A session token is among them. */
+	for (size_t i = 0; i < request->headers.count; i++)
+		explicit_bzero(request->headers.items[i], strlen(request->headers.items[i]));
 	xc_strlist_release(&request->headers);
 	for (size_t i = 0; i < call->headers.count; i++)
 		xc_strlist_add(&request->headers, call->headers.items[i]);
