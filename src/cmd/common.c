@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "action/context.h"
-#include "report/human.h"
+#include "base/human.h"
 
 static int check_args(const struct xc_command *command, const struct xc_args *args,
 		      struct xc_err *err)
