@@ -54,8 +54,12 @@ demo: all ## save and restore a real tree (DIR=...) beside tar + zstd
 	@scripts/demo $(XCACHE) $(DIR)
 
 .PHONY: test
-test: deps deps-test build-tests ## build and run all tests
+test: deps deps-test deps-servers build-tests ## build and run all tests, some beside real S3 servers
 	@tests/run $(BUILD)
+
+.PHONY: check
+check: deps deps-test build-tests ## the tests that need no server
+	@tests/run --no-servers $(BUILD)
 
 .PHONY: install
 install: $(XCACHE) ## install under PREFIX (default /usr/local; DESTDIR is honoured)
@@ -77,15 +81,15 @@ clean: ## remove what was built
 .PHONY: deps deps-test
 deps: ## install the packages to build with
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
-deps-test deps-lint deps-fuzz deps-bench: deps-%:
+deps-test deps-servers deps-lint deps-fuzz deps-bench: deps-%:
 	@scripts/deps $*
 
 .PHONY: build-tests
 build-tests: $(XCACHE) $(UNIT) $(TOOLS)
 
 .PHONY: unit
-unit: $(UNIT) ## the unit tests alone
-	@tests/run $(BUILD) unit
+unit: $(UNIT) ## the unit tests alone that need no server
+	@tests/run --no-servers $(BUILD) unit
 
 .PHONY: lint
 lint: deps-lint ## format, layering, sizes, static analysis, shell and man page
@@ -96,7 +100,7 @@ format: ## bring all sources into the project's format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: sanitize
-sanitize: deps-test ## the tests under address+undefined and under thread sanitizers
+sanitize: deps-test deps-servers ## the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
 	tests/run $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"

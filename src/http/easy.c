@@ -71,17 +71,16 @@ static size_t take_into(struct xc_attempt *attempt, const char *data, size_t len
 
 static size_t take_reply(struct xc_attempt *attempt, const char *data, size_t length)
 {
-	size_t room;
+	bool success = is_success(attempt);
+	size_t most = success ? xc_http_reply_limit(attempt->call->request) :
+				XC_HTTP_REPLY_BYTES_DEFAULT;
+	size_t room = most - XC_MIN(attempt->reply.len_bytes, most);
 
 	attempt->got_bytes += length;
-	if (is_success(attempt))
-		return xc_buf_try_add(&attempt->reply, data, length) == 0
-			       ? length
-			       : refuse(attempt, XC_FAULT_REPLY);
-	room = XC_HTTP_REPLY_BYTES_DEFAULT -
-	       XC_MIN(attempt->reply.len_bytes, XC_HTTP_REPLY_BYTES_DEFAULT);
-	if (xc_buf_try_add(&attempt->reply, data, XC_MIN(length, room)) < 0 ||
-	    attempt->got_bytes > XC_HTTP_REPLY_BYTES_DRAINED)
+	if (success && length > room)
+		return refuse(attempt, XC_FAULT_REPLY);
+	xc_buf_add(&attempt->reply, data, XC_MIN(length, room));
+	if (!success && attempt->got_bytes > XC_HTTP_REPLY_BYTES_DRAINED)
 		return refuse(attempt, XC_FAULT_CUT);
 	return length;
 }

@@ -88,7 +88,8 @@ struct xc_http_request {
 	int (*prepare)(struct xc_http_request *request, struct xc_err *err);
 	/*
 	 * After each complete answer: what it means. NULL: by the status, see
-	 * xc_http_judge_status. Sees status, reply and headers.
+	 * xc_http_judge_status. Sees status, reply and headers. Also asked when
+	 * a body does not have the length of `into`: that is then RETRY at best.
 	 */
 	enum xc_http_verdict (*judge)(struct xc_http_request *request, struct xc_err *err);
 	/* Called once. result is 0, or -1 with `err` filled. */

@@ -200,7 +200,6 @@ static void judge_code(struct xc_attempt *attempt, CURLcode code, struct xc_outc
 
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
@@ -293,6 +292,17 @@ static void replace_first(struct xc_attempt *attempt)
 	memcpy(call->request->into, attempt->scratch, call->request->into_bytes);
 }
 
+/* The headers may say why: a range that the object does not have is no reason to ask again. */
+static void judge_length(struct xc_attempt *attempt, struct xc_outcome *outcome)
+{
+	struct xc_http_request *request = attempt->call->request;
+
+	if (request->judge && request->judge(request, &outcome->err) == XC_HTTP_FAIL)
+		fail(outcome);
+	else
+		judge_fault(attempt, outcome);
+}
+
 static void judge_answer(struct xc_attempt *attempt, struct xc_outcome *outcome)
 {
 	struct xc_http_request *request = attempt->call->request;
@@ -302,7 +312,7 @@ static void judge_answer(struct xc_attempt *attempt, struct xc_outcome *outcome)
 	hand_over(attempt);
 	outcome->cost = XC_RETRY_COST_STATUS;
 	if (success && attempt->into && attempt->got_bytes != request->into_bytes) {
-		judge_fault(attempt, outcome);
+		judge_length(attempt, outcome);
 		return;
 	}
 	if (attempt->scratch && success)
@@ -326,6 +336,11 @@ void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_
 		return;
 	}
 	ret_outcome->fresh = true;
+	if (attempt->fault == XC_FAULT_LENGTH) {
+		hand_over(attempt);
+		judge_length(attempt, ret_outcome);
+		return;
+	}
 	if (attempt->fault != XC_FAULT_NONE && attempt->fault != XC_FAULT_RESOLVER)
 		judge_fault(attempt, ret_outcome);
 	else

@@ -5,6 +5,10 @@
  * the first that has something to say. A source that is configured and fails
  * ends the chain with its error: falling through to other keys would hide it.
  *
+ * The order: what is given explicitly; AWS_ACCESS_KEY_ID and the like;
+ * AWS_WEB_IDENTITY_TOKEN_FILE; the profile; GitHub's OIDC token for
+ * AWS_ROLE_ARN; the container; the instance. cred_chain.c has the details.
+ *
  * The provider may be used by many threads: one refreshes, the others go on
  * with what is still valid. Refreshing makes requests and runs programs, so
  * never on a transfer engine's thread.
@@ -29,16 +33,20 @@ struct xc_credentials {
 /* What was said explicitly; all borrowed while the provider lives, all may be NULL. */
 struct xc_credentials_opts {
 	const char *access_key_id, *secret_access_key, *session_token;
-	const char *profile;
-	const char *role_arn; /* assumed by GitHub's OIDC token, or a web identity file */
-	const char *region;   /* for STS */
-	const char *sts_endpoint;
+	const char *profile; /* leaves out what the environment says */
+	/* Assumed with the keys or profile given, GitHub's OIDC token, a web identity file, ... */
+	const char *role_arn;
+	const char *region;       /* for STS; NULL: xc_credentials_region, else us-east-1 */
+	const char *sts_endpoint; /* NULL: AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, the region's */
 	bool anonymous;
 	const char *ca_bundle;
 	const struct xc_cancel *cancel;
 	void (*trace)(void *context, const char *line);
 	void *trace_context;
-	/* For secrets as they are obtained, before anyone could print them: ::add-mask:: */
+	/*
+	 * For secrets as they are obtained, before anyone could print them: ::add-mask::.
+	 * On the thread that is in xc_credentials_get; the same one may come again.
+	 */
 	void (*secret)(void *context, const char *value);
 	void *secret_context;
 };
@@ -53,8 +61,10 @@ void xc_credentials_provider_free(struct xc_credentials_provider *provider); /* 
 
 /*
  * Credentials that are valid for now: obtained the first time, and again
- * within 5 minutes of their end. AUTH if no source has any, listing what was
- * looked at and how to give some; else what the source says. Release each.
+ * within 5 minutes of their end, by one thread while others get the old ones.
+ * If that fails, the old ones go on until they end. AUTH if no source has any,
+ * listing what was looked at and how to give some; USAGE for half a set or a
+ * broken profile; never NOT_FOUND. Release each.
  */
 int xc_credentials_get(struct xc_credentials_provider *provider,
 		       const struct xc_credentials **ret_credentials, struct xc_err *err) XC_CHECK;
@@ -65,7 +75,11 @@ int xc_credentials_get(struct xc_credentials_provider *provider,
  */
 const struct xc_credentials *xc_credentials_peek(struct xc_credentials_provider *provider);
 
-/* A server said that these are no longer valid: the next get obtains others. */
+/*
+ * A server said that these are no longer valid: the next get obtains others,
+ * or the same ones where the source knows no others. No effect if they have
+ * been replaced already.
+ */
 void xc_credentials_reject(struct xc_credentials_provider *provider,
 			   const struct xc_credentials *credentials);
 

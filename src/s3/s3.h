@@ -12,6 +12,8 @@
 #ifndef XC_S3_S3_H
 #define XC_S3_S3_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "http/http.h"
 #include "s3/credentials.h"
@@ -21,6 +23,8 @@
 #define XC_S3_PARTS_MAX      10000              /* AWS, "Multipart upload limits" */
 #define XC_S3_PART_BYTES_MIN ((size_t)5 << 20)  /* but for the last one */
 #define XC_S3_PART_BYTES     ((size_t)16 << 20) /* ours, to begin with */
+#define XC_S3_ETAG_MAX       100
+#define XC_S3_CHECKSUM_MAX   45 /* base64 of SHA-256 */
 
 struct xc_s3;
 
@@ -48,29 +52,35 @@ void xc_s3_free(struct xc_s3 *s3);
 int xc_s3_get(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
 	      struct xc_err *err) XC_CHECK;
 
-/* Exactly [offset, offset + length) of an object. The caller's until done, as in store.h. */
+/*
+ * Exactly [offset, offset + length) of an object. The caller's until done, as
+ * in store.h. CORRUPT if the object ends before, or is no longer the one that
+ * earlier ranges were read from, unless it was written by this client since.
+ */
 struct xc_s3_read {
 	const char *key;
 	uint64_t offset;
 	size_t length;
 	char *buffer;
 	void *owner;
-	void (*done)(struct xc_s3_read *read, int result); /* on the engine's thread */
+	/* On any thread, which it must not block; it must not call this client. */
+	void (*done)(struct xc_s3_read *read, int result);
 	struct xc_err err;
 };
 void xc_s3_read(struct xc_s3 *s3, struct xc_s3_read *read);
 
 struct xc_s3_head {
 	uint64_t size_bytes;
-	char etag[100];
+	char etag[XC_S3_ETAG_MAX]; /* "" if none came */
 };
 int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head,
 	       struct xc_err *err) XC_CHECK;
 
 /*
  * `if_absent`: EXISTS if there is one. A server that does not know the
- * condition (501) is asked by HEAD first from then on. An answer that was
- * lost is resolved by reading the object and comparing it with `data`.
+ * condition (501) is asked by HEAD first from then on. An answer may be lost
+ * and the repeated request find the object of the first one: so an object
+ * that holds just these bytes counts as written.
  */
 int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length, bool if_absent,
 	      struct xc_err *err) XC_CHECK;
@@ -88,21 +98,34 @@ int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct x
 int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 			struct xc_err *err) XC_CHECK;
 
+struct xc_s3_completed {
+	char etag[XC_S3_ETAG_MAX];
+	char checksum[XC_S3_CHECKSUM_MAX]; /* "" where none are sent */
+};
+
 struct xc_s3_part {
 	const char *key, *upload_id;
 	unsigned number; /* from 1 */
 	const void *data;
 	size_t length;
 	void *owner;
-	void (*done)(struct xc_s3_part *part, int result); /* on the engine's thread */
-	char etag[100];
+	/* NULL, or set to make no further attempt: CANCELED then. */
+	const atomic_bool *given_up;
+	/* On any thread, which it must not block; it must not call this client. */
+	void (*done)(struct xc_s3_part *part, int result);
+	struct xc_s3_completed completed; /* what complete wants to know */
 	struct xc_err err;
 };
 void xc_s3_part(struct xc_s3 *s3, struct xc_s3_part *part);
 
-/* etags[i] is of part i + 1. An answer that was lost is resolved by looking for the object. */
-int xc_s3_upload_complete(struct xc_s3 *s3, const char *key, const char *upload_id,
-			  char *const *etags, unsigned count, uint64_t total_bytes,
+struct xc_s3_upload {
+	const char *key, *upload_id;
+	const struct xc_s3_completed *parts; /* parts[i] is of number i + 1 */
+	unsigned count;
+	uint64_t total_bytes;
+};
+/* An answer that was lost is resolved by looking for the object. */
+int xc_s3_upload_complete(struct xc_s3 *s3, const struct xc_s3_upload *upload,
 			  struct xc_err *err) XC_CHECK;
 /* Runs after a cancel, too. 0 also if there is none. */
 int xc_s3_upload_abort(struct xc_s3 *s3, const char *key, const char *upload_id,
@@ -110,11 +133,12 @@ int xc_s3_upload_abort(struct xc_s3 *s3, const char *key, const char *upload_id,
 int xc_s3_uploads(struct xc_s3 *s3, const char *prefix, const char *after_key, const char *after_id,
 		  struct xc_s3_pending_page *ret_page, struct xc_err *err) XC_CHECK;
 
-/* What a doctor wants to know; see s3.c for the rest. */
-const struct xc_s3_base *xc_s3_base(const struct xc_s3 *s3);
+/* What a doctor wants to know. Base and region are those of now; the texts live as long as s3. */
+const struct xc_s3_base *xc_s3_base(struct xc_s3 *s3);
+const char *xc_s3_region(struct xc_s3 *s3);
 struct xc_credentials_provider *xc_s3_credentials(struct xc_s3 *s3);
 struct xc_http *xc_s3_http(struct xc_s3 *s3);
 /* How far the server's clock is ahead of ours, by the last answer; false if none came. */
-bool xc_s3_clock_skew(const struct xc_s3 *s3, int64_t *ret_seconds);
+bool xc_s3_clock_skew(struct xc_s3 *s3, int64_t *ret_seconds);
 
 #endif

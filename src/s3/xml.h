@@ -15,14 +15,15 @@
 
 /* AWS: code and message of any error (Error responses). STS wraps it in ErrorResponse. */
 struct xc_s3_error {
-	char code[64];
+	char code[64];     /* "Unknown" without one */
 	char message[300]; /* quoted for one line */
-	char region[64];   /* of AuthorizationHeaderMalformed and redirects */
+	/* "" unless they are made of the characters that such names have. */
+	char region[64]; /* of AuthorizationHeaderMalformed and redirects */
 	char endpoint[256];
 	char server_time[40]; /* of RequestTimeTooSkewed */
 };
 
-/* True if `xml` is an error document, whatever the status it came with. */
+/* True if `xml` is an error document, also a cut one, whatever the status it came with. */
 bool xc_s3_xml_error(const char *xml, size_t length, struct xc_s3_error *ret_error);
 
 struct xc_s3_listed {
@@ -47,7 +48,11 @@ int xc_s3_xml_list(const char *xml, size_t length, struct xc_s3_page *ret_page,
 void xc_s3_page_release(struct xc_s3_page *page);
 #define cleanup_s3_page __attribute__((cleanup(xc_s3_page_release)))
 
-/* One page of ListMultipartUploads: uploads that were begun and not ended. */
+/*
+ * One page of ListMultipartUploads: uploads that were begun and not ended.
+ * Ask without encoding-type: radosgw 16 heeds it in some of the texts, and
+ * does not say so.
+ */
 struct xc_s3_pending {
 	char *key, *upload_id;
 	int64_t initiated_ns;
@@ -55,17 +60,21 @@ struct xc_s3_pending {
 struct xc_s3_pending_page {
 	struct xc_s3_pending *items;
 	size_t count;
-	char *next_key, *next_upload_id; /* NULL on the last page */
+	char *next_key, *next_upload_id; /* NULL on the last page; the id may be "" */
 };
 int xc_s3_xml_uploads(const char *xml, size_t length, struct xc_s3_pending_page *ret_page,
 		      struct xc_err *err) XC_CHECK;
 void xc_s3_pending_page_release(struct xc_s3_pending_page *page);
+#define cleanup_s3_pending_page __attribute__((cleanup(xc_s3_pending_page_release)))
 
 /* InitiateMultipartUploadResult: the upload id, on the heap. */
 int xc_s3_xml_upload_id(const char *xml, size_t length, char **ret_upload_id,
 			struct xc_err *err) XC_CHECK;
 
-/* DeleteResult in quiet mode: 0 if it names no error, else -1 with the first one. */
+/*
+ * DeleteResult in quiet mode: 0 if it names no error but of keys that were
+ * gone already, else -1 with the first one: AUTH, TRANSIENT or IO.
+ */
 int xc_s3_xml_deleted(const char *xml, size_t length, struct xc_err *err) XC_CHECK;
 
 /*

@@ -19,6 +19,7 @@ typedef int xc_store_open_fn(const char *rest, const struct xc_store_opts *opts,
 
 xc_store_open_fn xc_store_open_file;
 xc_store_open_fn xc_store_open_memory;
+xc_store_open_fn xc_store_open_s3;
 
 /*
  * For tests of the layers above: let `calls` more calls of a memory store's

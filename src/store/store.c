@@ -17,6 +17,7 @@ struct back_end {
 
 static const struct back_end back_ends[] = {
 	{ "file", "file:///absolute/path", xc_store_open_file },
+	{ "s3", "s3://bucket/prefix", xc_store_open_s3 },
 	{ "memory", NULL, xc_store_open_memory },
 };
 

@@ -6,7 +6,7 @@
 : "${XCACHE:?the program to test}" "${TOOLS:?the folder of the built helper programs}"
 
 setup() {
-    unset "${!GITHUB_@}" "${!XCACHE_@}" "${!INPUT_@}" XDG_CACHE_HOME
+    unset "${!GITHUB_@}" "${!XCACHE_@}" "${!INPUT_@}" "${!AWS_@}" "${!ACTIONS_@}" XDG_CACHE_HOME
     umask 022
     T=$(mktemp -d)
     mkdir "$T/ws" "$T/home"

@@ -3,10 +3,11 @@
 
 `main` gives a script two commands, `start DIR [PID]` and `stop DIR`. start
 leaves a keeper behind, one process that is the parent of all daemons. It
-kills them, the last started first, when it is told to stop, when process PID
-(by default the caller of start) is gone, or when DIR is. The daemons run in
-the foreground and are killed by the kernel should the keeper itself die, so
-that nothing is ever left behind. No process is looked for by its name.
+kills them, the last started first, and removes DIR, which must not have been
+there or have been empty, when it is told to stop or when process PID (by
+default the caller of start) is gone. The daemons run in the foreground and are
+killed by the kernel should the keeper itself die, so that nothing is ever left
+behind. No process is looked for by its name.
 """
 import contextlib
 import ctypes
@@ -14,6 +15,7 @@ import fcntl
 import os
 import random
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +24,9 @@ import time
 import traceback
 
 START_SECONDS = 60
+# What runs on this machine is not reached through a proxy.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.lower().endswith("_proxy")}
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -47,12 +52,13 @@ def free_port():
     raise ServerError("no free port on 127.0.0.1")
 
 
-def run(argv, **options):
+def run(argv):
     """Run a command to its end and return its output; what it said if it fails."""
     try:
         result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, text=True, check=False,
-                                timeout=START_SECONDS, preexec_fn=become_daemon, **options)
+                                timeout=START_SECONDS, preexec_fn=become_daemon,
+                                env=ENVIRONMENT)
     except OSError as error:
         raise ServerError(f"{argv[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
@@ -75,13 +81,13 @@ class Keeper:
     def path(self, *names):
         return os.path.join(self.directory, *names)
 
-    def spawn(self, name, argv, **options):
+    def spawn(self, name, argv):
         """Start a daemon that stays in the foreground; it writes to DIR/log/NAME.out."""
         os.makedirs(self.path("log"), exist_ok=True)
         with open(self.path("log", name + ".out"), "wb") as log:
             try:
                 daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          preexec_fn=become_daemon, **options)
+                                          preexec_fn=become_daemon, env=ENVIRONMENT)
             except OSError as error:
                 raise ServerError(f"{argv[0]}: {error.strerror}") from error
         self.daemons.append((name, daemon))
@@ -155,21 +161,21 @@ def keep(directory, owner, set_up, answer):
     with contextlib.suppress(BrokenPipeError):
         os.write(answer, message.encode())
     os.close(answer)
-    while message == "ok" and os.path.isdir(directory):
+    while message == "ok":
         if started is None or process_start(owner) != started:
             break
         if signal.sigtimedwait(SIGNALS, 0.5):
             break
     keeper.stop()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def start(directory, owner, set_up):
     os.makedirs(directory, mode=0o700, exist_ok=True)
+    if os.listdir(directory):
+        raise ServerError(f"{directory} is not empty")
     lock = os.open(os.path.join(directory, "pid"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ServerError(f"{directory}: a server runs there already") from None
+    fcntl.flock(lock, fcntl.LOCK_EX)
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)
@@ -242,7 +248,7 @@ def make_certificate(keeper):
 
 def main(set_up):
     usage = f"usage: {sys.argv[0]} start DIR [PID] | stop DIR"
-    if len(sys.argv) < 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(usage)
     directory = os.path.abspath(sys.argv[2])
     try:

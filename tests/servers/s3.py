@@ -230,6 +230,11 @@ def show(text):
     sys.stdout.buffer.write((text + "\n").encode())
 
 
+def show_keys(client):
+    show(f"AWS_ACCESS_KEY_ID={client.key}\nAWS_SECRET_ACCESS_KEY={client.secret}\n"
+         f"AWS_SESSION_TOKEN={client.token}")
+
+
 COMMANDS = {
     # name: (arguments after the URL, what to do, help)
     "make-bucket": ([], lambda c, b, p: c.make_bucket(b), "create the bucket"),
@@ -259,6 +264,8 @@ COMMANDS = {
              lambda c, b, p, name, trust, policy: show(
                  c.make_role(name, read(trust).decode(), read(policy).decode())),
              "create a role from two files of JSON; prints the ARN"),
+    "assume": (["role", "token"], lambda c, b, p, role, token: show_keys(c.assume(role, token)),
+               "temporary keys of a role for an OpenID Connect token; prints assignments"),
 }
 
 

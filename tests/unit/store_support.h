@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/strlist.h"
 #include "store/file.h"
 #include "store/internal.h"
@@ -34,14 +35,17 @@ struct factory {
 	const char *name;
 	bool is_file;
 	enum mode mode;
+	const char *server; /* NULL, or whose variables name a bucket; see tests/servers */
 };
 
-/* A new back end is one more row, and where it needs it a line in open_store. */
+/* A new back end is one more row, and where it needs it a line in setup. */
 static const struct factory factories[] = {
-	{ "memory", false, ANONYMOUS },
-	{ "file", true, ANONYMOUS },
-	{ "file with temporary names", true, NAMED },
-	{ "file with renames", true, RENAMED },
+	{ "memory", false, ANONYMOUS, NULL },
+	{ "file", true, ANONYMOUS, NULL },
+	{ "file with temporary names", true, NAMED, NULL },
+	{ "file with renames", true, RENAMED, NULL },
+	{ "S3 (radosgw)", false, ANONYMOUS, "RADOSGW" },
+	{ "S3 (Swift)", false, ANONYMOUS, "SWIFT" },
 };
 
 static const struct factory *factory = &factories[1];
@@ -66,12 +70,49 @@ static inline void open_root_as(const char *root, enum mode mode, struct xc_stor
 		atomic_store(&xc_file_store(*ret_store)->lacks_links, true);
 }
 
+/* XC_TEST_<server>_<what>; NULL if that server does not run. */
+static inline const char *server_variable(const char *server, const char *what)
+{
+	cleanup_free char *name = xc_asprintf("XC_TEST_%s_%s", server, what);
+
+	return getenv(name);
+}
+
+static inline bool is_there(const struct factory *one)
+{
+	return !one->server || server_variable(one->server, "URL");
+}
+
+/* A place of its own in the server's bucket. */
+static inline void open_bucket(const char *server, struct xc_store **ret_store)
+{
+	const char *url = server_variable(server, "URL"), *query = strchrnul(url, '?');
+	const struct xc_store_opts opts = {
+		.access_key_id = server_variable(server, "KEY"),
+		.secret_access_key = server_variable(server, "SECRET"),
+	};
+	cleanup_free char *full = NULL;
+	char id[17];
+	uint64_t number;
+	struct xc_err err;
+
+	xc_random_bytes(&number, sizeof(number));
+	xc_hex_encode(&number, sizeof(number), id);
+	full = xc_asprintf("%.*st/%s%s", (int)(query - url), url, id, query);
+	if (xc_store_open(full, &opts, ret_store, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
 static inline int setup(void **state)
 {
 	struct fixture *fixture = xc_calloc(1, sizeof(*fixture));
 	const char *base = getenv("TMPDIR");
 
 	*state = fixture;
+	if (factory->server) {
+		open_bucket(factory->server, &fixture->store);
+		return 0;
+	}
 	if (!factory->is_file) {
 		must_open("memory:", &fixture->store);
 		return 0;
@@ -101,7 +142,9 @@ static inline int teardown(void **state)
 		int failed_ = 0;                                                                   \
                                                                                                    \
 		for (factory = factories; factory < factories + ARRAY_LEN(factories); factory++)   \
-			failed_ += cmocka_run_group_tests_name(factory->name, tests, NULL, NULL);  \
+			if (is_there(factory))                                                     \
+				failed_ += cmocka_run_group_tests_name(factory->name, tests, NULL, \
+								       NULL);                      \
 		failed_;                                                                           \
 	})
 

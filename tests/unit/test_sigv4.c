@@ -12,10 +12,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 
-#include "base/fd.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "s3/sigv4.h"
@@ -256,11 +254,282 @@ static void the_examples_of_s3_are_signed_as_documented(void **state)
 	assert_int_equal(check_suite("s3-documentation"), 5);
 }
 
+/* A request that rows change in one respect. */
+static struct xc_sigv4_request plain_request(void)
+{
+	return (struct xc_sigv4_request){ .method = "GET",
+					  .host = "b.s3.eu-west-1.amazonaws.com",
+					  .path = "/k",
+					  .query = "",
+					  .payload = XC_SIGV4_UNSIGNED,
+					  .region = "eu-west-1",
+					  .service = "s3",
+					  .time = 1769862896, /* 2026-01-31T12:34:56Z */
+					  .path_as_is = true,
+					  .payload_header = true };
+}
+
+static const struct xc_sigv4_keys plain_keys = { .access_key_id = "AKIDEXAMPLE",
+						 .secret_access_key = "secret" };
+
+/* Line `number`, from 0, of the canonical request. */
+static char *canonical_line(const struct xc_sigv4_request *request, unsigned number)
+{
+	cleanup_buf struct xc_buf canonical = XC_BUF_INIT;
+	const char *line;
+
+	xc_sigv4_explain(request, &plain_keys, 0, &canonical, NULL);
+	line = canonical.data;
+	for (unsigned i = 0; i < number; i++)
+		line = strchr(line, '\n') + 1;
+	return xc_strndup(line, strcspn(line, "\n"));
+}
+
+static void a_query_is_signed_as_servers_read_it(void **state)
+{
+	static const struct {
+		const char *catches, *query, *canonical;
+	} rows[] = {
+		{ "no query", "", "" },
+		{ "a parameter without a value", "uploads", "uploads=" },
+		{ "an empty value", "uploads=", "uploads=" },
+		{ "an order that is the sender's", "b=2&a=1", "a=1&b=2" },
+		{ "capitals sorted among the others", "a=1&B=2&b=3&A=4", "A=4&B=2&a=1&b=3" },
+		{ "whole pairs sorted: '=' is behind '-'", "a-b=1&a=2&ab=3", "a=2&a-b=1&ab=3" },
+		{ "values that are not sorted", "a=2&a=10&a", "a=&a=10&a=2" },
+		{ "sorted before they were encoded", "a%7E=1&a%C3%A9=2&a%21=3",
+		  "a%21=3&a%C3%A9=2&a~=1" },
+		{ "a plus in a token read as a blank", "t=a+b", "t=a%2Bb" },
+		{ "an encoded plus encoded twice", "t=a%2Bb", "t=a%2Bb" },
+		{ "a blank", "t=a%20b", "t=a%20b" },
+		{ "lower-case digits", "p=%c3%a9%2f", "p=%C3%A9%2F" },
+		{ "a slash that was not encoded", "prefix=v1/a", "prefix=v1%2Fa" },
+		{ "bytes that were not encoded", "p=\xc3\xa9*", "p=%C3%A9%2A" },
+		{ "an equals sign in a value", "t=YWI=&u", "t=YWI%3D&u=" },
+		{ "empty pairs", "&&a=1&", "a=1" },
+		{ "an empty name", "=x&a", "=x&a=" },
+		{ "a percent sign that encodes nothing", "a=5%", "a=5%25" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct xc_sigv4_request request = plain_request();
+		cleanup_free char *canonical = NULL;
+
+		request.query = rows[i].query;
+		canonical = canonical_line(&request, 2);
+		if (strcmp(canonical, rows[i].canonical) != 0)
+			fail_msg("%s: %s", rows[i].catches, canonical);
+	}
+}
+
+static void a_path_is_signed_as_the_service_reads_it(void **state)
+{
+	static const struct {
+		const char *catches, *path;
+		bool path_as_is;
+		const char *canonical;
+	} rows[] = {
+		{ "folders of S3 that are made one", "/a//../b/", true, "/a//../b/" },
+		{ "S3's paths encoded twice", "/a%20b", true, "/a%20b" },
+		{ "others' encoded once", "/a%20b", false, "/a%2520b" },
+		{ "steps above the root", "/../../a", false, "/a" },
+		{ "a slash at the end that is lost", "/a/b/../", false, "/a/" },
+		{ "dots that are a part of a name", "/a/..b/.c", false, "/a/..b/.c" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct xc_sigv4_request request = plain_request();
+		cleanup_free char *canonical = NULL;
+
+		request.path = rows[i].path;
+		request.path_as_is = rows[i].path_as_is;
+		canonical = canonical_line(&request, 1);
+		if (strcmp(canonical, rows[i].canonical) != 0)
+			fail_msg("%s: %s", rows[i].catches, canonical);
+	}
+}
+
+static void headers_are_sorted_by_name_and_those_of_one_hop_left_out(void **state)
+{
+	static const char expected[] =
+		"GET\n/k\n\n"
+		"content-md5:x==\n"
+		"host:b.s3.eu-west-1.amazonaws.com\n"
+		"if-none-match:*\n"
+		"x-amz-content-sha256:UNSIGNED-PAYLOAD\n"
+		"x-amz-date:20260131T123456Z\n"
+		"x-amz-meta-a:2\n"
+		"x-amz-meta-a-b:1\n"
+		"x-amz-security-token:to/ken\n"
+		"\n"
+		"content-md5;host;if-none-match;x-amz-content-sha256;"
+		"x-amz-date;x-amz-meta-a;x-amz-meta-a-b;x-amz-security-token\n"
+		"UNSIGNED-PAYLOAD";
+	static const char *const lines[] = { "X-Amz-Meta-A-B: 1", "x-amz-meta-a:2",
+					     "If-None-Match: *",  "Content-MD5:  x==  ",
+					     "EXPECT:",           "User-Agent: xcache",
+					     "connection: close", "Accept-Encoding: identity" };
+	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
+	cleanup_buf struct xc_buf canonical = XC_BUF_INIT;
+	struct xc_sigv4_request request = plain_request();
+	struct xc_sigv4_keys keys = plain_keys;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		xc_strlist_add(&headers, lines[i]);
+	request.headers = &headers;
+	keys.session_token = "to/ken";
+	xc_sigv4_explain(&request, &keys, 0, &canonical, NULL);
+	assert_string_equal(canonical.data, expected);
+}
+
+/* The Authorization header. */
+static char *sign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
+		  const struct xc_sigv4_keys *keys)
+{
+	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
+
+	xc_sigv4_sign(signer, request, keys, &headers);
+	return xc_strdup(headers.items[headers.count - 1]);
+}
+
+static void what_is_sent_is_all_there_is(void **state)
+{
+	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
+	struct xc_sigv4_request request = plain_request();
+	struct xc_sigv4_keys keys = plain_keys;
+	struct xc_sigv4 *signer = xc_sigv4_new();
+
+	(void)state;
+	keys.session_token = "token";
+	xc_sigv4_sign(signer, &request, &keys, &headers);
+	xc_sigv4_free(signer);
+	assert_int_equal(headers.count, 4);
+	assert_string_equal(headers.items[0], "x-amz-date: 20260131T123456Z");
+	assert_string_equal(headers.items[1], "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+	assert_string_equal(headers.items[2], "x-amz-security-token: token");
+	/* Computed apart, by Python's hmac. */
+	assert_string_equal(
+		headers.items[3],
+		"Authorization: AWS4-HMAC-SHA256 "
+		"Credential=AKIDEXAMPLE/20260131/eu-west-1/s3/aws4_request, "
+		"SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, "
+		"Signature=152bf455897d18b5ab45109458f7ac2935e45e5f64f9c18438b67d55168467f4");
+}
+
+/* Each row differs from the first in one thing that the kept key depends on. */
+static void a_kept_key_is_not_used_for_others(void **state)
+{
+	static const struct {
+		const char *catches, *region, *service, *secret;
+		int64_t later_s;
+	} rows[] = {
+		{ "the first one again", "eu-west-1", "s3", "secret", 0 },
+		{ "another region", "eu-west-2", "s3", "secret", 0 },
+		{ "another service", "eu-west-1", "sts", "secret", 0 },
+		{ "keys that were renewed", "eu-west-1", "s3", "secret2", 0 },
+		{ "the next day", "eu-west-1", "s3", "secret", 86400 },
+		{ "texts that run into each other", "eu-west-1s", "3", "secret", 0 },
+	};
+	struct xc_sigv4 *shared = xc_sigv4_new();
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		/* Each of them once after the first. */
+		size_t row = i % 2 ? i / 2 : 0;
+		struct xc_sigv4_request request = plain_request();
+		struct xc_sigv4_keys keys = plain_keys;
+		struct xc_sigv4 *fresh = xc_sigv4_new();
+		cleanup_free char *with_shared = NULL, *with_fresh = NULL;
+
+		request.region = rows[row].region;
+		request.service = rows[row].service;
+		request.time += rows[row].later_s;
+		keys.secret_access_key = rows[row].secret;
+		with_shared = sign(shared, &request, &keys);
+		with_fresh = sign(fresh, &request, &keys);
+		xc_sigv4_free(fresh);
+		if (strcmp(with_shared, with_fresh) != 0)
+			fail_msg("%s: %s", rows[row].catches, with_shared);
+	}
+	xc_sigv4_free(shared);
+}
+
+struct signing {
+	struct xc_sigv4 *signer;
+	const char *secret;
+	unsigned wrong;
+};
+
+static void *sign_often(void *data)
+{
+	struct signing *signing = data;
+	struct xc_sigv4_request request = plain_request();
+	struct xc_sigv4_keys keys = plain_keys;
+	struct xc_sigv4 *own = xc_sigv4_new();
+
+	keys.secret_access_key = signing->secret;
+	for (int i = 0; i < 500; i++) {
+		cleanup_free char *expected = sign(own, &request, &keys);
+		cleanup_free char *signature = sign(signing->signer, &request, &keys);
+
+		signing->wrong += strcmp(signature, expected) != 0;
+	}
+	xc_sigv4_free(own);
+	return NULL;
+}
+
+static void threads_share_a_signer(void **state)
+{
+	struct xc_sigv4 *signer = xc_sigv4_new();
+	struct signing signings[] = { { signer, "a", 0 }, { signer, "b", 0 } };
+	pthread_t threads[ARRAY_LEN(signings)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(signings); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, sign_often, &signings[i]), 0);
+	for (size_t i = 0; i < ARRAY_LEN(signings); i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < ARRAY_LEN(signings); i++)
+		assert_int_equal(signings[i].wrong, 0);
+	xc_sigv4_free(signer);
+}
+
+static void a_presigned_query_holds_its_own_and_what_signs_it(void **state)
+{
+	static const char expected[] =
+		"versionId=a%2Bb&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%"
+		"2F20260131"
+		"%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260131T123456Z&X-Amz-Expires=604800"
+		"&X-Amz-Security-Token=to%2Fken&X-Amz-SignedHeaders=host&X-Amz-Signature="
+		"515c0303169b73aae5a7f6959a8c79a4b0a04cc7f3773cd199d8c250bb8606b4";
+	struct xc_sigv4_request request = plain_request();
+	struct xc_sigv4_keys keys = plain_keys;
+	struct xc_sigv4 *signer = xc_sigv4_new();
+	cleanup_buf struct xc_buf query = XC_BUF_INIT;
+
+	(void)state;
+	request.query = "versionId=a%2Bb";
+	keys.session_token = "to/ken";
+	xc_sigv4_presign(signer, &request, &keys, XC_SIGV4_EXPIRES_MAX_S, &query);
+	xc_sigv4_free(signer);
+	assert_string_equal(query.data, expected);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_published_suite_is_signed_as_published),
 		cmocka_unit_test(the_examples_of_s3_are_signed_as_documented),
+		cmocka_unit_test(a_query_is_signed_as_servers_read_it),
+		cmocka_unit_test(a_path_is_signed_as_the_service_reads_it),
+		cmocka_unit_test(headers_are_sorted_by_name_and_those_of_one_hop_left_out),
+		cmocka_unit_test(what_is_sent_is_all_there_is),
+		cmocka_unit_test(a_kept_key_is_not_used_for_others),
+		cmocka_unit_test(threads_share_a_signer),
+		cmocka_unit_test(a_presigned_query_holds_its_own_and_what_signs_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole objects: reading, writing, removing and listing them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "s3/internal.h"
+
+#define THINK_MS 30000
+/* 1000 keys, each byte of which may be encoded in three, and what stands around them. */
+#define LIST_BYTES_MAX ((size_t)8 << 20)
+
+static const struct xc_s3_operation get_object = {
+	.name = "GetObject",
+	.method = "GET",
+	.verb = "read",
+	.permission = "s3:GetObject",
+};
+
+static const struct xc_s3_operation head_object = {
+	.name = "HeadObject",
+	.method = "HEAD",
+	.verb = "look for",
+	.permission = "s3:GetObject",
+	.cleanup = true,
+};
+
+static const struct xc_s3_operation put_object = {
+	.name = "PutObject",
+	.method = "PUT",
+	.verb = "write",
+	.permission = "s3:PutObject",
+	.think_ms = THINK_MS,
+};
+
+static const struct xc_s3_operation delete_object = {
+	.name = "DeleteObject",
+	.method = "DELETE",
+	.verb = "remove",
+	.permission = "s3:DeleteObject",
+	.think_ms = THINK_MS,
+	.cleanup = true,
+};
+
+static const struct xc_s3_operation delete_objects = {
+	.name = "DeleteObjects",
+	.method = "POST",
+	.verb = "remove objects from",
+	.permission = "s3:DeleteObject",
+	.think_ms = THINK_MS,
+	.may_fail_late = true,
+};
+
+static const struct xc_s3_operation list_objects = {
+	.name = "ListObjectsV2",
+	.method = "GET",
+	.verb = "list",
+	.permission = "s3:ListBucket",
+	.think_ms = THINK_MS,
+};
+
+static int too_large(const char *key, size_t max_bytes, struct xc_err *err)
+{
+	return xc_err_set(err, XC_ERR_CORRUPT,
+			  "the object '%s' has more than the %zu bytes expected at most",
+			  XC_QUOTE(key), max_bytes);
+}
+
+int xc_s3_get(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
+	      struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &get_object, .key = key };
+	const struct xc_buf *reply = &call.request.reply;
+
+	call.request.max_reply_bytes = XC_MIN(max_bytes, XC_BUF_MAX_DEFAULT);
+	if (xc_s3_call_perform(&call, err) < 0)
+		return -1;
+	if (reply->len_bytes > max_bytes)
+		return too_large(key, max_bytes, err);
+	if (reply->len_bytes > 0 && xc_buf_try_add(ret_data, reply->data, reply->len_bytes) < 0)
+		return too_large(key, ret_data->max_bytes, err);
+	return 0;
+}
+
+int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3,
+						   .operation = &head_object,
+						   .key = key };
+	struct xc_s3_head head = { 0 };
+	char length[32], *end;
+
+	if (xc_s3_call_perform(&call, err) < 0)
+		return -1;
+	if (!xc_http_header(&call.request, "content-length", length, sizeof(length)) ||
+	    length[0] < '0' || length[0] > '9')
+		return xc_err_set(err, XC_ERR_CORRUPT, "the server does not say how long %s is",
+				  XC_S3_OBJECT(&call));
+	errno = 0;
+	head.size_bytes = strtoull(length, &end, 10);
+	if (*end != '\0' || errno != 0)
+		return xc_err_set(err, XC_ERR_CORRUPT, "the server says that %s has '%s' bytes",
+				  XC_S3_OBJECT(&call), XC_QUOTE(length));
+	if (!xc_s3_call_etag(&call, head.etag))
+		head.etag[0] = '\0';
+	*ret_head = head;
+	return 0;
+}
+
+/* One PUT. *ret_status is what came in the end, so that the caller may know better. */
+static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
+		    bool if_absent, int *ret_status, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &put_object, .key = key };
+	int result;
+
+	call.request.body = data ? data : "";
+	call.request.body_bytes = length;
+	xc_s3_call_header(&call, "Content-Type", "application/octet-stream");
+	if (if_absent)
+		xc_s3_call_header(&call, "If-None-Match", "*");
+	xc_s3_call_write_headers(&call);
+	xc_s3_call_checksum(&call, NULL);
+	xc_s3_forget_tag(s3, key);
+	result = xc_s3_call_perform(&call, err);
+	*ret_status = call.request.status;
+	return result;
+}
+
+static bool lacks_conditions(struct xc_s3 *s3)
+{
+	bool lacks;
+
+	pthread_mutex_lock(&s3->lock);
+	lacks = s3->lacks_conditions;
+	pthread_mutex_unlock(&s3->lock);
+	return lacks;
+}
+
+/* For a server without conditions: another writer may come in between, and the last one wins. */
+static int put_after_look(struct xc_s3 *s3, const char *key, const void *data, size_t length,
+			  struct xc_err *err)
+{
+	struct xc_s3_head head;
+	int status;
+
+	if (xc_s3_head(s3, key, &head, err) == 0)
+		return xc_err_set(err, XC_ERR_EXISTS, "there is an object '%s' already",
+				  XC_QUOTE(key));
+	if (err->kind != XC_ERR_NOT_FOUND)
+		return -1;
+	return put_once(s3, key, data, length, false, &status, err);
+}
+
+static bool holds(struct xc_s3 *s3, const char *key, const void *data, size_t length)
+{
+	cleanup_buf struct xc_buf found = XC_BUF_INIT;
+	struct xc_err ignored;
+
+	return xc_s3_get(s3, key, length, &found, &ignored) == 0 && found.len_bytes == length &&
+	       (length == 0 || memcmp(found.data, data, length) == 0);
+}
+
+int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length, bool if_absent,
+	      struct xc_err *err)
+{
+	int status;
+
+	if (if_absent && lacks_conditions(s3))
+		return put_after_look(s3, key, data, length, err);
+	if (put_once(s3, key, data, length, if_absent, &status, err) == 0)
+		return 0;
+	if (if_absent && status == 501) {
+		pthread_mutex_lock(&s3->lock);
+		s3->lacks_conditions = true;
+		pthread_mutex_unlock(&s3->lock);
+		return put_after_look(s3, key, data, length, err);
+	}
+	/* libcurl, too, may send it twice, so the number of attempts proves nothing. */
+	if (if_absent && err->kind == XC_ERR_EXISTS && holds(s3, key, data, length))
+		return 0;
+	return -1;
+}
+
+int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = {
+		.s3 = s3,
+		.operation = &delete_object,
+		.key = key,
+	};
+
+	xc_s3_forget_tag(s3, key);
+	if (xc_s3_call_perform(&call, err) == 0)
+		return 0;
+	return call.request.status == 404 && strcmp(call.code, "NoSuchKey") == 0 ? 0 : -1;
+}
+
+/* XML has no way to write other characters below 0x20, nor bytes that are no UTF-8. */
+static bool fits_xml(const char *key)
+{
+	for (const char *at = key; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20)
+			return false;
+	return xc_utf8_valid(key);
+}
+
+static void add_escaped(struct xc_buf *xml, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '&')
+			xc_buf_add_str(xml, "&amp;");
+		else if (*text == '<')
+			xc_buf_add_str(xml, "&lt;");
+		else if (*text == '>')
+			xc_buf_add_str(xml, "&gt;");
+		else
+			xc_buf_add_char(xml, *text);
+	}
+}
+
+static int delete_listed(struct xc_s3 *s3, const struct xc_buf *xml, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &delete_objects };
+	char md5[25];
+
+	xc_buf_add_str(&call.query, "delete=");
+	call.request.body = xml->data;
+	call.request.body_bytes = xml->len_bytes;
+	call.request.max_reply_bytes = LIST_BYTES_MAX;
+	xc_s3_call_header(&call, "Content-Type", "application/xml");
+	/* S3 wants this or a checksum; Swift wants this. */
+	if (xc_s3_md5(xml->data, xml->len_bytes, md5))
+		xc_s3_call_header(&call, "Content-MD5", md5);
+	else
+		xc_s3_call_checksum(&call, NULL);
+	if (xc_s3_call_perform(&call, err) < 0)
+		return -1;
+	return xc_s3_xml_deleted(xc_buf_str(&call.request.reply), call.request.reply.len_bytes,
+				 err);
+}
+
+int xc_s3_delete_many(struct xc_s3 *s3, const struct xc_strlist *keys, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf xml = XC_BUF_INIT;
+	size_t count = 0;
+
+	xc_buf_add_str(&xml, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+			     "<Quiet>true</Quiet>");
+	for (size_t i = 0; i < keys->count; i++) {
+		if (!fits_xml(keys->items[i])) {
+			if (xc_s3_delete(s3, keys->items[i], err) < 0)
+				return -1;
+			continue;
+		}
+		xc_s3_forget_tag(s3, keys->items[i]);
+		xc_buf_add_str(&xml, "<Object><Key>");
+		add_escaped(&xml, keys->items[i]);
+		xc_buf_add_str(&xml, "</Key></Object>");
+		count++;
+	}
+	xc_buf_add_str(&xml, "</Delete>");
+	return count > 0 ? delete_listed(s3, &xml, err) : 0;
+}
+
+int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct xc_s3_page *ret_page,
+	       struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &list_objects };
+
+	xc_uri_add_query(&call.query, "list-type", "2");
+	xc_uri_add_query(&call.query, "encoding-type", "url");
+	xc_uri_add_query(&call.query, "prefix", prefix);
+	if (token)
+		xc_uri_add_query(&call.query, "continuation-token", token);
+	call.request.max_reply_bytes = LIST_BYTES_MAX;
+	if (xc_s3_call_perform(&call, err) < 0)
+		return -1;
+	if (xc_s3_xml_list(xc_buf_str(&call.request.reply), call.request.reply.len_bytes, ret_page,
+			   err) < 0)
+		return xc_err_wrap(err, "cannot list %s", XC_S3_OBJECT(&call));
+	return 0;
+}

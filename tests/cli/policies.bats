@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The policies of docs/policies/ allow what xcache needs and nothing else, on a
+# server that enforces them.
+
+# shellcheck disable=SC2154 # set by ends
+load helpers
+load servers
+
+POLICIES=$BATS_TEST_DIRNAME/../../docs/policies
+MAIN='octo-org%2Focto-repo/refs%2Fheads%2Fmain'
+PULL='octo-org%2Focto-repo/refs%2Fpull%2F7%2Fmerge'
+STRANGER='octo-org%2Fother/refs%2Fheads%2Fmain'
+
+# A role from two of them, and an object of its own in each folder.
+role_of() {
+    local folder
+    needs sts
+    use_server radosgw
+    for folder in "$MAIN" "$PULL" "$STRANGER"; do
+        put here "$folder"
+        s3 put "$folder/there" here
+    done
+    make_role "$POLICIES/$1.json" "$POLICIES/$2.json"
+}
+
+reads() {
+    same "$(s3_with_keys get "$1/there")" "$1"
+}
+
+writes() {
+    s3_with_keys put "$1/new" here && s3_with_keys remove "$1/new"
+}
+
+denied() {
+    ends 1 "$@"
+    has "$stderr" "HTTP 403"
+}
+
+lists() {
+    S3_URL=${XCACHE_STORE/"$PREFIX?"/$PREFIX/octo-org%252Focto-repo?} s3_with_keys list
+}
+
+@test "default-branch.json keeps main from its own folder or lets it write another's" {
+    role_of trust-default-branch default-branch
+    assume "$ROLE"
+    reads "$MAIN"
+    reads "$PULL"
+    writes "$MAIN"
+    has "$(lists)" "refs%2Fheads%2Fmain/there"
+    denied writes "$PULL"
+    denied writes "$STRANGER"
+    denied reads "$STRANGER"
+    denied s3_with_keys list
+}
+
+@test "pull-requests.json lets a pull request write what main restores" {
+    role_of trust-pull-requests pull-requests
+    assume "$ROLE" ref=refs/pull/7/merge event_name=pull_request
+    reads "$MAIN"
+    writes "$PULL"
+    denied writes "$MAIN"
+    denied s3_with_keys remove "$MAIN/there"
+}
+
+@test "read-only.json lets a job write" {
+    role_of trust-default-branch read-only
+    assume "$ROLE"
+    reads "$MAIN"
+    denied writes "$MAIN"
+    denied s3_with_keys remove "$MAIN/there"
+}
+
+@test "all-refs.json reaches another repository" {
+    role_of trust-default-branch all-refs
+    assume "$ROLE"
+    writes "$MAIN"
+    writes "$PULL"
+    denied writes "$STRANGER"
+    denied reads "$STRANGER"
+}
+
+@test "trust policies give the role to other jobs" {
+    role_of trust-default-branch read-only
+    denied assume "$ROLE" ref=refs/heads/topic
+    denied assume "$ROLE" event_name=pull_request
+    denied assume "$ROLE" repository=octo-org/other
+    make_role "$POLICIES/trust-pull-requests.json" "$POLICIES/read-only.json"
+    denied assume "$ROLE"
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Profile files. The first byte chooses: 0 config, 1 credentials, 2 a command
+ * line to split, 3 a time. What a file was read as must be found again.
+ */
+#include "s3/credentials_internal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void look(const struct xc_profiles *profiles, const char *text)
+{
+	static const char *const names[] = { "default", "x", "a b" };
+	static const char *const properties[] = { "region", "role_arn", "s3.a", "" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		for (size_t k = 0; k < ARRAY_LEN(properties); k++) {
+			const char *value =
+				xc_profiles_get(profiles, XC_PROFILE, names[i], properties[k]);
+
+			if (!value)
+				continue;
+			/* Only what is there can be found, and only where its section is. */
+			if (!xc_profiles_has(profiles, XC_PROFILE, names[i]) || value[0] == '\0' ||
+			    strlen(value) > XC_PROFILE_VALUE_BYTES_MAX ||
+			    (!strchr(value, '\n') && !strstr(text, value)))
+				abort();
+		}
+	}
+}
+
+static void read_file(enum xc_profile_file file, const char *text, size_t length)
+{
+	struct xc_profiles *profiles = xc_profiles_new();
+	struct xc_err err = { 0 };
+
+	if (xc_profiles_parse(profiles, file, "file", text, length, &err) == 0)
+		look(profiles, text);
+	else if (err.kind != XC_ERR_USAGE)
+		abort();
+	xc_profiles_free(profiles);
+}
+
+static void split(const char *text)
+{
+	cleanup_strlist struct xc_strlist words = XC_STRLIST_INIT;
+	size_t bytes = 0;
+
+	if (xc_cred_split_command(text, &words) < 0)
+		return;
+	for (size_t i = 0; i < words.count; i++)
+		bytes += strlen(words.items[i]);
+	if (bytes > strlen(text))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text;
+	time_t ignored;
+
+	if (size == 0)
+		return 0;
+	text = xc_strndup((const char *)data + 1, size - 1);
+	if (data[0] <= 1)
+		read_file(data[0] == 0 ? XC_PROFILE_CONFIG : XC_PROFILE_CREDENTIALS, text,
+			  size - 1);
+	else if (data[0] == 2)
+		split(text);
+	else if (xc_cred_parse_time(text, &ignored) == 0 && strlen(text) < 20)
+		abort();
+	free(text);
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers of S3 and STS, which whoever owns the bucket's address may write:
+ * all readers over one input. Beyond not failing: a refusal says why, a page
+ * is whole, and what goes into another request holds nothing odd.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "s3/xml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool is_so)
+{
+	if (!is_so)
+		abort();
+}
+
+static void require_corrupt(const struct xc_err *err)
+{
+	require(err->kind == XC_ERR_CORRUPT && err->msg[0] != '\0');
+}
+
+static void try_list(const char *xml, size_t length)
+{
+	cleanup_s3_page struct xc_s3_page page = XC_S3_PAGE_INIT;
+	struct xc_err err = { 0 };
+
+	if (xc_s3_xml_list(xml, length, &page, &err) < 0) {
+		require_corrupt(&err);
+		require(!page.items && !page.next_token);
+		return;
+	}
+	require(page.count <= 10000);
+	for (size_t i = 0; i < page.count; i++)
+		require(page.items[i].key[0] != '\0' && page.items[i].size_bytes <= INT64_MAX);
+	require(!page.next_token || page.next_token[0] != '\0');
+}
+
+static void try_uploads(const char *xml, size_t length)
+{
+	cleanup_s3_pending_page struct xc_s3_pending_page page = { 0 };
+	struct xc_err err = { 0 };
+
+	if (xc_s3_xml_uploads(xml, length, &page, &err) < 0) {
+		require_corrupt(&err);
+		return;
+	}
+	for (size_t i = 0; i < page.count; i++)
+		require(page.items[i].key[0] != '\0' && page.items[i].upload_id[0] != '\0');
+	require(!page.next_key == !page.next_upload_id);
+}
+
+static void try_error(const char *xml, size_t length)
+{
+	struct xc_s3_error error;
+	const char *const lines[] = { error.code, error.message, error.region, error.endpoint,
+				      error.server_time };
+
+	if (!xc_s3_xml_error(xml, length, &error))
+		return;
+	require(error.code[0] != '\0');
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		for (const char *c = lines[i]; *c; c++)
+			require((unsigned char)*c >= ' ' && *c != 0x7f);
+	require(!strpbrk(error.region, "/@:.% ") && !strpbrk(error.endpoint, "/@?#% "));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* Of exactly its length: a reader that runs past the end is seen. */
+	char *xml = malloc(size ? size : 1);
+	cleanup_free char *id = NULL, *text = NULL;
+	struct xc_err err = { 0 };
+
+	if (size)
+		memcpy(xml, data, size);
+	try_list(xml, size);
+	try_uploads(xml, size);
+	try_error(xml, size);
+	if (xc_s3_xml_upload_id(xml, size, &id, &err) < 0)
+		require_corrupt(&err);
+	else
+		require(id[0] != '\0');
+	if (xc_s3_xml_deleted(xml, size, &err) < 0)
+		require(err.msg[0] != '\0' &&
+			(err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_AUTH ||
+			 err.kind == XC_ERR_TRANSIENT || err.kind == XC_ERR_IO));
+	text = xc_s3_xml_text(xml, size, "SessionToken");
+	free(xml);
+	return 0;
+}
