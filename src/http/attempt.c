@@ -62,6 +62,7 @@ int xc_attempt_start(struct xc_attempt *attempt, struct xc_err *err)
 		attempt->address[0] = '\0';
 	clear_answer(attempt, attempt->call->request);
 	attempt->started_ms = xc_http_now_ms();
+	attempt->socket = -1;
 	xc_pace_start(&attempt->pace, attempt->started_ms, 0);
 	return xc_easy_prepare(attempt, err);
 }

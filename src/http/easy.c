@@ -43,6 +43,7 @@ static size_t take_header(char *line, size_t size, size_t length, void *context)
 		xc_buf_clear(&attempt->header);
 	} else {
 		attempt->headers_done = true;
+		xc_socket_acknowledge(attempt->socket);
 	}
 	return length;
 }
@@ -72,8 +73,8 @@ static size_t take_into(struct xc_attempt *attempt, const char *data, size_t len
 static size_t take_reply(struct xc_attempt *attempt, const char *data, size_t length)
 {
 	bool success = is_success(attempt);
-	size_t most = success ? xc_http_reply_limit(attempt->call->request) :
-				XC_HTTP_REPLY_BYTES_DEFAULT;
+	size_t most =
+		success ? xc_http_reply_limit(attempt->call->request) : XC_HTTP_REPLY_BYTES_DEFAULT;
 	size_t room = most - XC_MIN(attempt->reply.len_bytes, most);
 
 	attempt->got_bytes += length;
@@ -117,6 +118,34 @@ static int rewind_body(void *context, curl_off_t offset, int origin)
 		return CURL_SEEKFUNC_FAIL;
 	attempt->body_at = (size_t)offset;
 	return CURL_SEEKFUNC_OK;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct xc_http *http = context;
+
+	(void)purpose;
+	return xc_sockets_open(&http->sockets, address->family, address->socktype,
+			       address->protocol);
+}
+
+static int close_socket(void *context, curl_socket_t fd)
+{
+	struct xc_http *http = context;
+
+	xc_sockets_close(&http->sockets, fd);
+	return 0;
+}
+
+static int note_socket(void *context, char *to, char *from, int to_port, int from_port)
+{
+	struct xc_attempt *attempt = context;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	attempt->socket = xc_sockets_find(&attempt->http->sockets, (uint16_t)from_port);
+	return CURL_PREREQFUNC_OK;
 }
 
 static void add_header(struct xc_attempt *attempt, const char *header)
@@ -177,6 +206,19 @@ static bool set_method(CURL *easy, struct xc_attempt *attempt)
 	SET(CURLOPT_SEEKFUNCTION, rewind_body);
 	SET(CURLOPT_SEEKDATA, attempt);
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER_BYTES);
+	return fine;
+}
+
+static bool set_sockets(CURL *easy, struct xc_attempt *attempt)
+{
+	bool fine = true;
+
+	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(CURLOPT_OPENSOCKETDATA, attempt->http);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	SET(CURLOPT_CLOSESOCKETDATA, attempt->http);
+	SET(CURLOPT_PREREQFUNCTION, note_socket);
+	SET(CURLOPT_PREREQDATA, attempt);
 	return fine;
 }
 
@@ -250,6 +292,7 @@ int xc_easy_prepare(struct xc_attempt *attempt, struct xc_err *err)
 	if (set_headers(attempt, err) < 0)
 		return -1;
 	fine = set_protocol(easy, attempt);
+	fine &= set_sockets(easy, attempt);
 	fine &= set_transport(easy, attempt);
 	fine &= set_trust(easy, attempt->http);
 	fine &= set_method(easy, attempt);

@@ -98,6 +98,8 @@ static void *run(void *context)
 		/* What ended makes room for what waits: no sleep before that has started. */
 		if (read_messages(http))
 			continue;
+		/* Attempts have begun since the loop did: none may be younger than "now". */
+		now_ms = xc_http_now_ms();
 		if (now_ms - http->ticked_ms >= TICK_MS / 2) {
 			http->ticked_ms = now_ms;
 			xc_watch(http, now_ms);
@@ -160,6 +162,7 @@ static void release(struct xc_http *http)
 		xc_attempt_free(attempt);
 	}
 	curl_multi_cleanup(http->multi);
+	xc_sockets_release(&http->sockets);
 	xc_resolver_free(http->resolver);
 	xc_proxies_release(&http->proxies);
 	pthread_mutex_destroy(&http->mutex);

@@ -45,7 +45,7 @@ bool xc_http_header(const struct xc_http_request *request, const char *name, cha
 			last = value;
 		line = line_end + (line_end < end);
 	}
-	if (!last || last_length >= out_bytes)
+	if (!last || last_length >= out_bytes || memchr(last, '\0', last_length))
 		return false;
 	memcpy(out, last, last_length);
 	out[last_length] = '\0';

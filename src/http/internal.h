@@ -20,6 +20,7 @@
 #include "http/proxy.h"
 #include "http/resolve.h"
 #include "http/retry.h"
+#include "http/socket.h"
 #include "http/tail.h"
 #include "http/url.h"
 
@@ -57,6 +58,7 @@ struct xc_attempt {
 
 	unsigned number; /* from 1, within the call */
 	uint64_t started_ms;
+	int socket; /* -1 until the request is about to be sent */
 	struct xc_pace pace;
 	uint64_t sent_bytes; /* of the body, as of the last look */
 
@@ -100,6 +102,7 @@ struct xc_http {
 	struct xc_http_opts opts; /* with all defaults in place */
 	char *ca_bundle;          /* NULL: none was found */
 	struct xc_proxies proxies;
+	struct xc_sockets sockets;
 	CURLM *multi;
 	struct xc_resolver *resolver; /* NULL if direct */
 	pthread_t thread;

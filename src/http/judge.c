@@ -83,13 +83,14 @@ enum xc_http_verdict xc_http_judge_status(struct xc_http_request *request, struc
 	return kind == XC_ERR_TRANSIENT ? XC_HTTP_RETRY : XC_HTTP_FAIL;
 }
 
+#define NAME_MISMATCH 62
+
 /* The numbers are those of X509_V_ERR_* (OpenSSL, x509_vfy.h), which are the same in all versions.
  */
 static const char *trust_reason(long verify_result)
 {
 	switch (verify_result) {
-	case 0:
-	case 62:
+	case NAME_MISMATCH:
 	case 64:
 		return "its certificate is for another name";
 	case 9:
@@ -114,6 +115,9 @@ static void describe_trust(const struct xc_attempt *attempt, struct xc_err *err)
 	const char *reason;
 
 	curl_easy_getinfo(attempt->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
+	/* curl compares the names itself, where the chain is fine. */
+	if (strstr(attempt->curl_error, "subject name"))
+		verify_result = NAME_MISMATCH;
 	reason = trust_reason(verify_result);
 	xc_err_set(err, XC_ERR_IO, "%s:%s is not who it should be: %s", target->host, target->port,
 		   reason ? reason : XC_QUOTE(attempt->curl_error));

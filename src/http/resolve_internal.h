@@ -5,10 +5,8 @@
 
 #include <stdint.h>
 
-#include "http/resolve.h"
+#include "http/addresses.h"
 
-/* What is known of one host at most; more addresses of an answer are dropped. */
-#define XC_RESOLVE_ADDRESSES_MAX 64
 /* Names at once; the one that was not asked for longest makes room for another. */
 #define XC_RESOLVE_HOSTS_MAX 64
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is looked at while attempts run: stalls, the tail, the number of connections. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "http/internal.h"
 
 static void count_sent(struct xc_attempt *attempt)
@@ -17,17 +14,12 @@ static void count_sent(struct xc_attempt *attempt)
 	attempt->sent_bytes = (uint64_t)sent_bytes;
 }
 
-/* What the other side has not acknowledged: a slow link moves megabytes after the last send. */
-static uint64_t unacknowledged_bytes(const struct xc_attempt *attempt)
+/* A slow link moves megabytes after the last send: only what has arrived counts. */
+static uint64_t arrived_bytes(const struct xc_attempt *attempt)
 {
-	curl_socket_t fd = CURL_SOCKET_BAD;
-	int bytes = 0;
+	uint64_t waiting_bytes = xc_socket_unacknowledged(attempt->socket);
 
-	if (attempt->sent_bytes == 0 ||
-	    curl_easy_getinfo(attempt->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-	    fd == CURL_SOCKET_BAD || ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes < 0)
-		return 0;
-	return XC_MIN((uint64_t)bytes, attempt->sent_bytes);
+	return attempt->sent_bytes - XC_MIN(waiting_bytes, attempt->sent_bytes);
 }
 
 static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
@@ -45,8 +37,7 @@ static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 	}
 	if (think_ms > 0)
 		patience_ms = received_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
-	return xc_pace_stalled(&attempt->pace, now_ms,
-			       received_bytes + attempt->sent_bytes - unacknowledged_bytes(attempt),
+	return xc_pace_stalled(&attempt->pace, now_ms, received_bytes + arrived_bytes(attempt),
 			       patience_ms, think_ms > 0);
 }
 

@@ -91,20 +91,36 @@ static int find_url(char **ret_url, bool *ret_direct, struct xc_err *err)
 	return 0;
 }
 
+/* "Basic ..." has a space, so what is refused is what could end the header. */
+static int check_token(const char *token, struct xc_err *err)
+{
+	for (const char *c = token; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			return xc_err_set(err, XC_ERR_USAGE,
+					  "the container authorization token holds a line break or "
+					  "another control character");
+	if (strlen(token) > XC_CRED_TOKEN_BYTES_MAX)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the container authorization token is too long");
+	return 0;
+}
+
 /* The Authorization header's value; NULL where none is asked for. */
 static int find_token(char **ret_token, struct xc_err *err)
 {
 	const char *path = xc_cred_env_value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-	const char *token = xc_cred_env_value("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	const char *given = xc_cred_env_value("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	cleanup_secret char *token = NULL;
 
-	if (path)
-		return xc_cred_read_token(path, "container authorization token", ret_token, err);
-	/* "Basic ..." has a space, so only what could end the header is refused. */
-	if (token && (strpbrk(token, "\r\n") || strlen(token) > XC_CRED_TOKEN_BYTES_MAX))
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "AWS_CONTAINER_AUTHORIZATION_TOKEN holds a line break or is too "
-				  "long");
-	*ret_token = token ? xc_strdup(token) : NULL;
+	if (path) {
+		if (xc_cred_read_token(path, "container authorization token", &token, err) < 0)
+			return -1;
+	} else if (given) {
+		token = xc_strdup(given);
+	}
+	if (token && check_token(token, err) < 0)
+		return -1;
+	*ret_token = STEAL_PTR(token);
 	return 0;
 }
 
@@ -124,11 +140,12 @@ static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draf
 {
 	struct xc_cred_engine how = { .connect_timeout_ms = 2000, .stall_ms = 2000, .attempts = 3 };
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request request = { .method = "GET", .owner = WHO };
+	cleanup_http_request struct xc_http_request request = { .method = "GET", .owner = WHO };
 	cleanup_secret char *token = NULL;
 
 	if (find_url(&request.url, &how.direct, err) < 0 || find_token(&token, err) < 0)
 		return -1;
+	xc_cred_tell(context, token);
 	if (token)
 		xc_strlist_take(&request.headers, xc_asprintf("Authorization: %s", token));
 	xc_strlist_add(&request.headers, "Accept: application/json");

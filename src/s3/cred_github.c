@@ -66,7 +66,7 @@ static int request_token(const struct xc_cred_context *context, const char *audi
 		   *bearer = xc_cred_env_value(TOKEN_VARIABLE);
 	const struct xc_cred_engine how = { .attempts = 10 };
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request request = { .method = "GET", .owner = HOW };
+	cleanup_http_request struct xc_http_request request = { .method = "GET", .owner = HOW };
 
 	if (xc_cred_check_text(url, 4096, XC_ERR_USAGE, URL_VARIABLE, err) < 0 ||
 	    xc_cred_check_text(bearer, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_USAGE, TOKEN_VARIABLE, err) <

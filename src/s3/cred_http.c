@@ -48,12 +48,3 @@ int xc_cred_perform(struct xc_http *http, struct xc_http_request *request, struc
 		err->kind = XC_ERR_AUTH;
 	return -1;
 }
-
-void xc_cred_request_release(struct xc_http_request *request)
-{
-	for (size_t i = 0; i < request->headers.count; i++)
-		explicit_bzero(request->headers.items[i], strlen(request->headers.items[i]));
-	if (request->reply.data)
-		explicit_bzero(request->reply.data, request->reply.cap_bytes);
-	xc_http_request_release(request);
-}

@@ -49,7 +49,7 @@ static int get_token(const struct xc_cred_context *context, const char *endpoint
 					    .stall_ms = 2000,
 					    .attempts = context->again ? 3 : 1 };
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request request = { .method = "PUT",
+	cleanup_http_request struct xc_http_request request = { .method = "PUT",
 								.owner = WHO,
 								.body = "" };
 
@@ -126,7 +126,7 @@ static int get_keys(const struct xc_cred_context *context, const char *endpoint,
 		.direct = true, .connect_timeout_ms = 1000, .stall_ms = 2000, .attempts = 3
 	};
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request list = { 0 }, keys = { 0 };
+	cleanup_http_request struct xc_http_request list = { 0 }, keys = { 0 };
 	cleanup_free char *role = NULL;
 
 	if (xc_cred_engine_new(context, &how, &http, err) < 0)

@@ -98,14 +98,19 @@ static int start(char *const *words, int out_fd, pid_t *ret_pid)
 	return result;
 }
 
+static unsigned timeout_ms(const struct xc_cred_context *context)
+{
+	return context->process_timeout_ms ? context->process_timeout_ms : TIMEOUT_MS;
+}
+
 static int check_time(const struct xc_cred_context *context, int64_t deadline_ms,
 		      struct xc_err *err)
 {
 	if (xc_cancel_check(context->opts->cancel, err) < 0)
 		return -1;
 	if (now_ms() >= deadline_ms)
-		return xc_err_set(err, XC_ERR_AUTH, WHO " did not end within %d s",
-				  TIMEOUT_MS / 1000);
+		return xc_err_set(err, XC_ERR_AUTH, WHO " did not end within %u s",
+				  timeout_ms(context) / 1000);
 	return 0;
 }
 
@@ -164,7 +169,7 @@ static int await_end(const struct xc_cred_context *context, pid_t pid, int64_t d
 static int run(const struct xc_cred_context *context, const struct xc_strlist *words,
 	       struct xc_buf *out, struct xc_err *err)
 {
-	int64_t deadline_ms = now_ms() + TIMEOUT_MS;
+	int64_t deadline_ms = now_ms() + timeout_ms(context);
 	cleanup_fd int read_fd = -1, write_fd = -1;
 	bool has_ended = false;
 	int fds[2], reason, result;

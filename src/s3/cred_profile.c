@@ -74,7 +74,7 @@ static const char *profile_name(const struct xc_credentials_opts *opts)
 {
 	const char *name = opts->profile;
 
-	if (!name)
+	if (!name || name[0] == '\0')
 		name = xc_cred_env_value("AWS_PROFILE");
 	if (!name)
 		name = xc_cred_env_value("AWS_DEFAULT_PROFILE");

@@ -138,7 +138,7 @@ int xc_cred_sso(struct xc_cred_context *context, const char *profile, struct xc_
 {
 	const struct xc_cred_engine how = { .attempts = 5 };
 	cleanup_cred_http struct xc_http *http = NULL;
-	cleanup_cred_request struct xc_http_request request = { .method = "GET", .owner = WHO };
+	cleanup_http_request struct xc_http_request request = { .method = "GET", .owner = WHO };
 	cleanup_secret char *token = NULL;
 	struct session session;
 

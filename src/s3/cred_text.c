@@ -10,7 +10,6 @@ int xc_cred_read_token(const char *path, const char *what, char **ret_token, str
 {
 	cleanup_secret_buf struct xc_buf text = XC_BUF_INIT;
 	char *start, *end;
-	char name[300];
 
 	xc_secret_buf_init(&text, XC_CRED_REPLY_BYTES_MAX);
 	if (xc_fd_read_file(AT_FDCWD, path, XC_CRED_REPLY_BYTES_MAX, &text) < 0)
@@ -21,37 +20,46 @@ int xc_cred_read_token(const char *path, const char *what, char **ret_token, str
 		start++;
 	while (end > start && isspace((unsigned char)end[-1]))
 		end--;
-	snprintf(name, sizeof(name), "the %s %s", what, XC_QUOTE(path));
 	*end = '\0';
-	if (xc_cred_check_text(start, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_AUTH, name, err) < 0)
-		return -1;
+	if (start == end)
+		return xc_err_set(err, XC_ERR_AUTH, "the %s %s is empty", what, XC_QUOTE(path));
 	*ret_token = xc_strdup(start);
 	return 0;
+}
+
+/* Whether `text` begins so, a '0' in `form` standing for any digit. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form != '\0'; text++, form++)
+		if (*form == '0' ? !isdigit((unsigned char)*text) : *text != *form)
+			return false;
+	return true;
 }
 
 /* "Z", "UTC" (old SSO caches) or +hh:mm; what to subtract in seconds. */
 static bool parse_zone(const char *text, long *ret_seconds)
 {
-	unsigned hours, minutes;
-	int used = 0;
-
 	*ret_seconds = 0;
 	if (strcmp(text, "Z") == 0 || strcmp(text, "UTC") == 0)
 		return true;
-	if ((text[0] != '+' && text[0] != '-') ||
-	    sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &used) != 2 || text[1 + used] != '\0' ||
-	    hours > 23 || minutes > 59)
+	if (!has_form(text, "+00:00") && !has_form(text, "-00:00"))
 		return false;
-	*ret_seconds = (long)(hours * 3600 + minutes * 60) * (text[0] == '-' ? -1 : 1);
-	return true;
+	*ret_seconds = strtol(text + 1, NULL, 10) * 3600 + strtol(text + 4, NULL, 10) * 60;
+	if (text[0] == '-')
+		*ret_seconds = -*ret_seconds;
+	return text[6] == '\0';
 }
 
 int xc_cred_parse_time(const char *text, time_t *ret_time)
 {
 	struct tm tm = { 0 };
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest;
 	long zone;
 
+	/* strptime alone takes white space, signs and fewer digits. */
+	if (!has_form(text, "0000-00-00T00:00:00"))
+		return -1;
+	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	if (!rest)
 		return -1;
 	if (*rest == '.')

@@ -13,7 +13,9 @@ int xc_cred_web_identity_file(const struct xc_cred_context *context,
 	cleanup_secret char *token = NULL;
 	char how[120];
 
-	if (xc_cred_read_token(path, "web identity token", &token, err) < 0)
+	if (xc_cred_read_token(path, "web identity token", &token, err) < 0 ||
+	    xc_cred_check_text(token, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_AUTH,
+			       "the web identity token", err) < 0)
 		return -1;
 	xc_cred_tell(context, token);
 	snprintf(how, sizeof(how), "the token in %s", path);

@@ -41,15 +41,30 @@ static int check_opts(const struct xc_credentials_opts *opts, struct xc_err *err
 	return 0;
 }
 
+/* An input that was left empty was not given. */
+static void drop_empty(struct xc_credentials_opts *opts)
+{
+	const char **texts[] = { &opts->access_key_id, &opts->secret_access_key,
+				 &opts->session_token, &opts->profile,
+				 &opts->role_arn,      &opts->region,
+				 &opts->sts_endpoint,  &opts->ca_bundle };
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (*texts[i] && (*texts[i])[0] == '\0')
+			*texts[i] = NULL;
+}
+
 int xc_credentials_provider_new(const struct xc_credentials_opts *opts,
 				struct xc_credentials_provider **ret_provider, struct xc_err *err)
 {
+	struct xc_credentials_opts given = *opts;
 	struct xc_credentials_provider *provider;
 
-	if (check_opts(opts, err) < 0)
+	drop_empty(&given);
+	if (check_opts(&given, err) < 0)
 		return -1;
 	provider = xc_calloc(1, sizeof(*provider));
-	provider->opts = *opts;
+	provider->opts = given;
 	provider->context.opts = &provider->opts;
 	pthread_mutex_init(&provider->lock, NULL);
 	pthread_cond_init(&provider->changed, NULL);

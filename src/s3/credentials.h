@@ -30,7 +30,7 @@ struct xc_credentials {
 	const char *source;        /* for people: "profile ci in /home/u/.aws/credentials" */
 };
 
-/* What was said explicitly; all borrowed while the provider lives, all may be NULL. */
+/* What was said explicitly; all borrowed while the provider lives, all may be NULL or empty. */
 struct xc_credentials_opts {
 	const char *access_key_id, *secret_access_key, *session_token;
 	const char *profile; /* leaves out what the environment says */

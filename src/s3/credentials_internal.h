@@ -33,6 +33,7 @@ struct xc_cred_context {
 	const struct xc_credentials_opts *opts;
 	struct xc_profiles *profiles; /* see xc_cred_profiles */
 	bool again;                   /* not the first time: it worked before */
+	unsigned process_timeout_ms;  /* for credential_process; 0: a minute */
 	char looked[320];             /* "source: why nothing; ..." */
 };
 
@@ -69,7 +70,7 @@ void xc_cred_draft_release(struct xc_cred_draft *draft);
 /* The draft as what the provider hands out, with one reference; the draft is left empty. */
 const struct xc_credentials *xc_cred_seal(struct xc_cred_draft *draft);
 
-/* A small file that holds a token: its text without white space around it, on the heap. */
+/* A small file that holds a token: its text without white space around it, else unchecked. */
 int xc_cred_read_token(const char *path, const char *what, char **ret_token,
 		       struct xc_err *err) XC_CHECK;
 
@@ -112,9 +113,6 @@ static inline void xc_cred_cleanup_http(struct xc_http **http)
  */
 int xc_cred_perform(struct xc_http *http, struct xc_http_request *request,
 		    struct xc_err *err) XC_CHECK;
-/* Wipes headers and answer. */
-void xc_cred_request_release(struct xc_http_request *request);
-#define cleanup_cred_request __attribute__((cleanup(xc_cred_request_release)))
 
 /* Who is asked for a role, and which. */
 struct xc_cred_role {

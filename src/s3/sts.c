@@ -10,17 +10,18 @@
 
 #include "base/hash.h"
 #include "s3/credentials_internal.h"
-#include "s3/endpoint.h"
+#include "s3/endpoint_internal.h"
 #include "s3/xml.h"
 
 #define DEFAULT_REGION "us-east-1"
-#define BODY_BYTES_MAX ((size_t)128 << 10) /* a token in which each byte is encoded, and the rest  \
-					    */
-#define SKEW_MAX_S 240                     /* AWS refuses what differs by 5 minutes and more */
+#define BODY_BYTES_MAX                                                                             \
+	((size_t)128 << 10) /* a token in which each byte is encoded, and the rest                 \
+			     */
+#define SKEW_MAX_S 240      /* AWS refuses what differs by 5 minutes and more */
 
 struct call {
 	const char *action; /* for messages */
-	char *region, *url, *host, *path;
+	char *region, *host, *path;
 	const struct xc_sigv4_keys *keys; /* NULL: not signed */
 	struct xc_sigv4 *signer;
 	struct xc_buf body; /* holds tokens */
@@ -31,22 +32,14 @@ struct call {
 
 static void call_release(struct call *call)
 {
-	xc_cred_request_release(&call->request);
+	xc_http_request_release(&call->request);
 	xc_secret_buf_release(&call->body);
 	xc_sigv4_free(call->signer);
 	free(call->region);
-	free(call->url);
 	free(call->host);
 	free(call->path);
 }
 #define cleanup_call __attribute__((cleanup(call_release)))
-
-static bool is_region(const char *text)
-{
-	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return length > 0 && length < 64 && text[length] == '\0';
-}
 
 static char *find_region(const struct xc_credentials_opts *opts)
 {
@@ -58,45 +51,36 @@ static char *find_region(const struct xc_credentials_opts *opts)
 	return region ? region : xc_strdup(DEFAULT_REGION);
 }
 
-static char *find_origin(const struct xc_credentials_opts *opts, const char *region)
+static const char *given_endpoint(const struct xc_credentials_opts *opts)
 {
-	const char *given = opts->sts_endpoint, *fips = xc_cred_env_value("AWS_USE_FIPS_ENDPOINT");
+	const char *given = opts->sts_endpoint;
 
-	if (!given)
+	if (!given || given[0] == '\0')
 		given = xc_cred_env_value("AWS_ENDPOINT_URL_STS");
-	if (!given)
-		given = xc_cred_env_value("AWS_ENDPOINT_URL");
-	return given ? xc_strdup(given) : xc_sts_origin(region, fips && strcmp(fips, "true") == 0);
+	return given ? given : xc_cred_env_value("AWS_ENDPOINT_URL");
 }
 
 /* What is signed must be what is sent: the host without the scheme's own port, and the path. */
-static int split_url(struct call *call, const char *origin, struct xc_err *err)
+static int find_place(struct call *call, const struct xc_credentials_opts *opts, struct xc_err *err)
 {
-	bool https = strncmp(origin, "https://", 8) == 0;
-	const char *host = origin + (https ? 8 : 7), *end;
-	size_t host_length, path_length;
+	const char *given = given_endpoint(opts),
+		   *fips = xc_cred_env_value("AWS_USE_FIPS_ENDPOINT");
+	cleanup_s3_endpoint struct xc_s3_endpoint endpoint = { 0 };
+	cleanup_free char *origin = NULL;
+	bool own_port;
 
-	if (!https && strncmp(origin, "http://", 7) != 0)
-		return xc_err_set(
-			err, XC_ERR_USAGE,
-			"the endpoint of STS must begin with https:// or http://, not be %s",
-			XC_QUOTE(origin));
-	for (const char *c = origin; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~' || strchr("@\\?#\"<>", *c))
-			return xc_err_set(err, XC_ERR_USAGE,
-					  "the endpoint of STS must be https://HOST[:PORT][/PATH]");
-	end = strchrnul(host, '/');
-	host_length = (size_t)(end - host);
-	path_length = strlen(end);
-	while (path_length > 0 && end[path_length - 1] == '/')
-		path_length--;
-	call->path = xc_asprintf("%.*s/", (int)path_length, end);
-	call->url = xc_asprintf("%.*s%s", (int)(end - origin), origin, call->path);
-	call->host = xc_strndup(host, host_length);
-	if (https && host_length > 4 && strcmp(call->host + host_length - 4, ":443") == 0)
-		call->host[host_length - 4] = '\0';
-	if (!https && host_length > 3 && strcmp(call->host + host_length - 3, ":80") == 0)
-		call->host[host_length - 3] = '\0';
+	if (xc_s3_check_region(call->region, !given, err) < 0)
+		return -1;
+	origin = given ? xc_strdup(given)
+		       : xc_sts_origin(call->region, fips && strcmp(fips, "true") == 0);
+	if (xc_s3_endpoint_parse(origin, &endpoint, err) < 0)
+		return xc_err_wrap(err, "STS");
+	own_port = endpoint.port == 0 || endpoint.port == (endpoint.is_https ? 443 : 80);
+	call->host = own_port ? xc_strdup(endpoint.host)
+			      : xc_asprintf("%s:%u", endpoint.host, endpoint.port);
+	call->path = xc_asprintf("%s/", endpoint.path);
+	call->request.url = xc_asprintf("%s://%s%s", endpoint.is_https ? "https" : "http",
+					call->host, call->path);
 	return 0;
 }
 
@@ -110,14 +94,9 @@ static void add(struct call *call, const char *name, const char *value)
 static int call_init(struct call *call, const struct xc_credentials_opts *opts, const char *action,
 		     struct xc_err *err)
 {
-	cleanup_free char *origin = NULL;
-
 	call->action = action;
 	call->region = find_region(opts);
-	if (!is_region(call->region))
-		return xc_err_set(err, XC_ERR_USAGE, "%s is no region", XC_QUOTE(call->region));
-	origin = find_origin(opts, call->region);
-	if (split_url(call, origin, err) < 0)
+	if (find_place(call, opts, err) < 0)
 		return -1;
 	xc_secret_buf_init(&call->body, BODY_BYTES_MAX);
 	add(call, "Action", action);
@@ -231,7 +210,6 @@ static int perform(const struct xc_credentials_opts *opts, struct call *call, st
 	if (call->keys)
 		call->signer = xc_sigv4_new();
 	call->request.method = "POST";
-	call->request.url = STEAL_PTR(call->url);
 	call->request.body = call->body.data;
 	call->request.body_bytes = call->body.len_bytes;
 	call->request.prepare = prepare;

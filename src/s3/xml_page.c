@@ -233,6 +233,11 @@ static int decode_all(struct page *page, struct xc_err *err)
 	return result;
 }
 
+static bool has_marker(const struct page *page)
+{
+	return page->markers[0] && page->markers[0][0] != '\0';
+}
+
 static int page_parse(struct page *page, const char *xml, size_t length, struct xc_err *err)
 {
 	struct xc_xml_walk walk = {
@@ -241,11 +246,14 @@ static int page_parse(struct page *page, const char *xml, size_t length, struct 
 
 	if (xc_xml_walk(&walk, xml, length) < 0)
 		return -1;
-	/* Without it the rest would be missing, and nobody would know. */
-	if (page->is_truncated && (!page->markers[0] || page->markers[0][0] == '\0'))
-		return xc_err_set(err, XC_ERR_CORRUPT, "%s is cut and has no %s", page->shape->what,
-				  page->shape->markers[0]);
 	return page->is_encoded ? decode_all(page, err) : 0;
+}
+
+/* Without it the rest would be missing, and nobody would know. */
+static int refuse_cut(const struct page *page, struct xc_err *err)
+{
+	return xc_err_set(err, XC_ERR_CORRUPT, "%s is cut and has no %s", page->shape->what,
+			  page->shape->markers[0]);
 }
 
 int xc_s3_xml_list(const char *xml, size_t length, struct xc_s3_page *ret_page, struct xc_err *err)
@@ -254,6 +262,8 @@ int xc_s3_xml_list(const char *xml, size_t length, struct xc_s3_page *ret_page, 
 
 	if (page_parse(&page, xml, length, err) < 0)
 		return -1;
+	if (page.is_truncated && !has_marker(&page))
+		return refuse_cut(&page, err);
 	*ret_page = (struct xc_s3_page){
 		.count = page.count,
 		.next_token = page.is_truncated ? STEAL_PTR(page.markers[0]) : NULL,
@@ -263,6 +273,20 @@ int xc_s3_xml_list(const char *xml, size_t length, struct xc_s3_page *ret_page, 
 	return 0;
 }
 
+/* The next page begins behind the last item: so Swift 2.30 means it, with empty markers. */
+static void set_next_upload(struct page *page, struct xc_s3_pending_page *ret_page)
+{
+	if (has_marker(page)) {
+		ret_page->next_key = STEAL_PTR(page->markers[0]);
+		ret_page->next_upload_id =
+			page->markers[1] ? STEAL_PTR(page->markers[1]) : xc_strdup("");
+	} else {
+		ret_page->next_key = xc_strdup(ret_page->items[ret_page->count - 1].key);
+		ret_page->next_upload_id =
+			xc_strdup(ret_page->items[ret_page->count - 1].upload_id);
+	}
+}
+
 int xc_s3_xml_uploads(const char *xml, size_t length, struct xc_s3_pending_page *ret_page,
 		      struct xc_err *err)
 {
@@ -270,14 +294,13 @@ int xc_s3_xml_uploads(const char *xml, size_t length, struct xc_s3_pending_page 
 
 	if (page_parse(&page, xml, length, err) < 0)
 		return -1;
+	if (page.is_truncated && !has_marker(&page) && page.count == 0)
+		return refuse_cut(&page, err);
 	*ret_page = (struct xc_s3_pending_page){ .count = page.count };
-	if (page.is_truncated) {
-		ret_page->next_key = STEAL_PTR(page.markers[0]);
-		ret_page->next_upload_id =
-			page.markers[1] ? STEAL_PTR(page.markers[1]) : xc_strdup("");
-	}
 	page.count = 0;
 	ret_page->items = (struct xc_s3_pending *)STEAL_PTR(page.items);
+	if (page.is_truncated)
+		set_next_upload(&page, ret_page);
 	return 0;
 }
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The S3 store: objects are objects of a bucket, their keys <prefix>/<name>.
- * So names are as long as S3's keys allow, less the prefix. S3 itself makes
- * objects appear whole, and has no folders: nothing is to be done for that.
+ * So names are UTF-8 and as long as S3's keys allow, less the prefix; others
+ * are refused with USAGE. S3 itself makes objects appear whole, and has no
+ * folders: nothing is to be done for that.
  */
 #include "store/s3.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/url.h"
+#include "base/utf8.h"
 
 #define READ_CONCURRENCY 16
 #define READ_BYTES       ((size_t)8 << 20)
@@ -21,6 +22,11 @@ int xc_s3_store_key(const struct xc_s3_store *store, const char *name, char **re
 {
 	size_t length = strlen(store->prefix) + strlen(name);
 
+	/* Servers answer 400 to others, each in its words. */
+	if (!xc_utf8_valid(name))
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the object name '%s' is not UTF-8, as S3's keys are",
+				  XC_QUOTE(name));
 	if (length > XC_S3_KEY_MAX)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "the object name '%s' is %zu bytes too long for %.150s",
@@ -100,11 +106,22 @@ static int found_page(const struct xc_s3_store *store, const char *prefix,
 	return 0;
 }
 
+/* The part of `text` that can be sent: a name may be cut anywhere to make a prefix. */
+static char *valid_start(const char *text)
+{
+	size_t length = 0, step;
+
+	while ((step = xc_utf8_sequence(text + length)) > 0)
+		length += step;
+	return xc_strndup(text, length);
+}
+
 static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *found,
 		   void *context, struct xc_err *err)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
 	cleanup_free char *full = xc_asprintf("%s%s", store->prefix, prefix);
+	cleanup_free char *sent = valid_start(full);
 	cleanup_free char *token = NULL;
 
 	if (strlen(full) > XC_S3_KEY_MAX)
@@ -112,7 +129,7 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 	for (unsigned pages = 0; pages < PAGES_MAX; pages++) {
 		cleanup_s3_page struct xc_s3_page page = XC_S3_PAGE_INIT;
 
-		if (xc_s3_list(store->s3, full, token, &page, err) < 0 ||
+		if (xc_s3_list(store->s3, sent, token, &page, err) < 0 ||
 		    found_page(store, full, &page, found, context, err) < 0)
 			return -1;
 		if (!page.next_token)

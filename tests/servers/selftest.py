@@ -194,8 +194,12 @@ class SwiftTest(StoreTest, unittest.TestCase):
     server = "SWIFT"
 
     def test_conditional_put_is_not_implemented(self):
-        self.refused(501, self.client.put, self.bucket, self.prefix + "x", b"",
-                     {"if-none-match": "*"})
+        try:
+            self.client.put(self.bucket, self.prefix + "x", b"", {"if-none-match": "*"})
+        except s3.S3Error as error:
+            self.assertEqual(error.status, 501, error)
+        else:
+            self.skipTest("Swift from 2.36 on knows it")
 
 
 class OidcTest(unittest.TestCase):

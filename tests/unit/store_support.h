@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "base/strlist.h"
+#include "base/utf8.h"
 #include "store/file.h"
 #include "store/internal.h"
 
@@ -101,6 +102,13 @@ static inline void open_bucket(const char *server, struct xc_store **ret_store)
 	full = xc_asprintf("%.*st/%s%s", (int)(query - url), url, id, query);
 	if (xc_store_open(full, &opts, ret_store, &err) < 0)
 		fail_msg("%s", err.msg);
+}
+
+/* Buckets have UTF-8 only, and a place in one takes a part of the length. */
+static inline bool can_name(const char *name)
+{
+	return !factory->server ||
+	       (xc_utf8_valid(name) && strlen(name) + strlen("t/0123456789abcdef/") <= 1024);
 }
 
 static inline int setup(void **state)

@@ -26,6 +26,13 @@ static void rows_without_network(void **state)
 		  .opts = { .access_key_id = "GIVEN" },
 		  .kind = XC_ERR_USAGE,
 		  .message = "together" },
+		{ .bug = "inputs that were left empty count as given",
+		  .opts = { .access_key_id = "",
+			    .secret_access_key = "",
+			    .profile = "",
+			    .role_arn = "" },
+		  .environment = ENV_KEYS,
+		  .id = "ENV" },
 		{ .bug = "a secret without its key is taken",
 		  .opts = { .secret_access_key = "sEcReT" },
 		  .kind = XC_ERR_USAGE,
@@ -358,6 +365,8 @@ static void times(void **state)
 		{ "2026-01-31T12:34:56", 0, "a time of no zone is taken" },
 		{ "2026-01-31T12:34:56Zx", 0, "text behind is swallowed" },
 		{ "2026-01-31", 0, "a date is taken" },
+		{ "026-01-31T12:34:56Z", 0, "a year of three digits is taken" },
+		{ "2026-01-31T12:34:56+ 1:00", 0, "white space is taken for a digit" },
 		{ "", 0, "nothing is a time" },
 	};
 
@@ -387,6 +396,38 @@ static void a_cancel_ends_a_program(void **state)
 	assert_int_equal(cred_get(&opts, &got, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_CANCELED);
 	assert_true(time(NULL) - start < 20);
+}
+
+/* Whether a process is there and not merely waiting to be collected. */
+static bool is_alive(const char *pid)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	return xc_fd_read_file(AT_FDCWD, path, 4096, &text) == 0 && !strstr(text.data, ") Z ");
+}
+
+static void a_program_that_hangs_is_ended_with_all_it_started(void **state)
+{
+	const struct xc_credentials_opts opts = { 0 };
+	struct xc_cred_context context = { .opts = &opts, .process_timeout_ms = 1500 };
+	cleanup_cred_draft struct xc_cred_draft draft = { 0 };
+	cleanup_buf struct xc_buf pid = XC_BUF_INIT;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	assert_int_equal(xc_cred_process(&context, "p",
+					 "sh -c 'sleep 50 & echo $! > started; wait'", &draft,
+					 &err),
+			 -1);
+	assert_int_equal(err.kind, XC_ERR_AUTH);
+	assert_non_null(strstr(err.msg, "did not end within"));
+	assert_int_equal(xc_fd_read_file(AT_FDCWD, "started", 100, &pid), 0);
+	pid.data[strcspn(pid.data, "\n")] = '\0';
+	for (int i = 0; i < 100 && is_alive(pid.data); i++)
+		poll(NULL, 0, 20);
+	assert_false(is_alive(pid.data));
 }
 
 static void regions(void **state)
@@ -426,6 +467,7 @@ int main(void)
 		cmocka_unit_test(commands_are_split_as_a_shell_would),
 		cmocka_unit_test(times),
 		cmocka_unit_test(a_cancel_ends_a_program),
+		cmocka_unit_test(a_program_that_hangs_is_ended_with_all_it_started),
 		cmocka_unit_test(regions),
 	};
 

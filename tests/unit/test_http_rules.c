@@ -80,7 +80,9 @@ static void reads_retry_after(void **state)
 		{ "", 0 },
 		{ "soon", 0 },
 		{ "Sun, 06 Nov 1994 08:49:47 GMT", 10000 },
-		{ "Sunday, 06-Nov-94 08:49:47 GMT", 10000 },
+		{ "Sun, 06 Nov 1994 08:49:47 GMT+1", 0 },
+		{ "Sun, 06 anF 1994 08:49:47 GMT", 0 },
+		{ "Sun, 06 N 1994 08:49:47 GMT", 0 },
 		{ "Sun, 06 Nov 1994 08:49:27 GMT", 0 },
 		{ "Sun, 06 Nov 2094 08:49:27 GMT", 60000 },
 	};

@@ -135,11 +135,11 @@ static void hedges_the_tail(void **state)
 		      .path = "/slow",
 		      .body_bytes = BODY,
 		      .body_sent = BODY - 1 } } },
-		{ { { .delay_ms = 500, .path = "/slow", .body_bytes = BODY },
+		{ { { .delay_ms = 350, .path = "/slow", .body_bytes = BODY },
 		    { .deed = SERVER_SILENT, .path = "/slow" } } },
-		{ { { .delay_ms = 500, .path = "/slow", .body_bytes = BODY },
+		{ { { .delay_ms = 350, .path = "/slow", .body_bytes = BODY },
 		    { .deed = SERVER_RESET, .path = "/slow" } } },
-		{ { { .delay_ms = 500, .path = "/slow", .body_bytes = BODY },
+		{ { { .delay_ms = 350, .path = "/slow", .body_bytes = BODY },
 		    { .status = 503, .path = "/slow" } } },
 	};
 	enum { COUNT = 8 };
@@ -151,7 +151,7 @@ static void hedges_the_tail(void **state)
 		struct server_step steps[] = { rows[i].steps[0], second ? rows[i].steps[1] : good,
 					       good };
 		struct scene scene = scene_open(
-			steps, 3, (struct xc_http_opts){ .connections = 4, .stall_ms = 800 });
+			steps, 3, (struct xc_http_opts){ .connections = 4, .stall_ms = 500 });
 		struct xc_http_request requests[COUNT];
 		cleanup_free char *buffers = xc_calloc(COUNT, BODY);
 		uint64_t start_ms = scene_now_ms();
@@ -159,7 +159,7 @@ static void hedges_the_tail(void **state)
 
 		tail_run(&scene, requests, COUNT, buffers);
 		assert_true(scene_now_ms() - start_ms < 1500);
-		assert_true(scene_now_ms() - start_ms >= 400);
+		assert_true(scene_now_ms() - start_ms >= 250);
 		xc_http_count(scene.http, &counters);
 		assert_int_equal(counters.hedges, 1);
 		assert_int_equal(requests[0].attempts, 2);

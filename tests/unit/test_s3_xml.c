@@ -267,6 +267,26 @@ static void pending_uploads_have_their_ids(void **state)
 	assert_int_equal(err.kind, XC_ERR_CORRUPT);
 }
 
+/* Swift 2.30 leaves the markers of a page that is cut empty. */
+static void uploads_without_markers_go_on_behind_the_last(void **state)
+{
+	static const char cut[] =
+		"<ListMultipartUploadsResult><NextKeyMarker></NextKeyMarker><NextUploadIdMarker/>"
+		"<IsTruncated>true</IsTruncated><Upload><Key>k</Key><UploadId>i</UploadId>"
+		"<Initiated>" TIME "</Initiated></Upload></ListMultipartUploadsResult>";
+	static const char empty[] = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>"
+				    "</ListMultipartUploadsResult>";
+	cleanup_s3_pending_page struct xc_s3_pending_page page = { 0 }, none = { 0 };
+	struct xc_err err;
+
+	(void)state;
+	assert_int_equal(xc_s3_xml_uploads(cut, strlen(cut), &page, &err), 0);
+	assert_string_equal(page.next_key, "k");
+	assert_string_equal(page.next_upload_id, "i");
+	assert_int_equal(xc_s3_xml_uploads(empty, strlen(empty), &none, &err), -1);
+	assert_non_null(strstr(err.msg, "NextKeyMarker"));
+}
+
 static void errors_are_known_whatever_the_status(void **state)
 {
 	static const struct {
@@ -449,6 +469,7 @@ int main(void)
 		cmocka_unit_test(a_page_has_a_ceiling),
 		cmocka_unit_test(a_text_has_a_ceiling),
 		cmocka_unit_test(pending_uploads_have_their_ids),
+		cmocka_unit_test(uploads_without_markers_go_on_behind_the_last),
 		cmocka_unit_test(errors_are_known_whatever_the_status),
 		cmocka_unit_test(an_upload_has_its_id),
 		cmocka_unit_test(the_first_key_that_was_not_deleted_is_told),

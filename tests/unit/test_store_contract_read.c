@@ -223,7 +223,10 @@ static void test_list_prefixes(void **state)
 		must_put(store, given[i], "z");
 	}
 	for (size_t i = 0; i < all.count; i++)
-		for (size_t length = 0; length <= strlen(all.items[i]); length++) {
+		/* A server takes its time, but knows nothing of the lengths that matter to files.
+		 */
+		for (size_t length = 0; length <= strlen(all.items[i]);
+		     length += factory->server && length > 30 ? 41 : 1) {
 			cleanup_free char *prefix = xc_strndup(all.items[i], length);
 
 			must_list_like(store, &all, prefix);
@@ -241,7 +244,8 @@ static void test_list_many(void **state)
 	/* Only how files get their names differs. */
 	if (factory->mode != ANONYMOUS)
 		skip();
-	for (unsigned i = 0; i < 2500; i++) {
+	/* One page of S3 has 1000. */
+	for (unsigned i = 0; i < (factory->server ? 1050 : 2500); i++) {
 		snprintf(name, sizeof(name), "many/%u/key-%u", i % 3, i);
 		xc_strlist_add(&all, name);
 		must_put(store, name, "z");

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which file of certificates is taken, and what is said of one that cannot be. */
+#include "scratch.h"
+
+#include "http/trust_internal.h"
+
+static const char *const variables[] = { "XCACHE_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE",
+					 "SSL_CERT_FILE" };
+
+struct find_row {
+	const char *bug;
+	const char *given;
+	const char *set[4]; /* the variables, in their order */
+	const char *found;  /* NULL: none at all */
+	const char *message;
+};
+
+/* "a" to "e" are files, "dir" is a directory, "none" is not there. */
+static const struct find_row rows[] = {
+	{ "the option is not heard", "a", { "b", "c", "d", "e" }, "a", NULL },
+	{ "the own variable is not first", NULL, { "b", "c", "d", "e" }, "b", NULL },
+	{ "AWS's variable is not second", NULL, { NULL, "c", "d", "e" }, "c", NULL },
+	{ "curl's variable is not third", NULL, { NULL, NULL, "d", "e" }, "d", NULL },
+	{ "OpenSSL's variable is not heard", NULL, { NULL, NULL, NULL, "e" }, "e", NULL },
+	{ "an empty variable counts as set", NULL, { "", "", "d", "" }, "d", NULL },
+	{ "the places of the system are not searched", NULL, { NULL }, "place", NULL },
+	{ "a wrong option falls back in silence",
+	  "none",
+	  { "b" },
+	  NULL,
+	  "cannot read the certificates to trust, 'none', named by the options: "
+	  "No such file or directory" },
+	{ "a wrong variable falls back in silence",
+	  NULL,
+	  { NULL, "none", "d" },
+	  NULL,
+	  "cannot read the certificates to trust, 'none', named by AWS_CA_BUNDLE: "
+	  "No such file or directory" },
+	{ "a directory counts as a file",
+	  NULL,
+	  { NULL, NULL, NULL, "dir" },
+	  NULL,
+	  "cannot read the certificates to trust, 'dir', named by SSL_CERT_FILE: "
+	  "Is a directory" },
+	{ "a terminal's codes in a name reach the log",
+	  "no\033ne",
+	  { NULL },
+	  NULL,
+	  "cannot read the certificates to trust, 'no\\x1bne', named by the options: "
+	  "No such file or directory" },
+};
+
+static void set_variables(const char *const values[ARRAY_LEN(variables)])
+{
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		if (values[i])
+			setenv(variables[i], values[i], 1);
+		else
+			unsetenv(variables[i]);
+	}
+}
+
+static void finds_the_first_that_is_named(void **state)
+{
+	static const char *const places[] = { "none", "dir", "place", "a", NULL };
+
+	(void)state;
+	make_tree(AT_FDCWD, "a=1 b=1 c=1 d=1 e=1 place=1 dir:", 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct find_row *row = &rows[i];
+		cleanup_free char *path = NULL;
+		struct xc_err err = { 0 };
+		int result;
+
+		print_message("%s?\n", row->bug);
+		set_variables(row->set);
+		result = xc_trust_find_among(places, row->given, &path, &err);
+		if (row->message) {
+			assert_int_equal(result, -1);
+			assert_null(path);
+			assert_int_equal(err.kind, XC_ERR_IO);
+			assert_string_equal(err.msg, row->message);
+		} else {
+			assert_int_equal(result, 0);
+			assert_string_equal(path, row->found);
+		}
+	}
+}
+
+/* A machine without certificates can still speak http. */
+static void finds_none(void **state)
+{
+	static const char *const places[] = { "none", "dir", NULL };
+	static const char *const unset[ARRAY_LEN(variables)] = { NULL };
+	char *path = (char *)"untouched";
+	struct xc_err err;
+
+	(void)state;
+	set_variables(unset);
+	assert_int_equal(xc_trust_find_among(places, NULL, &path, &err), 0);
+	assert_null(path);
+}
+
+/* A folder in place of the file, or a name of no file, would end every https request. */
+static void finds_what_the_system_has(void **state)
+{
+	static const char *const unset[ARRAY_LEN(variables)] = { NULL };
+	cleanup_free char *path = NULL;
+	struct xc_err err;
+	struct stat st;
+
+	(void)state;
+	set_variables(unset);
+	assert_int_equal(xc_trust_find(NULL, &path, &err), 0);
+	if (access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0)
+		assert_string_equal(path, "/etc/ssl/certs/ca-certificates.crt");
+	if (path)
+		assert_true(stat(path, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(finds_the_first_that_is_named, scratch_setup,
+						scratch_teardown),
+		cmocka_unit_test_setup_teardown(finds_none, scratch_setup, scratch_teardown),
+		cmocka_unit_test(finds_what_the_system_has),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
