@@ -59,7 +59,7 @@ static bool is_trusted(const struct xc_action_context *context, const struct xc_
 	if (IS_ONE_OF(name, "push", "schedule", "workflow_dispatch", "repository_dispatch",
 		      "delete", "registry_package", "page_build"))
 		return true;
-	return IS_ONE_OF(name, "workflow_run") && !event->fork;
+	return IS_ONE_OF(name, "workflow_run") && event->own;
 }
 
 /* Runs of a ref of their own: what they write, the default branch does not read. */
@@ -81,7 +81,7 @@ static bool comes_from_within(const struct xc_action_context *context,
 {
 	if (IS_ONE_OF(context->event_name, "pull_request", "pull_request_review",
 		      "pull_request_review_comment"))
-		return !event->fork;
+		return event->own;
 	return IS_ONE_OF(context->event_name, "merge_group", "release", "create");
 }
 

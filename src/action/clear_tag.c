@@ -3,13 +3,8 @@
 
 #include <string.h>
 
-/* A word longer than any key is in none of them. */
-#define WORD_MAX 4096
-
-static bool key_contains(const char *key, const char *word, size_t length)
-{
-	return length <= WORD_MAX && memmem(key, strlen(key), word, length) != NULL;
-}
+/* More words than any key holds: a message of nothing but tags must not cost its square. */
+#define WORDS_BYTES_MAX 1024
 
 /* Whether `key` contains each of the words between `at` and `end`. */
 static bool key_has_words(const char *key, const char *at, const char *end)
@@ -19,7 +14,7 @@ static bool key_has_words(const char *key, const char *at, const char *end)
 
 		while (at < end && *at != ' ' && *at != '\t')
 			at++;
-		if (at > word && !key_contains(key, word, (size_t)(at - word)))
+		if (at > word && !memmem(key, strlen(key), word, (size_t)(at - word)))
 			return false;
 		at++;
 	}
@@ -29,14 +24,15 @@ static bool key_has_words(const char *key, const char *at, const char *end)
 /* What follows "[tag": "]", or ":" and words and "]". */
 static bool tag_means(const char *rest, const char *key)
 {
-	const char *end;
+	size_t length = 0;
 
 	if (*rest == ']')
 		return true;
 	if (*rest != ':')
 		return false;
-	end = rest + strcspn(rest, "]\r\n");
-	return *end == ']' && key_has_words(key, rest + 1, end);
+	while (length < WORDS_BYTES_MAX && !strchr("]\r\n", rest[length]))
+		length++;
+	return rest[length] == ']' && key_has_words(key, rest + 1, rest + length);
 }
 
 bool xc_action_clear_tag_found(const char *message, const char *tag, const char *key)

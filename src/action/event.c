@@ -29,20 +29,18 @@ bool xc_action_is_commit(const char *text)
 	return text[length] == '\0' && (length == 40 || length == 64);
 }
 
-/* A head whose repository was deleted is a stranger's too. */
-static bool is_from_fork(const json_t *event)
+static void take_source(const json_t *document, struct xc_action_event *event)
 {
-	const json_t *pull = json_object_get(event, "pull_request");
-	const json_t *run = json_object_get(event, "workflow_run");
-	const char *own = TEXT_AT(event, "repository", "full_name"), *head;
+	const json_t *pull = json_object_get(document, "pull_request");
+	const json_t *run = json_object_get(document, "workflow_run");
+	const char *here = TEXT_AT(document, "repository", "full_name"), *head;
 
-	if (pull)
-		head = TEXT_AT(pull, "head", "repo", "full_name");
-	else if (run)
-		head = TEXT_AT(run, "head_repository", "full_name");
-	else
-		return false;
-	return !own || !head || strcmp(own, head) != 0;
+	if (!pull && !run)
+		return;
+	head = pull ? TEXT_AT(pull, "head", "repo", "full_name")
+		    : TEXT_AT(run, "head_repository", "full_name");
+	event->own = here && head && strcmp(here, head) == 0;
+	event->fork = !event->own;
 }
 
 static void take(const char *name, const json_t *document, struct xc_action_event *event)
@@ -50,7 +48,7 @@ static void take(const char *name, const json_t *document, struct xc_action_even
 	const char *sha;
 
 	event->default_branch = copy(TEXT_AT(document, "repository", "default_branch"));
-	event->fork = is_from_fork(document);
+	take_source(document, event);
 	if (strcmp(name, "push") == 0)
 		event->message = copy(TEXT_AT(document, "head_commit", "message"));
 	else if (strcmp(name, "merge_group") == 0)

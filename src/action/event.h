@@ -19,7 +19,10 @@ struct xc_action_event {
 	char *default_branch; /* "main"; NULL if the event does not say */
 	char *message;        /* the head commit's, of a push or merge group; else NULL */
 	char *head_sha;       /* the head commit of a pull request; else NULL */
-	bool fork;            /* of a pull request or workflow run from another repository */
+	/* Whose head a pull request or workflow run is about; of others, and if unknown, neither.
+	 */
+	bool own;  /* the repository's own */
+	bool fork; /* another one's, or a deleted one's */
 };
 
 #define XC_ACTION_EVENT_INIT                                                                       \
