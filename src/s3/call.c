@@ -67,7 +67,7 @@ static void set_url(struct xc_s3_call *call, const struct xc_s3_base *base, stru
 {
 	cleanup_buf struct xc_buf url = XC_BUF_INIT;
 
-	xc_buf_add_str(ret_path, base->path);
+	xc_buf_add_str(ret_path, call->operation->of_account ? "/" : base->path);
 	if (call->key)
 		xc_uri_encode(call->key, strlen(call->key), true, ret_path);
 	xc_buf_addf(&url, "%s%s", base->origin, xc_buf_str(ret_path));

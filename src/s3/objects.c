@@ -60,6 +60,15 @@ static const struct xc_s3_operation list_objects = {
 	.think_ms = THINK_MS,
 };
 
+static const struct xc_s3_operation list_buckets = {
+	.name = "ListBuckets",
+	.method = "GET",
+	.verb = "list the buckets beside",
+	.permission = "s3:ListAllMyBuckets",
+	.think_ms = THINK_MS,
+	.of_account = true,
+};
+
 static int too_large(const char *key, size_t max_bytes, struct xc_err *err)
 {
 	return xc_err_set(err, XC_ERR_CORRUPT,
@@ -281,4 +290,14 @@ int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct x
 			   err) < 0)
 		return xc_err_wrap(err, "cannot list %s", XC_S3_OBJECT(&call));
 	return 0;
+}
+
+int xc_s3_account(struct xc_s3 *s3, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &list_buckets };
+
+	if (strcmp(xc_s3_base(s3)->path, "/") == 0)
+		return xc_err_set(err, XC_ERR_USAGE, "the bucket has a host of its own");
+	call.request.max_reply_bytes = LIST_BYTES_MAX;
+	return xc_s3_call_perform(&call, err);
 }

@@ -149,10 +149,13 @@ static inline int teardown(void **state)
 	({                                                                                         \
 		int failed_ = 0;                                                                   \
                                                                                                    \
-		for (factory = factories; factory < factories + ARRAY_LEN(factories); factory++)   \
+		for (factory = factories; factory < factories + ARRAY_LEN(factories); factory++) { \
 			if (is_there(factory))                                                     \
 				failed_ += cmocka_run_group_tests_name(factory->name, tests, NULL, \
 								       NULL);                      \
+			else                                                                       \
+				print_message("no server: %s\n", factory->name);                   \
+		}                                                                                  \
 		failed_;                                                                           \
 	})
 

@@ -552,6 +552,53 @@ static void instances(void **state)
 	check_rows(rows, ARRAY_LEN(rows));
 }
 
+/* A listener whose queue is full: further connections are neither taken nor refused. */
+static void full_listener(int fds[8], char url[64])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fds[0], (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fds[0], 0), 0);
+	assert_int_equal(getsockname(fds[0], (struct sockaddr *)&address, &length), 0);
+	for (int i = 1; i < 8; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(fds[i], (struct sockaddr *)&address, sizeof(address)) < 0)
+			assert_int_equal(errno, EINPROGRESS);
+	}
+	snprintf(url, 64, "http://127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+static void a_machine_that_is_no_instance_waits_a_second(void **state)
+{
+	const struct xc_credentials_opts opts = { 0 };
+	const struct xc_credentials *got;
+	struct timespec start, end;
+	struct xc_err err = { 0 };
+	char url[64];
+	int fds[8];
+
+	(void)state;
+	full_listener(fds, url);
+	cred_environment("");
+	unsetenv("AWS_EC2_METADATA_DISABLED");
+	setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url, 1);
+	cred_write(".aws/config", NULL);
+	cred_write(".aws/credentials", NULL);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(cred_get(&opts, &got, &err), -1);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_int_equal(err.kind, XC_ERR_AUTH);
+	assert_non_null(strstr(err.msg, "no instance metadata here"));
+	assert_in_range((end.tv_sec - start.tv_sec) * 1000 +
+				(end.tv_nsec - start.tv_nsec) / 1000000,
+			800, 2500);
+	for (int i = 0; i < 8; i++)
+		xc_fd_close(&fds[i]);
+}
+
 #define SSO_CONFIG                                                                                 \
 	"[default]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r r\n"                    \
 	"[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://s\n"
@@ -621,9 +668,13 @@ static void who_am_i(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(web_identity), cmocka_unit_test(roles_with_keys),
-		cmocka_unit_test(github),       cmocka_unit_test(containers),
-		cmocka_unit_test(instances),    cmocka_unit_test(sso),
+		cmocka_unit_test(web_identity),
+		cmocka_unit_test(roles_with_keys),
+		cmocka_unit_test(github),
+		cmocka_unit_test(containers),
+		cmocka_unit_test(instances),
+		cmocka_unit_test(a_machine_that_is_no_instance_waits_a_second),
+		cmocka_unit_test(sso),
 		cmocka_unit_test(who_am_i),
 	};
 
