@@ -98,11 +98,7 @@ static void *run(void *context)
 		/* What ended makes room for what waits: no sleep before that has started. */
 		if (read_messages(http))
 			continue;
-<<<<<<< HEAD
 		/* Attempts have begun since the loop did: none may be younger than "now". */
-=======
-		/* Attempts have started since. */
->>>>>>> http
 		now_ms = xc_http_now_ms();
 		if (now_ms - http->ticked_ms >= TICK_MS / 2) {
 			http->ticked_ms = now_ms;
