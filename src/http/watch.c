@@ -45,8 +45,7 @@ static struct xc_attempt *find_stalled(struct xc_http *http, uint64_t now_ms)
 {
 	struct xc_attempt *attempt;
 
-	TAILQ_FOREACH(attempt, &http->running, link)
-	{
+	for (attempt = TAILQ_FIRST(&http->running); attempt; attempt = TAILQ_NEXT(attempt, link)) {
 		if (attempt->resolving)
 			continue;
 		count_sent(attempt);

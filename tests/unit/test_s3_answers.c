@@ -400,6 +400,7 @@ static void test_expired_in_flight(void **state)
 static void test_cancel(void **state)
 {
 	struct xc_cancel cancel = { 0 };
+	char *upload_id = NULL;
 	struct s3_scene scene = s3_open_with(
 		NULL, 0, (struct xc_s3_opts){ .http.cancel = &cancel, .checksums = -1 });
 	struct xc_err err;
@@ -408,9 +409,37 @@ static void test_cancel(void **state)
 	expect(s3_get(scene.s3, "a", &err), &err, XC_ERR_NONE, "");
 	xc_cancel_request(&cancel, 15);
 	expect(s3_get(scene.s3, "a", &err), &err, XC_ERR_CANCELED, "interrupted");
+	expect(xc_s3_put(scene.s3, "a", "x", 1, true, &err), &err, XC_ERR_CANCELED, "interrupted");
+	expect(xc_s3_upload_create(scene.s3, "a", &upload_id, &err), &err, XC_ERR_CANCELED,
+	       "interrupted");
 	expect(xc_s3_delete(scene.s3, "a", &err), &err, XC_ERR_NONE, "");
 	expect(xc_s3_upload_abort(scene.s3, "a", "id", &err), &err, XC_ERR_NONE, "");
 	assert_int_equal(s3_stop(&scene), 3);
+	s3_close(&scene);
+}
+
+static void *cancel_soon(void *context)
+{
+	usleep(150000);
+	xc_cancel_request(context, 15);
+	return NULL;
+}
+
+/* A commit that is on its way when the signal comes: whether it was done must not stay open. */
+static void test_cancel_during_commit(void **state)
+{
+	static const struct server_step step = { .path = "PUT", .delay_ms = 500 };
+	struct xc_cancel cancel = { 0 };
+	struct s3_scene scene = s3_open_with(
+		&step, 1, (struct xc_s3_opts){ .http.cancel = &cancel, .checksums = -1 });
+	pthread_t thread;
+	struct xc_err err;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancel), 0);
+	expect(xc_s3_put(scene.s3, "a", "x", 1, true, &err), &err, XC_ERR_NONE, "");
+	pthread_join(thread, NULL);
+	assert_int_equal(s3_stop(&scene), 1);
 	s3_close(&scene);
 }
 
@@ -429,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_expired_again),
 		cmocka_unit_test(test_expired_in_flight),
 		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cancel_during_commit),
 	};
 
 	return cmocka_run_group_tests_name("answers of S3", tests, NULL, NULL);
