@@ -35,6 +35,9 @@ static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 		xc_pace_start(&attempt->pace, now_ms, 0);
 		return false;
 	}
+	/* Nobody thinks about a request that is still being sent. */
+	if (arrived_bytes(attempt) < attempt->call->request->body_bytes)
+		think_ms = 0;
 	if (think_ms > 0)
 		patience_ms = received_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
 	return xc_pace_stalled(&attempt->pace, now_ms, received_bytes + arrived_bytes(attempt),

@@ -228,44 +228,32 @@ void xc_s3_call_submit(struct xc_s3_call *call)
 	submit(call);
 }
 
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool ended;
-	int result;
-};
-
 static void wake_waiter(struct xc_s3_call *call, int result)
 {
-	struct waiter *waiter = call->owner;
-
 	/* The waiter's memory ends with its wait, so signal it before the lock is let go. */
-	pthread_mutex_lock(&waiter->lock);
-	waiter->result = result;
-	waiter->ended = true;
-	pthread_cond_signal(&waiter->changed);
-	pthread_mutex_unlock(&waiter->lock);
+	pthread_mutex_lock(&call->waiter.lock);
+	call->waiter.result = result;
+	call->waiter.ended = true;
+	pthread_cond_signal(&call->waiter.changed);
+	pthread_mutex_unlock(&call->waiter.lock);
 }
 
 int xc_s3_call_perform(struct xc_s3_call *call, struct xc_err *err)
 {
-	struct waiter waiter = {
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER,
-	};
-
-	call->owner = &waiter;
+	pthread_mutex_init(&call->waiter.lock, NULL);
+	pthread_cond_init(&call->waiter.changed, NULL);
+	call->waiter.ended = false;
 	call->ended = wake_waiter;
 	xc_s3_call_submit(call);
-	pthread_mutex_lock(&waiter.lock);
-	while (!waiter.ended)
-		pthread_cond_wait(&waiter.changed, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
-	pthread_cond_destroy(&waiter.changed);
-	pthread_mutex_destroy(&waiter.lock);
-	if (waiter.result < 0)
+	pthread_mutex_lock(&call->waiter.lock);
+	while (!call->waiter.ended)
+		pthread_cond_wait(&call->waiter.changed, &call->waiter.lock);
+	pthread_mutex_unlock(&call->waiter.lock);
+	pthread_cond_destroy(&call->waiter.changed);
+	pthread_mutex_destroy(&call->waiter.lock);
+	if (call->waiter.result < 0)
 		*err = call->err;
-	return waiter.result;
+	return call->waiter.result;
 }
 
 void xc_s3_call_release(struct xc_s3_call *call)
