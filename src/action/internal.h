@@ -26,7 +26,7 @@ struct xc_action_run {
 	struct xc_roots roots;
 	struct xc_store *store;
 	struct xc_cache cache; /* filled once it is open */
-	struct xc_query query;
+	struct xc_query query; /* filled once it was tried */
 };
 
 /* Read everything that the runner gave, and hide the secrets in it. */

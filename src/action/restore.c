@@ -85,7 +85,7 @@ static int tell_miss(struct xc_action_run *run, enum xc_action_result result, co
 		.total_ms = lookup_ms,
 	};
 
-	if (result == XC_RESULT_MISS)
+	if (result == XC_RESULT_MISS && run->store)
 		xc_action_nearest_find(run, &nearest);
 	xc_action_run_rest(run);
 	if (result == XC_RESULT_FAILED)

@@ -75,6 +75,11 @@ static int open_store(struct xc_action_run *run, struct xc_err *err)
 
 int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err *err)
 {
+	run->query = (struct xc_query){
+		.key = key,
+		.restore_keys = &run->inputs.restore_keys,
+		.paths = &run->inputs.paths,
+	};
 	if (xc_roots_init(&run->roots, run->context.workspace, getenv("HOME"), err) < 0 ||
 	    open_store(run, err) < 0)
 		return -1;
@@ -86,11 +91,6 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.threads = run->host->threads,
 		.progress = run->host->progress,
 		.cancel = run->host->cancel,
-	};
-	run->query = (struct xc_query){
-		.key = key,
-		.restore_keys = &run->inputs.restore_keys,
-		.paths = &run->inputs.paths,
 	};
 	if (run->host->begin)
 		run->host->begin(run->host->context);

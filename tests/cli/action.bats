@@ -212,6 +212,20 @@ saved() {
     no_line_with "Cache saved"
 }
 
+@test "a store that cannot even be opened is no miss, or brings the program down" {
+    in_workflow
+    put tree/file
+    export XCACHE_CA_BUNDLE=/no/such/file INPUT_STORE='s3://bucket?region=r'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
+    same "$status" 0
+    [[ $(commands) == "warning Failed to restore: "*/no/such/file* ]]
+    line "Key: k"
+    line "Cache not found for input keys: k"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    [[ $(commands) == "warning Failed to save: "* ]]
+}
+
 @test "a key that is there is saved again without update" {
     in_workflow
     saved k tree first
@@ -329,6 +343,15 @@ saved() {
     # The default branch does not read a branch's.
     act restore INPUT_KEY=k-dev INPUT_PATH=tree
     same "$(outputs)" "cache-primary-key=k-dev"
+}
+
+@test "the command line within a workflow does not read the default branch's" {
+    in_workflow
+    saved k-main
+    ends 0 env GITHUB_REF=refs/heads/topic "$XCACHE" restore --store "$INPUT_STORE" --key k- --path tree
+    has "$output" "in scope refs/heads/main"
+    GITHUB_EVENT_PATH=/no/such/file ends 3 env GITHUB_REF=refs/heads/topic "$XCACHE" restore \
+        --store "$INPUT_STORE" --key k- --path tree
 }
 
 @test "scope repository is not shared" {
