@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "action/action.h"
+#include "action/commands.h"
 #include "cmd/internal.h"
 #include "report/progress.h"
 
@@ -69,10 +70,9 @@ static int run_entry(int (*run)(const struct xc_action_host *host))
 	};
 	struct xc_err err;
 
-	if (xc_defaults_connections(&host.connections, &err) < 0) {
-		fprintf(stderr, "xcache action: %s\n", err.msg);
-		return XC_EXIT_USAGE;
-	}
+	/* No setting that goes astray may fail a job. */
+	if (xc_defaults_connections(&host.connections, &err) < 0)
+		xc_action_command("warning", "%s", err.msg);
 	return run(&host);
 }
 

@@ -326,6 +326,15 @@ saved() {
     same "$status $(commands)" "1 error both store and s3-bucket are given; leave one out"
 }
 
+@test "a number of connections that cannot be fails a job" {
+    in_workflow
+    saved k
+    act restore INPUT_KEY=k INPUT_PATH=tree XCACHE_CONNECTIONS=many
+    same "$status" 0
+    [[ $(commands) == "warning XCACHE_CONNECTIONS is 'many'"* ]]
+    line "Cache restored from key: k"
+}
+
 @test "refs see caches that are none of their business, or miss their own" {
     in_workflow
     export INPUT_CLEAR_TAG=
