@@ -20,6 +20,7 @@ static const struct command {
 	{ "remove", "Remove entries", xc_cmd_remove },
 	{ "doctor", "Find out whether a store works, and if not, why", xc_cmd_doctor },
 	{ "lifecycle", "Print a bucket's rules for removing what is old", xc_cmd_lifecycle },
+	{ "action", "What the GitHub actions run", xc_cmd_action },
 	{ "version", "Print the version", xc_cmd_version },
 };
 

@@ -25,6 +25,7 @@ int xc_cmd_inspect(int argc, char **argv);
 int xc_cmd_remove(int argc, char **argv);
 int xc_cmd_doctor(int argc, char **argv);
 int xc_cmd_lifecycle(int argc, char **argv);
+int xc_cmd_action(int argc, char **argv);
 int xc_cmd_version(int argc, char **argv);
 
 /* The exit code that belongs to a kind of error. */

@@ -22,8 +22,8 @@ static const struct xc_option common[] = {
 	XC_OPTION("scope", LIST, scopes, "REF",
 		  "Branch or tag that entries belong to; may be\n"
 		  "repeated: the first is written to, all are read\n"
-		  "(default: $GITHUB_REF and a pull request's base,\n"
-		  "else \"default\")"),
+		  "(default: $GITHUB_REF, a pull request's base and\n"
+		  "the default branch, else \"default\")"),
 	XC_OPTION("workspace", TEXT, workspace, "DIR",
 		  "Where relative paths start (default:\n"
 		  "$GITHUB_WORKSPACE, else the current directory)"),
