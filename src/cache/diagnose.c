@@ -128,7 +128,6 @@ static bool check_put(struct examination *examination)
 
 static void check_condition(struct examination *examination)
 {
-	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 	struct xc_err err;
 
 	if (xc_store_put(examination->cache->store, examination->small, "other", 5,

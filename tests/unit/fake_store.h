@@ -11,7 +11,8 @@
 struct fake {
 	struct xc_store base;
 	struct xc_store *inner;
-	long fail_at, calls; /* 0: never */
+	long fail_at; /* 0: never */
+	atomic_long calls;
 	enum xc_err_kind kind;
 	bool after; /* the call is done, and only then said to have failed */
 	bool struck;
@@ -34,7 +35,7 @@ static inline struct fake *fake_of(struct xc_store *store)
 
 static inline bool is_due(struct fake *fake)
 {
-	return ++fake->calls == fake->fail_at;
+	return atomic_fetch_add(&fake->calls, 1) + 1 == fake->fail_at;
 }
 
 static inline int give(struct fake *fake, struct xc_err *err)
