@@ -190,9 +190,10 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 				  "no entry that this xcache can read: %.300s",
 				  lookup.passed_over.msg);
 	if (found == 1)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s",
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s%s",
 				  XC_QUOTE(query->key),
-				  query->restore_keys->count ? " or its restore keys" : "");
+				  query->restore_keys->count ? " or its restore keys" : "",
+				  query->legacy_layout ? ", nor objects of the older layout" : "");
 	*ret_match = match;
 	return 0;
 }
