@@ -34,8 +34,8 @@ struct xc_fill_attributes {
 
 /* Ceilings for the directories whose attributes are kept in mind until finish; CORRUPT past them.
  */
-#define XC_FILL_DIRECTORIES_MAX     1000000u
-#define XC_FILL_DIRECTORY_BYTES_MAX ((size_t)64 << 20)
+#define XC_FILL_DIRECTORIES_MAX     500000u
+#define XC_FILL_DIRECTORY_BYTES_MAX ((size_t)32 << 20)
 
 /* Make the directory `name` in `dir_fd`, which is not there yet. */
 int xc_fill_new(int dir_fd, const char *name, struct xc_fill **ret_fill,
