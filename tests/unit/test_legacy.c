@@ -357,7 +357,7 @@ static void test_long_object(void **state)
 	uint32_t noise = 1;
 	struct scene scene;
 	struct xc_err err;
-	char *content = xc_malloc(PART_BYTES + 1), name[8];
+	char *content = xc_malloc(PART_BYTES + 1), name[16];
 
 	(void)state;
 	for (size_t i = 0; i < PART_BYTES; i++) {
@@ -388,6 +388,33 @@ static void test_long_object(void **state)
 	scene_close(&scene);
 }
 
+/* A directory that comes a million times takes memory each time. */
+static void test_many_directories(void **state)
+{
+	const struct tar_member directory = DIR_("a");
+	cleanup_buf struct xc_buf part = XC_BUF_INIT, frame = XC_BUF_INIT, object = XC_BUF_INIT;
+	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
+	struct scene scene;
+	struct xc_err err;
+
+	(void)state;
+	for (int i = 0; i < 50001; i++)
+		tar_add(&part, &directory);
+	tar_compress(&part, &frame);
+	for (int i = 0; i < 10; i++)
+		xc_buf_add(&object, frame.data, frame.len_bytes);
+	xc_buf_clear(&part);
+	tar_end(&part);
+	tar_compress(&part, &object);
+	scene_open(&scene);
+	put_bytes(&scene, "key-base.tar.zst", object.data, object.len_bytes);
+	assert_int_equal(restore(&scene, "t", &result, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "too many directories"));
+	assert_false(path_exists(&scene, "ws/t"));
+	scene_close(&scene);
+}
+
 /* An interrupted restore leaves something behind. */
 static void test_canceled(void **state)
 {
@@ -412,9 +439,13 @@ static void test_canceled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),        cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_attributes),  cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_long_object), cmocka_unit_test(test_canceled),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_attributes),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_long_object),
+		cmocka_unit_test(test_canceled),
+		cmocka_unit_test(test_many_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
