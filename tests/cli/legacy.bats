@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2154 # set by run
 load helpers
+load servers
 
 # An object as a shell action wrote it: archive NAME FOLDER [OPTION of tar]...
 archive() {
@@ -240,4 +241,29 @@ PY
         same "$(cat outside/file)" theirs
     done
     absent /tmp/xcache-placed
+}
+
+@test "in a bucket names are encoded, or another client's are not found" {
+    use_server radosgw
+    local key
+    head -c 30000000 /dev/urandom >"$T/noise"
+    mkdir "$T/tree"
+    ln "$T/noise" "$T/tree/noise"
+    archive base "$T/tree"
+    put "$T/delta/new" 1
+    archive delta "$T/delta"
+    for key in plain 'Linux x64/a+b%2F&c=ü~' 'a/b/c'; do
+        s3 put "$key-base.tar.zst" "$T/store/base"
+        s3 put "$key-delta-1.tar.zst" "$T/store/delta"
+        ends 0 legacy restore --key "$key" --path t
+        cmp "$T/noise" t/noise
+        present t/new
+        rm -r t
+        same "$(found none --restore-key "${key%?}")" "$key"
+    done
+    # S3 tells whole seconds: of equal ones the last by name.
+    s3 put x-1-base.tar.zst "$T/store/base"
+    s3 put x-2-base.tar.zst "$T/store/base"
+    same "$(found none --restore-key x-)" x-2
+    ends 3 legacy lookup --key none --path t
 }
