@@ -204,6 +204,8 @@ found() {
     echo nonsense >"$T/store/k-base.tar.zst"
     ends 1 legacy restore --key k --path t
     has "$stderr" "not compressed by zstd"
+    # That would not remove it.
+    lacks "$stderr" "xcache remove"
     # The base is whole, the delta is not: neither comes.
     one k-base.tar.zst 1
     printf 'half' >"$T/store/k-delta-1.tar.zst"
