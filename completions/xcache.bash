@@ -72,9 +72,9 @@ _xcache_options() {
 	local common='--store --repository --scope --workspace --jobs --connections --profile'
 	common+=' --role-arn --no-sign-request --trace --quiet --verbose --json --help'
 	case $1 in
-	restore) echo "--key --restore-key --path --lookup-only $common" ;;
+	restore) echo "--key --restore-key --path --lookup-only --legacy-layout $common" ;;
 	save) echo "--key --path --update --level $common" ;;
-	lookup) echo "--key --restore-key --path $common" ;;
+	lookup) echo "--key --restore-key --path --legacy-layout $common" ;;
 	list) echo "--key-prefix --path --keys-only $common" ;;
 	inspect) echo "--key --path --files $common" ;;
 	remove) echo "--key --key-prefix --path $common" ;;

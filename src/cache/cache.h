@@ -38,13 +38,31 @@ struct xc_query {
 	const char *key;
 	const struct xc_strlist *restore_keys; /* may be empty */
 	const struct xc_strlist *paths;        /* lines; at least one */
+	/*
+	 * Where there is no entry, look for objects of the older layout
+	 * (docs/FORMAT.md). Takes exactly one path, without wildcards. A save
+	 * ignores it.
+	 */
+	bool legacy_layout;
 };
 
-/* What a lookup found. */
+/* Objects of the older layout, by their names in the store. */
+struct xc_older {
+	char *base;  /* NULL: it is an entry that matched */
+	char *delta; /* NULL if there is none */
+	uint64_t base_bytes, delta_bytes;
+};
+
+/*
+ * What a lookup found. Where that is of the older layout, `scope` is empty,
+ * and the manifest has no more than key, paths, created_ns and the totals:
+ * before it was restored stored_bytes, then all of them.
+ */
 struct xc_match {
 	char *scope;
 	bool exact;                  /* the key itself, not a prefix */
 	struct xc_manifest manifest; /* manifest.key is the key that matched */
+	struct xc_older older;
 };
 
 #define XC_MATCH_INIT                                                                              \
@@ -58,7 +76,8 @@ void xc_match_release(struct xc_match *match);
  * Look for an entry: in each scope in turn the exact key, then the newest
  * entry whose key starts with it, then the same for each restore key.
  * NOT_FOUND if there is none. An entry of an unknown format version is passed
- * over; NOT_FOUND then says so.
+ * over; NOT_FOUND then says so. With legacy_layout a miss also looks for
+ * objects of the older layout; USAGE if the paths are not fit for them.
  */
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 		    struct xc_match *ret_match, struct xc_err *err) XC_CHECK;
@@ -104,6 +123,7 @@ struct xc_restore_result {
 	uint64_t fetched_bytes; /* read from the store */
 	uint64_t replaced;      /* files that stood where members went */
 	bool owner_dropped;     /* members belong to others, but only root can give files away */
+	uint64_t left_out;      /* older layout: devices, FIFOs and sockets in it */
 };
 
 #define XC_RESTORE_RESULT_INIT                                                                     \

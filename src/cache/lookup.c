@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "cache/internal.h"
+#include "cache/legacy.h"
 #include "cache/readahead.h"
 
 /* How many entries of one second are told apart: each takes a request. */
@@ -11,6 +12,8 @@
 void xc_match_release(struct xc_match *match)
 {
 	free(match->scope);
+	free(match->older.base);
+	free(match->older.delta);
 	xc_manifest_release(&match->manifest);
 	*match = (struct xc_match)XC_MATCH_INIT;
 }
@@ -168,7 +171,8 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	struct xc_match match = XC_MATCH_INIT;
 	int found = 1;
 
-	if (xc_check_query(query, err) < 0)
+	if (xc_check_query(query, err) < 0 ||
+	    (query->legacy_layout && xc_legacy_check(cache, query, err) < 0))
 		return -1;
 	xc_progress_phase(cache->progress, XC_PHASE_LOOKUP);
 	xc_key_version(query->paths, version);
@@ -177,6 +181,8 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 			return -1;
 		found = find_in_scope(&lookup, query, cache->scopes->items[i], &match, err);
 	}
+	if (found == 1 && query->legacy_layout)
+		found = xc_legacy_find(cache, query, &match, err);
 	if (found < 0)
 		return -1;
 	if (found == 1 && lookup.passed_over.kind != XC_ERR_NONE)
@@ -184,9 +190,10 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 				  "no entry that this xcache can read: %.300s",
 				  lookup.passed_over.msg);
 	if (found == 1)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s",
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s%s",
 				  XC_QUOTE(query->key),
-				  query->restore_keys->count ? " or its restore keys" : "");
+				  query->restore_keys->count ? " or its restore keys" : "",
+				  query->legacy_layout ? ", nor objects of the older layout" : "");
 	*ret_match = match;
 	return 0;
 }

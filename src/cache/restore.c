@@ -3,6 +3,7 @@
 
 #include "cache/extract.h"
 #include "cache/internal.h"
+#include "cache/legacy.h"
 #include "tree/patterns.h"
 #include "tree/stage.h"
 
@@ -355,7 +356,8 @@ int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
 	if (xc_cache_lookup(cache, query, &result.match, err) < 0)
 		return -1;
 	found_ms = xc_clock_ms();
-	restored = restore_match(&restore, query, &result, err);
+	restored = result.match.older.base ? xc_legacy_restore(cache, query, &result, err)
+					   : restore_match(&restore, query, &result, err);
 	release_restore(&restore);
 	if (restored < 0) {
 		/* A pack that is gone is no miss: there was an entry, and it cannot be used. */

@@ -46,6 +46,7 @@ struct xc_query xc_cmd_query(const struct xc_args *args)
 		.key = args->key,
 		.restore_keys = &args->restore_keys,
 		.paths = &args->paths,
+		.legacy_layout = args->legacy_layout,
 	};
 }
 

@@ -14,6 +14,10 @@ static const struct xc_option options[] = {
 	XC_OPTION("path", LINES, paths, "PATH",
 		  "The same lines in the same order as when saving,\n"
 		  "as an entry is found only by them; may be repeated"),
+	XC_OPTION("legacy-layout", FLAG, legacy_layout, NULL,
+		  "On a miss also look for KEY-base.tar.zst and the\n"
+		  "newest KEY-delta-*.tar.zst right below the store's\n"
+		  "URL, which hold the content of the one --path"),
 };
 
 static const struct xc_command command = {

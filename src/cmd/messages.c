@@ -47,7 +47,8 @@ static void print_hint(const struct xc_command *command, const struct xc_args *a
 			fputs("hint: \"xcache list\" shows what there is\n", stderr);
 		break;
 	case XC_ERR_CORRUPT:
-		if (args->key)
+		/* Objects of the older layout are none that remove takes away. */
+		if (args->key && !args->legacy_layout)
 			fprintf(stderr,
 				"hint: \"xcache remove --key %s\" makes way for a new entry\n",
 				XC_QUOTE(args->key));

@@ -22,7 +22,7 @@ struct xc_args {
 	const char *profile, *role_arn;
 	long jobs, connections; /* 0: not given */
 	long level, days;
-	bool update, lookup_only, files, keys_only;
+	bool update, lookup_only, legacy_layout, files, keys_only;
 	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;
 };

@@ -2,6 +2,7 @@
 #include "cmd/internal.h"
 
 #include "report/document.h"
+#include "base/human.h"
 #include "report/summary.h"
 
 static const struct xc_option options[] = {
@@ -14,6 +15,10 @@ static const struct xc_option options[] = {
 	XC_OPTION("path", LINES, paths, "PATH",
 		  "The same lines in the same order as when saving,\n"
 		  "as an entry is found only by them; may be repeated"),
+	XC_OPTION("legacy-layout", FLAG, legacy_layout, NULL,
+		  "On a miss also look for KEY-base.tar.zst and the\n"
+		  "newest KEY-delta-*.tar.zst right below the store's\n"
+		  "URL, which hold the content of the one --path"),
 	XC_OPTION("lookup-only", FLAG, lookup_only, NULL,
 		  "Only tell whether there is an entry, as lookup does"),
 };
@@ -45,6 +50,9 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 		xc_cmd_warn(&command, args,
 			    "the files now belong to you: only root can give them to the users "
 			    "they were saved from");
+	if (result->left_out > 0)
+		xc_cmd_warn(&command, args, "left out %s",
+			    XC_COUNTED(result->left_out, "special file", "special files"));
 	if (args->json) {
 		cleanup_json json_t *document = xc_document_restore(query, result);
 

@@ -80,7 +80,21 @@ json_t *xc_document_save(const struct xc_query *query, const struct xc_save_resu
 	return document;
 }
 
-json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *match)
+/* What is not known of objects of the older layout is not said. */
+static void set_older(json_t *document, const struct xc_match *match)
+{
+	const struct xc_older *older = &match->older;
+	json_t *objects = json_array();
+
+	json_array_append_new(objects, xc_json_text(older->base));
+	if (older->delta)
+		json_array_append_new(objects, xc_json_text(older->delta));
+	json_object_set_new(document, "layout", json_string("older"));
+	json_object_set_new(document, "objects", objects);
+	json_object_del(document, "version");
+}
+
+static json_t *match_document(const struct xc_query *query, const struct xc_match *match)
 {
 	json_t *document = xc_document_new();
 	const char *by = xc_summary_matched_by(query, match->manifest.key);
@@ -88,13 +102,29 @@ json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *
 	json_object_set_new(document, "exact", json_boolean(match->exact));
 	if (by)
 		json_object_set_new(document, "matched_by", xc_json_text(by));
-	xc_manifest_set_json(document, match->scope, &match->manifest, false);
+	xc_manifest_set_json(document, match->older.base ? NULL : match->scope, &match->manifest,
+			     false);
+	if (match->older.base)
+		set_older(document, match);
+	return document;
+}
+
+json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *match)
+{
+	json_t *document = match_document(query, match), *totals;
+
+	/* What is in an archive of the older layout only shows when it is read. */
+	if (match->older.base) {
+		totals = json_object();
+		set_integer(totals, "stored", match->manifest.totals.stored_bytes);
+		json_object_set_new(document, "totals", totals);
+	}
 	return document;
 }
 
 json_t *xc_document_restore(const struct xc_query *query, const struct xc_restore_result *result)
 {
-	json_t *document = xc_document_lookup(query, &result->match), *times = json_object();
+	json_t *document = match_document(query, &result->match), *times = json_object();
 
 	set_integer(times, "lookup", result->lookup_ms);
 	set_integer(times, "extract", result->extract_ms);
@@ -102,6 +132,8 @@ json_t *xc_document_restore(const struct xc_query *query, const struct xc_restor
 	set_integer(document, "fetched", result->fetched_bytes);
 	set_integer(document, "replaced", result->replaced);
 	json_object_set_new(document, "owner_dropped", json_boolean(result->owner_dropped));
+	if (result->match.older.base)
+		set_integer(document, "left_out", result->left_out);
 	json_object_set_new(document, "ms", times);
 	return document;
 }

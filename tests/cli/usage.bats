@@ -48,8 +48,8 @@ load helpers
 @test "a command's help fails or lacks options" {
     local command option
     declare -A options=(
-        [save]="key path update level" [restore]="key restore-key path lookup-only"
-        [lookup]="key restore-key path" [list]="key-prefix path keys-only"
+        [save]="key path update level" [restore]="key restore-key path lookup-only legacy-layout"
+        [lookup]="key restore-key path legacy-layout" [list]="key-prefix path keys-only"
         [inspect]="key path files" [remove]="key key-prefix path"
         [doctor]="" [lifecycle]="days xml"
     )

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Archives of somebody else's. The first byte says how the rest is taken: as
+ * a delta or a base, in what pieces it comes, and whether it is a tar archive
+ * that is yet to be compressed, since mutations hardly get past zstd.
+ */
+#include <string.h>
+
+#include <zstd.h>
+
+#include "base/buf.h"
+#include "pack/foreign.h"
+
+#define AS_DELTA  1
+#define AS_STREAM 2
+#define IN_PIECES 4
+
+struct source {
+	const char *data;
+	size_t left, piece;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int read_source(void *context, const char **ret_data, size_t *ret_length, struct xc_err *err)
+{
+	struct source *source = context;
+
+	(void)err;
+	*ret_data = source->data;
+	*ret_length = XC_MIN(source->piece, source->left);
+	source->data += *ret_length;
+	source->left -= *ret_length;
+	return 0;
+}
+
+/* What the contract says of every path: nothing that leads out. */
+static void check_path(const char *path)
+{
+	if (*path == '/')
+		abort();
+	for (const char *at = path; *at != '\0';) {
+		size_t length = strcspn(at, "/");
+
+		if (length == 0 || length > 255 || (length == 1 && *at == '.') ||
+		    (length == 2 && memcmp(at, "..", 2) == 0))
+			abort();
+		at += length;
+		if (*at == '/' && *++at == '\0')
+			abort();
+	}
+}
+
+static void check_member(const struct xc_foreign_member *member)
+{
+	check_path(member->path);
+	if (*member->path == '\0' && (member->type != XC_FOREIGN_DIR || member->opaque))
+		abort();
+	if (member->type == XC_FOREIGN_HARDLINK) {
+		check_path(member->target);
+		if (*member->target == '\0')
+			abort();
+	}
+	if (member->type == XC_FOREIGN_SYMLINK && *member->target == '\0')
+		abort();
+	if (member->mode > 07777 || member->mtime_ns >= 1000000000 || member->uid == UINT32_MAX ||
+	    member->gid == UINT32_MAX)
+		abort();
+}
+
+/* Reads a file's content, of some all, of others nothing. */
+static int read_content(struct xc_foreign *foreign, const struct xc_foreign_member *member,
+			struct xc_err *err)
+{
+	uint64_t offset, at = 0;
+	const char *bytes;
+	size_t length;
+	int more = 0;
+
+	while (member->mode % 3 != 0 &&
+	       (more = xc_foreign_data(foreign, &bytes, &length, &offset, err)) > 0) {
+		if (length == 0 || offset < at || offset + length > member->size_bytes)
+			abort();
+		at = offset + length;
+		/* For the sanitizer: all of it can be read. */
+		if (memchr(bytes, 0, length) == bytes + length)
+			abort();
+	}
+	return more;
+}
+
+static void read_archive(const char *data, size_t size, unsigned how)
+{
+	static const struct xc_foreign_limits limits = {
+		.members = 1000,
+		.bytes = 16 << 20,
+		.ratio_from_bytes = 1 << 20,
+		.ratio = 1000,
+	};
+	struct source source = { data, size, how & IN_PIECES ? 1 + how / 8 : SIZE_MAX };
+	struct xc_foreign *foreign = xc_foreign_new(&(struct xc_foreign_opts){
+		.read = read_source,
+		.context = &source,
+		.delta = how & AS_DELTA,
+		.limits = &limits,
+	});
+	struct xc_foreign_member member;
+	struct xc_err err = { 0 };
+	int more;
+
+	while ((more = xc_foreign_next(foreign, &member, &err)) > 0) {
+		check_member(&member);
+		if (member.type == XC_FOREIGN_FILE && read_content(foreign, &member, &err) < 0) {
+			more = -1;
+			break;
+		}
+	}
+	if (more < 0 && err.kind != XC_ERR_CORRUPT)
+		abort();
+	xc_foreign_free(foreign);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char stored[1 << 20];
+	size_t length;
+
+	if (size < 1 || size > sizeof(stored) / 2)
+		return 0;
+	if (*data & AS_STREAM) {
+		length = ZSTD_compress(stored, sizeof(stored), data + 1, size - 1, 1);
+		if (ZSTD_isError(length))
+			abort();
+		read_archive(stored, length, *data);
+	} else {
+		read_archive((const char *)data + 1, size - 1, *data);
+	}
+	return 0;
+}
