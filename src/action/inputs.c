@@ -31,6 +31,7 @@ static const struct {
 	INPUT("path", LINES, paths),
 	INPUT("fail-on-cache-miss", FLAG, fail_on_cache_miss),
 	INPUT("lookup-only", FLAG, lookup_only),
+	INPUT("legacy-layout", FLAG, legacy_layout),
 	INPUT("read-only", FLAG, read_only),
 	INPUT("update", FLAG, update),
 	INPUT("store", TEXT, store),

@@ -21,7 +21,7 @@
 struct xc_action_inputs {
 	char *key;
 	struct xc_strlist restore_keys, paths;
-	bool fail_on_cache_miss, lookup_only, read_only, update;
+	bool fail_on_cache_miss, lookup_only, read_only, update, legacy_layout;
 	char *store;
 	char *s3_bucket, *s3_region, *s3_endpoint, *s3_prefix;
 	char *access_key_id, *secret_access_key, *session_token, *role_arn;

@@ -130,7 +130,7 @@ static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
 	struct xc_err err;
 
 	story->manifest = manifest;
-	story->scope = match->scope;
+	story->scope = *match->scope ? match->scope : "none (older layout)";
 	xc_action_run_rest(run);
 	xc_action_info("Cache hit for%s: %s",
 		       strcmp(run->inputs.key, manifest->key) == 0 ? "" : " restore-key",

@@ -79,6 +79,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.key = key,
 		.restore_keys = &run->inputs.restore_keys,
 		.paths = &run->inputs.paths,
+		.legacy_layout = run->inputs.legacy_layout,
 	};
 	if (xc_roots_init(&run->roots, run->context.workspace, getenv("HOME"), err) < 0 ||
 	    open_store(run, err) < 0)

@@ -115,6 +115,24 @@ saved() {
     same "$status" 1
 }
 
+@test "what an older action saved is not found, or taken for an entry" {
+    in_workflow
+    put old/file text
+    touch -d @1500000000 old/file old
+    mkdir -p "$T/store"
+    tar -C old -cf - . | zstd -q >"$T/store/k-base.tar.zst"
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$(outputs)" "cache-primary-key=k"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_LEGACY_LAYOUT=true
+    same "$status" 0
+    same "$(outputs)" $'cache-hit=true\ncache-matched-key=k\ncache-primary-key=k'
+    same_tree old tree
+    rm -r tree
+    act restore INPUT_KEY=k2 INPUT_PATH=tree INPUT_RESTORE_KEYS=k INPUT_LEGACY_LAYOUT=true
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k\ncache-primary-key=k2'
+    same_tree old tree
+}
+
 @test "inputs that cannot be pass a restore" {
     local nine=$'1\n2\n3\n4\n5\n6\n7\n8\n9' long
     in_workflow
