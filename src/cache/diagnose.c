@@ -65,7 +65,8 @@ static int compare_times(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-static bool check_get(struct examination *examination)
+/* Of what was just written, or of what is not there, which is an answer as well. */
+static void check_get(struct examination *examination)
 {
 	uint64_t times[ROUND_TRIPS];
 	struct xc_err err;
@@ -78,7 +79,7 @@ static bool check_get(struct examination *examination)
 			    0 &&
 		    err.kind != XC_ERR_NOT_FOUND) {
 			tell(examination, "get", XC_FINDING_BAD, "%s", err.msg);
-			return false;
+			return;
 		}
 		times[i] = now_us() - start_us;
 	}
@@ -87,7 +88,19 @@ static bool check_get(struct examination *examination)
 	tell(examination, "get", XC_FINDING_GOOD,
 	     "objects can be read; an answer takes %.1f ms (median of %d)",
 	     (double)times[ROUND_TRIPS / 2] / 1000, ROUND_TRIPS);
-	return true;
+}
+
+/* Some permissions make a server answer "forbidden" where it should say "not found". */
+static void check_miss(struct examination *examination)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_err err;
+
+	if (xc_store_get(examination->cache->store, examination->large, 4096, &data, &err) < 0 &&
+	    err.kind != XC_ERR_NOT_FOUND)
+		tell(examination, "miss", XC_FINDING_BAD, "%s", err.msg);
+	else
+		tell(examination, "miss", XC_FINDING_GOOD, "an entry that is not there is a miss");
 }
 
 static int count_object(const struct xc_store_object *object, void *context, struct xc_err *err)
@@ -287,6 +300,20 @@ static int name_trials(struct examination *examination, struct xc_err *err)
 	return 0;
 }
 
+static void try_all(struct examination *examination)
+{
+	bool was_written = check_put(examination);
+
+	check_get(examination);
+	check_miss(examination);
+	check_list(examination, was_written);
+	if (!was_written)
+		return;
+	check_condition(examination);
+	check_rate(examination);
+	check_remove(examination, examination->diagnosis->trial_bytes > 0);
+}
+
 void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void *context,
 		       struct xc_diagnosis *ret_diagnosis)
 {
@@ -304,17 +331,9 @@ void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void 
 		return;
 	}
 	xc_store_examine(cache->store, examination.small, pass_on, &examination);
-	/* Where nothing can be read, the rest would only say the same again. */
-	if (ret_diagnosis->works && check_get(&examination)) {
-		if (check_put(&examination)) {
-			check_list(&examination, true);
-			check_condition(&examination);
-			check_rate(&examination);
-			check_remove(&examination, ret_diagnosis->trial_bytes > 0);
-		} else {
-			check_list(&examination, false);
-		}
-	}
+	/* Where nobody answers, the rest would only say the same again. */
+	if (ret_diagnosis->works)
+		try_all(&examination);
 	free(examination.small);
 	free(examination.large);
 }

@@ -67,7 +67,7 @@ static void set_url(struct xc_s3_call *call, const struct xc_s3_base *base, stru
 {
 	cleanup_buf struct xc_buf url = XC_BUF_INIT;
 
-	xc_buf_add_str(ret_path, base->path);
+	xc_buf_add_str(ret_path, call->operation->of_account ? "/" : base->path);
 	if (call->key)
 		xc_uri_encode(call->key, strlen(call->key), true, ret_path);
 	xc_buf_addf(&url, "%s%s", base->origin, xc_buf_str(ret_path));
@@ -122,6 +122,9 @@ static int prepare(struct xc_http_request *request, struct xc_err *err)
 	base = xc_s3_base_now(call->s3, &region, &call->moves);
 	call->skew_s = xc_s3_skew(call->s3);
 	set_url(call, base, &path);
+	/* A session token is among them. */
+	for (size_t i = 0; i < request->headers.count; i++)
+		explicit_bzero(request->headers.items[i], strlen(request->headers.items[i]));
 	xc_strlist_release(&request->headers);
 	for (size_t i = 0; i < call->headers.count; i++)
 		xc_strlist_add(&request->headers, call->headers.items[i]);
@@ -170,6 +173,7 @@ static void submit(struct xc_s3_call *call)
 		.into = before.into,
 		.into_bytes = before.into_bytes,
 		.max_reply_bytes = before.max_reply_bytes,
+		.fresh = before.fresh,
 		.bulk = before.bulk,
 		.hedge = before.hedge,
 		.cleanup = call->operation->cleanup,
@@ -195,7 +199,7 @@ static int obtain_credentials(struct xc_s3_call *call)
 	const struct xc_credentials *credentials = NULL;
 
 	/* After a cancel none are obtained, but those at hand will do to clean up. */
-	if (call->operation->cleanup)
+	if (call->operation->cleanup && xc_cancel_requested(call->s3->opts.http.cancel))
 		credentials = xc_credentials_peek(call->s3->provider);
 	if (!credentials && xc_credentials_get(call->s3->provider, &credentials, &call->err) < 0)
 		return -1;

@@ -220,6 +220,11 @@ struct xc_credentials_provider *xc_s3_credentials(struct xc_s3 *s3)
 	return s3->provider;
 }
 
+const struct xc_credentials_opts *xc_s3_credentials_opts(const struct xc_s3 *s3)
+{
+	return &s3->opts.credentials;
+}
+
 struct xc_http *xc_s3_http(struct xc_s3 *s3)
 {
 	return s3->http;

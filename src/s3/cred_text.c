@@ -96,16 +96,13 @@ json_t *xc_cred_json_parse(const char *data, size_t length, const char *what, st
 
 static void wipe_json(json_t *value)
 {
-	const char *name;
-	json_t *member;
-	size_t i;
-
 	if (json_is_string(value))
 		explicit_bzero((char *)json_string_value(value), json_string_length(value));
-	else if (json_is_object(value))
-		json_object_foreach(value, name, member) wipe_json(member);
-	else if (json_is_array(value))
-		json_array_foreach(value, i, member) wipe_json(member);
+	for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+		wipe_json(json_array_get(value, i));
+	if (json_is_object(value))
+		for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at))
+			wipe_json(json_object_iter_value(at));
 }
 
 void xc_cred_json_free(json_t **value)

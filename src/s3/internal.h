@@ -58,6 +58,7 @@ struct xc_s3_operation {
 	unsigned think_ms;      /* 0: the engine's default */
 	bool cleanup;
 	bool may_fail_late; /* a 200 may hold an error */
+	bool of_account;    /* asked of the endpoint, not of a bucket */
 };
 
 /*

@@ -34,6 +34,16 @@ static const struct xc_s3_operation put_object = {
 	.think_ms = THINK_MS,
 };
 
+/* What commits is small; once begun it is brought to its end, so that its outcome is known. */
+static const struct xc_s3_operation put_new_object = {
+	.name = "PutObject",
+	.method = "PUT",
+	.verb = "write",
+	.permission = "s3:PutObject",
+	.think_ms = THINK_MS,
+	.cleanup = true,
+};
+
 static const struct xc_s3_operation delete_object = {
 	.name = "DeleteObject",
 	.method = "DELETE",
@@ -58,6 +68,15 @@ static const struct xc_s3_operation list_objects = {
 	.verb = "list",
 	.permission = "s3:ListBucket",
 	.think_ms = THINK_MS,
+};
+
+static const struct xc_s3_operation list_buckets = {
+	.name = "ListBuckets",
+	.method = "GET",
+	.verb = "list the buckets beside",
+	.permission = "s3:ListAllMyBuckets",
+	.think_ms = THINK_MS,
+	.of_account = true,
 };
 
 static int too_large(const char *key, size_t max_bytes, struct xc_err *err)
@@ -112,7 +131,11 @@ int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head, s
 static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
 		    bool if_absent, int *ret_status, struct xc_err *err)
 {
-	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &put_object, .key = key };
+	cleanup_s3_call struct xc_s3_call call = {
+		.s3 = s3,
+		.operation = if_absent ? &put_new_object : &put_object,
+		.key = key,
+	};
 	int result;
 
 	call.request.body = data ? data : "";
@@ -167,6 +190,8 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 {
 	int status;
 
+	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
+		return -1;
 	if (if_absent && lacks_conditions(s3))
 		return put_after_look(s3, key, data, length, err);
 	if (put_once(s3, key, data, length, if_absent, &status, err) == 0)
@@ -281,4 +306,14 @@ int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct x
 			   err) < 0)
 		return xc_err_wrap(err, "cannot list %s", XC_S3_OBJECT(&call));
 	return 0;
+}
+
+int xc_s3_account(struct xc_s3 *s3, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &list_buckets };
+
+	if (strcmp(xc_s3_base(s3)->path, "/") == 0)
+		return xc_err_set(err, XC_ERR_USAGE, "the bucket has a host of its own");
+	call.request.max_reply_bytes = LIST_BYTES_MAX;
+	return xc_s3_call_perform(&call, err);
 }

@@ -133,10 +133,18 @@ int xc_s3_upload_abort(struct xc_s3 *s3, const char *key, const char *upload_id,
 int xc_s3_uploads(struct xc_s3 *s3, const char *prefix, const char *after_key, const char *after_id,
 		  struct xc_s3_pending_page *ret_page, struct xc_err *err) XC_CHECK;
 
+/*
+ * Whether the credentials are whose they say, whatever they may do to the
+ * bucket: the list of their buckets is asked for, which every user may have of
+ * servers other than AWS. By the bucket's own host that cannot be asked: USAGE.
+ */
+int xc_s3_account(struct xc_s3 *s3, struct xc_err *err) XC_CHECK;
+
 /* What a doctor wants to know. Base and region are those of now; the texts live as long as s3. */
 const struct xc_s3_base *xc_s3_base(struct xc_s3 *s3);
 const char *xc_s3_region(struct xc_s3 *s3);
 struct xc_credentials_provider *xc_s3_credentials(struct xc_s3 *s3);
+const struct xc_credentials_opts *xc_s3_credentials_opts(const struct xc_s3 *s3);
 struct xc_http *xc_s3_http(struct xc_s3 *s3);
 /* How far the server's clock is ahead of ours, by the last answer; false if none came. */
 bool xc_s3_clock_skew(struct xc_s3 *s3, int64_t *ret_seconds);

@@ -154,6 +154,7 @@ static const struct xc_store_ops s3_ops = {
 	.upload_abort = xc_s3_store_upload_abort,
 	.list = s3_list,
 	.remove = s3_remove,
+	.examine = xc_s3_store_examine,
 };
 
 static void add_opts(struct xc_s3_opts *s3, const struct xc_store_opts *opts)

@@ -3,6 +3,12 @@
 #include "cred_scene.h"
 #include "s3/sts.h"
 
+#define ANSWER(request_, needs_, status_, body_, ...)                                              \
+	{                                                                                          \
+		.request = (request_), .needs = (needs_), .status = (status_), .body = (body_),    \
+		##__VA_ARGS__                                                                      \
+	}
+
 #define ROLE      "arn:aws:iam::1:role/r"
 #define ROLE_SENT "RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fr"
 #define STS       "AWS_ENDPOINT_URL_STS=%S\n"
@@ -43,7 +49,7 @@ static void web_identity(void **state)
 		{ .bug = "the token of the file is not exchanged, or not told of",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = " sEcReTweb\n",
-		  .answers = { { "POST / ", "WebIdentityToken=sEcReTweb", 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", "WebIdentityToken=sEcReTweb", 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .source = "role " ROLE " by the token in token",
@@ -52,8 +58,9 @@ static void web_identity(void **state)
 		{ .bug = "the request with the token is signed, or the action is another",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15",
-				 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ",
+				      "Action=AssumeRoleWithWebIdentity&Version=2011-06-15", 200,
+				      WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .not_sent = "AWS4-HMAC" },
@@ -61,14 +68,14 @@ static void web_identity(void **state)
 		  .opts = { .role_arn = ROLE },
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=arn:other",
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", ROLE_SENT, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", ROLE_SENT, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "the session's name is not taken, or STS would refuse it",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\n"
 				     "AWS_ROLE_SESSION_NAME=a b/c\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", "RoleSessionName=a-b-c&", 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", "RoleSessionName=a-b-c&", 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a token file with more than a token passes",
@@ -83,7 +90,7 @@ static void web_identity(void **state)
 		  .config = "[default]\nrole_arn = " ROLE "\nrole_session_name = me\n"
 			    "web_identity_token_file = %H/token\n",
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", "RoleSessionName=me&", 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", "RoleSessionName=me&", 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "spaces of a form are sent as '+'",
@@ -91,74 +98,74 @@ static void web_identity(void **state)
 		  .config = "[default]\nrole_arn = " ROLE "\nexternal_id = x y\n"
 			    "source_profile = b\n",
 		  .credentials = "[b]\n" KEYS,
-		  .answers = { { "POST / ", "ExternalId=x%20y", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "ExternalId=x%20y", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a refusal is a miss or is sent again; it is not said why",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 403, STS_ERROR("AccessDenied", "Not you"),
-				 .times = 1 },
-			       { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", NULL, 403, STS_ERROR("AccessDenied", "Not you"),
+				      .times = 1),
+			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .kind = XC_ERR_AUTH,
 		  .message = "AccessDenied: Not you; does the role's trust policy" },
 		{ .bug = "404 of STS is a miss",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 404, "" } },
+		  .answers = { ANSWER("POST / ", NULL, 404, "") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "404" },
 		{ .bug = "an issuer that could not be asked is not asked again",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 400, STS_ERROR("IDPCommunicationError", "x"),
-				 .times = 1 },
-			       { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", NULL, 400, STS_ERROR("IDPCommunicationError", "x"),
+				      .times = 1),
+			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "trouble of a moment ends it",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 500, "", .times = 1 },
-			       { "POST / ", NULL, 0, "", .times = 1 },
-			       { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", NULL, 500, "", .times = 1),
+			       ANSWER("POST / ", NULL, 0, "", .times = 1),
+			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "an end by the server's clock is taken for one by ours",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200,
-				 STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS
-					    "<Expiration>2025-01-31T13:34:56Z</Expiration>"),
-				 "Date: Fri, 31 Jan 2025 12:34:56 GMT\r\n" } },
+		  .answers = { ANSWER("POST / ", NULL, 200,
+				      STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS
+						 "<Expiration>2025-01-31T13:34:56Z</Expiration>"),
+				      .header = "Date: Fri, 31 Jan 2025 12:34:56 GMT\r\n") },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "keys that have ended by the server's clock are taken",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200,
-				 STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS
-					    "<Expiration>2999-01-31T12:34:56Z</Expiration>"),
-				 "Date: Thu, 31 Jan 2999 12:34:56 GMT\r\n" } },
+		  .answers = { ANSWER("POST / ", NULL, 200,
+				      STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS
+						 "<Expiration>2999-01-31T12:34:56Z</Expiration>"),
+				      .header = "Date: Thu, 31 Jan 2999 12:34:56 GMT\r\n") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "expired already" },
 		{ .bug = "an answer without keys counts",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200, "<a>sEcReT</a>" } },
+		  .answers = { ANSWER("POST / ", NULL, 200, "<a>sEcReT</a>") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "no access key id" },
 		{ .bug = "an answer without an end counts as keys that never end",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200,
-				 STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS) } },
+		  .answers = { ANSWER("POST / ", NULL, 200,
+				      STS_ANSWER("AssumeRoleWithWebIdentity", STS_KEYS)) },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "no expiration" },
 		{ .bug = "a huge answer is taken",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200, WEB_ANSWER, .padding = 100000 } },
+		  .answers = { ANSWER("POST / ", NULL, 200, WEB_ANSWER, .padding = 100000) },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "" },
 		{ .bug = "a role that is no ARN is sent",
@@ -172,7 +179,7 @@ static void web_identity(void **state)
 		  .environment = "AWS_ENDPOINT_URL_STS=%S/a/b/\n"
 				 "AWS_WEB_IDENTITY_TOKEN_FILE=token\n",
 		  .file = "sEcReTweb",
-		  .answers = { { "POST /a/b/ ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST /a/b/ ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "an endpoint given does not count before the environment's",
@@ -185,7 +192,7 @@ static void web_identity(void **state)
 		  .opts = { .role_arn = ROLE },
 		  .environment = "AWS_ENDPOINT_URL=%S\nAWS_WEB_IDENTITY_TOKEN_FILE=token\n",
 		  .file = "sEcReTweb",
-		  .answers = { { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a region that is a host name leads the token elsewhere",
@@ -209,7 +216,7 @@ static void roles_with_keys(void **state)
 			    .access_key_id = "GIVEN",
 			    .secret_access_key = "sEcReT1" },
 		  .environment = GITHUB,
-		  .answers = { { "POST / ", "/eu-west-1/sts/aws4_request", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "/eu-west-1/sts/aws4_request", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .source = "role " ROLE " by the keys given",
@@ -220,7 +227,7 @@ static void roles_with_keys(void **state)
 		  .environment =
 			  STS "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReT\nAWS_SESSION_"
 			      "TOKEN=sEcReTs\n",
-		  .answers = { { "POST / ", "Action=AssumeRole&", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "Action=AssumeRole&", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .sent = "Credential=ENV/" },
@@ -228,7 +235,7 @@ static void roles_with_keys(void **state)
 		  .opts = { .role_arn = ROLE, .profile = "p" },
 		  .environment = GITHUB,
 		  .credentials = "[p]\n" KEYS,
-		  .answers = { { "POST / ", "Action=AssumeRole&", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "Action=AssumeRole&", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .sent = "Credential=FILE/" },
@@ -236,7 +243,7 @@ static void roles_with_keys(void **state)
 		  .opts = { .role_arn = ROLE },
 		  .environment = STS "GITHUB_ACTIONS=true\nAWS_ACCESS_KEY_ID=ENV\n"
 				     "AWS_SECRET_ACCESS_KEY=sEcReT\n",
-		  .answers = { { "POST / ", NULL, 403, STS_ERROR("AccessDenied", "no") } },
+		  .answers = { ANSWER("POST / ", NULL, 403, STS_ERROR("AccessDenied", "no")) },
 		  .kind = XC_ERR_AUTH,
 		  .message = "id-token: write" },
 		{ .bug = "a profile's role is not assumed with its source's keys",
@@ -244,14 +251,14 @@ static void roles_with_keys(void **state)
 		  .config = "[default]\nrole_arn = " ROLE "\nsource_profile = b\n"
 			    "duration_seconds = 900\n",
 		  .credentials = "[b]\n" KEYS,
-		  .answers = { { "POST / ", "DurationSeconds=900", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "DurationSeconds=900", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .sent = "Credential=FILE/" },
 		{ .bug = "a role over the profile's own keys is not assumed",
 		  .environment = STS,
 		  .config = "[default]\nrole_arn = " ROLE "\nsource_profile = default\n" KEYS,
-		  .answers = { { "POST / ", ROLE_SENT, 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", ROLE_SENT, 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a role over a role takes one step alone",
@@ -259,8 +266,8 @@ static void roles_with_keys(void **state)
 		  .config = "[default]\nrole_arn = " ROLE "\nsource_profile = b\n"
 			    "[profile b]\nrole_arn = arn:b\nsource_profile = c\n",
 		  .credentials = "[c]\n" KEYS,
-		  .answers = { { "POST / ", "RoleArn=arn%3Ab&", 200, ROLE_ANSWER, .times = 1 },
-			       { "POST / ", "Credential=STS/", 200, ROLE_ANSWER, .times = 1 } },
+		  .answers = { ANSWER("POST / ", "RoleArn=arn%3Ab&", 200, ROLE_ANSWER, .times = 1),
+			       ANSWER("POST / ", "Credential=STS/", 200, ROLE_ANSWER, .times = 1) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .sent = ROLE_SENT },
@@ -268,15 +275,17 @@ static void roles_with_keys(void **state)
 		  .opts = { .profile = "p" },
 		  .environment = STS "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReT\n",
 		  .config = "[profile p]\nrole_arn = " ROLE "\ncredential_source = Environment\n",
-		  .answers = { { "POST / ", "Credential=ENV/", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", "Credential=ENV/", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a wrong clock is not made up for",
 		  .opts = { .role_arn = ROLE },
 		  .environment = STS "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReT\n",
-		  .answers = { { "POST / ", NULL, 403, STS_ERROR("SignatureDoesNotMatch", "old"),
-				 "Date: Fri, 31 Jan 2025 12:34:56 GMT\r\n", 1 },
-			       { "POST / ", "/20250131/", 200, ROLE_ANSWER } },
+		  .answers = { ANSWER("POST / ", NULL, 403,
+				      STS_ERROR("SignatureDoesNotMatch", "old"),
+				      .header = "Date: Fri, 31 Jan 2025 12:34:56 GMT\r\n",
+				      .times = 1),
+			       ANSWER("POST / ", "/20250131/", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 	};
@@ -291,10 +300,10 @@ static void github(void **state)
 		{ .bug = "GitHub's token is not asked for as the toolkit does",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token?api=2&audience=sts.amazonaws.com ",
-				 "Authorization: Bearer sEcReTbearer", 200,
-				 "{\"value\":\"" JWT "\"}" },
-			       { "POST / ", "WebIdentityToken=" JWT, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("GET /token?api=2&audience=sts.amazonaws.com ",
+				      "Authorization: Bearer sEcReTbearer", 200,
+				      "{\"value\":\"" JWT "\"}"),
+			       ANSWER("POST / ", "WebIdentityToken=" JWT, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken",
 		  .source = "by GitHub's OIDC token",
@@ -303,8 +312,8 @@ static void github(void **state)
 		{ .bug = "a role given does not count before the environment's keys",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReT\n",
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"" JWT "\"}" },
-			       { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "{\"value\":\"" JWT "\"}"),
+			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "AWS_ROLE_ARN counts before the environment's keys",
@@ -313,55 +322,56 @@ static void github(void **state)
 		  .id = "ENV" },
 		{ .bug = "AWS_ROLE_ARN is not assumed by GitHub's token",
 		  .environment = GITHUB "AWS_ROLE_ARN=" ROLE "\n",
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"" JWT "\"}" },
-			       { "POST / ", ROLE_SENT, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "{\"value\":\"" JWT "\"}"),
+			       ANSWER("POST / ", ROLE_SENT, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a profile's role alone is not assumed by GitHub's token",
 		  .opts = { .profile = "p" },
 		  .environment = GITHUB,
 		  .config = "[profile p]\nrole_arn = " ROLE "\n",
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"" JWT "\"}" },
-			       { "POST / ", ROLE_SENT, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "{\"value\":\"" JWT "\"}"),
+			       ANSWER("POST / ", ROLE_SENT, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "China's audience is the world's",
 		  .opts = { .role_arn = "arn:aws-cn:iam::1:role/r" },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token?api=2&audience=sts.amazonaws.com.cn ", NULL, 200,
-				 "{\"value\":\"" JWT "\"}" },
-			       { "POST / ", NULL, 200, WEB_ANSWER } },
+		  .answers = { ANSWER("GET /token?api=2&audience=sts.amazonaws.com.cn ", NULL, 200,
+				      "{\"value\":\"" JWT "\"}"),
+			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a refusal falls through to other keys",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReT\n",
-		  .answers = { { "GET /token", NULL, 403, "sEcReT" } },
+		  .answers = { ANSWER("GET /token", NULL, 403, "sEcReT") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "cannot get GitHub's OIDC token" },
 		{ .bug = "a token with a line break passes",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"a.sEcReT\\r\\nx.c\"}" } },
+		  .answers = { ANSWER("GET /token", NULL, 200,
+				      "{\"value\":\"a.sEcReT\\r\\nx.c\"}") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "holds no token" },
 		{ .bug = "what is no token is sent on",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"sEcReT\"}" } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "{\"value\":\"sEcReT\"}") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "holds no token" },
 		{ .bug = "an answer without a token is quoted",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token", NULL, 200, "sEcReT" } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "sEcReT") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "not the JSON" },
 		{ .bug = "a huge answer is taken",
 		  .opts = { .role_arn = ROLE },
 		  .environment = GITHUB,
-		  .answers = { { "GET /token", NULL, 200, "{\"value\":\"" JWT "\"}",
-				 .padding = 100000 } },
+		  .answers = { ANSWER("GET /token", NULL, 200, "{\"value\":\"" JWT "\"}",
+				      .padding = 100000) },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "" },
 	};
@@ -378,8 +388,8 @@ static void containers(void **state)
 		{ .bug = "the container's keys are not taken",
 		  .environment = FULL "%S/v2/keys?id=1\nAWS_CONTAINER_AUTHORIZATION_TOKEN=Basic "
 				      "sEcReT\n",
-		  .answers = { { "GET /v2/keys?id=1 ", "Authorization: Basic sEcReT", 200,
-				 JSON_ANSWER } },
+		  .answers = { ANSWER("GET /v2/keys?id=1 ", "Authorization: Basic sEcReT", 200,
+				      JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken",
 		  .source = "container",
@@ -388,17 +398,18 @@ static void containers(void **state)
 		  .environment = FULL "%S/k\nAWS_CONTAINER_AUTHORIZATION_TOKEN=sEcReTvar\n"
 				      "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=token\n",
 		  .file = "sEcReTfile",
-		  .answers = { { "GET /k ", "Authorization: sEcReTfile\r\n", 200, JSON_ANSWER } },
+		  .answers = { ANSWER("GET /k ", "Authorization: sEcReTfile\r\n", 200,
+				      JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken" },
 		{ .bug = "localhost is not loopback",
 		  .environment = FULL "http://localhost:%P/k\n",
-		  .answers = { { "GET /k ", NULL, 200, JSON_ANSWER } },
+		  .answers = { ANSWER("GET /k ", NULL, 200, JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken" },
 		{ .bug = "a line break gets into a header",
 		  .environment = FULL "%S/k\nAWS_CONTAINER_AUTHORIZATION_TOKEN=sEcReT\rX: y\n",
-		  .answers = { { "GET /k ", NULL, 200, JSON_ANSWER } },
+		  .answers = { ANSWER("GET /k ", NULL, 200, JSON_ANSWER) },
 		  .kind = XC_ERR_USAGE,
 		  .message = "line break",
 		  .not_sent = "GET" },
@@ -411,7 +422,8 @@ static void containers(void **state)
 		{ .bug = "a token of two words in a file is refused",
 		  .environment = FULL "%S/k\nAWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=token\n",
 		  .file = "Basic sEcReT\n",
-		  .answers = { { "GET /k ", "Authorization: Basic sEcReT\r\n", 200, JSON_ANSWER } },
+		  .answers = { ANSWER("GET /k ", "Authorization: Basic sEcReT\r\n", 200,
+				      JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken" },
 		{ .bug = "http to any host passes",
@@ -444,13 +456,13 @@ static void containers(void **state)
 		  .message = "begin with '/'" },
 		{ .bug = "a failure falls through to the instance",
 		  .environment = FULL "%S/k\nAWS_EC2_METADATA_SERVICE_ENDPOINT=%S\n",
-		  .answers = { { "GET /k ", NULL, 404, "sEcReT" } },
+		  .answers = { ANSWER("GET /k ", NULL, 404, "sEcReT") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "404",
 		  .not_sent = "PUT" },
 		{ .bug = "keys cut short pass",
 		  .environment = FULL "%S/k\n",
-		  .answers = { { "GET /k ", NULL, 200, "{" JSON_KEYS } },
+		  .answers = { ANSWER("GET /k ", NULL, 200, "{" JSON_KEYS) },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "not the JSON" },
 	};
@@ -459,34 +471,27 @@ static void containers(void **state)
 	check_rows(rows, ARRAY_LEN(rows));
 }
 
-#define IMDS      "AWS_EC2_METADATA_SERVICE_ENDPOINT=%S/\n"
-#define IMDS_PATH "GET /latest/meta-data/iam/security-credentials/"
-#define IMDS_TOKEN                                                                                 \
-	{                                                                                          \
-		"PUT /latest/api/token ", "token-ttl-seconds: 21600", 200, "sEcReTimds"            \
-	}
-#define IMDS_ROLE                                                                                  \
-	{                                                                                          \
-		IMDS_PATH " ", "token: sEcReTimds", 200, "my-role"                                 \
-	}
+#define IMDS       "AWS_EC2_METADATA_SERVICE_ENDPOINT=%S/\n"
+#define IMDS_PATH  "GET /latest/meta-data/iam/security-credentials/"
+#define IMDS_TOKEN ANSWER("PUT /latest/api/token ", "token-ttl-seconds: 21600", 200, "sEcReTimds")
+#define IMDS_ROLE  ANSWER(IMDS_PATH " ", "token: sEcReTimds", 200, "my-role")
 
 static void instances(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "the instance's keys are not taken",
 		  .environment = IMDS,
-		  .answers = { IMDS_TOKEN,
-			       IMDS_ROLE,
-			       { IMDS_PATH "my-role ", "token: sEcReTimds", 200, JSON_ANSWER } },
+		  .answers = { IMDS_TOKEN, IMDS_ROLE,
+			       ANSWER(IMDS_PATH "my-role ", "token: sEcReTimds", 200,
+				      JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken",
 		  .source = "my-role",
 		  .told = "sEcReTjson\n" },
 		{ .bug = "metadata is asked through the proxy",
 		  .environment = IMDS "http_proxy=http://127.0.0.1:1\n",
-		  .answers = { IMDS_TOKEN,
-			       IMDS_ROLE,
-			       { IMDS_PATH "my-role ", NULL, 200, JSON_ANSWER } },
+		  .answers = { IMDS_TOKEN, IMDS_ROLE,
+			       ANSWER(IMDS_PATH "my-role ", NULL, 200, JSON_ANSWER) },
 		  .id = "JSON",
 		  .token = "sEcReTtoken" },
 		{ .bug = "metadata is asked though it is disabled",
@@ -497,7 +502,8 @@ static void instances(void **state)
 		  .not_sent = "PUT" },
 		{ .bug = "after a refusal version 1 is tried",
 		  .environment = IMDS,
-		  .answers = { { "PUT ", NULL, 403, "" }, { "GET ", NULL, 200, "my-role" } },
+		  .answers = { ANSWER("PUT ", NULL, 403, ""),
+			       ANSWER("GET ", NULL, 200, "my-role") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "instance metadata is off",
 		  .not_sent = "GET" },
@@ -507,49 +513,93 @@ static void instances(void **state)
 		  .message = "no instance metadata here" },
 		{ .bug = "an instance without a role is a miss",
 		  .environment = IMDS,
-		  .answers = { IMDS_TOKEN, { IMDS_PATH " ", NULL, 404, "" } },
+		  .answers = { IMDS_TOKEN, ANSWER(IMDS_PATH " ", NULL, 404, "") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "the instance has no role" },
 		{ .bug = "a role's name leads to another path",
 		  .environment = IMDS,
-		  .answers = { IMDS_TOKEN, { IMDS_PATH " ", NULL, 200, "../../x" } },
+		  .answers = { IMDS_TOKEN, ANSWER(IMDS_PATH " ", NULL, 200, "../../x") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "proper name" },
 		{ .bug = "a token with a line break gets into a header",
 		  .environment = IMDS,
-		  .answers = { { "PUT ", NULL, 200, "sEcReT\x01x" } },
+		  .answers = { ANSWER("PUT ", NULL, 200, "sEcReT\x01x") },
 		  .kind = XC_ERR_CORRUPT,
 		  .message = "no proper text",
 		  .not_sent = "GET" },
 		{ .bug = "an answer that is no success counts",
 		  .environment = IMDS,
-		  .answers = { IMDS_TOKEN,
-			       IMDS_ROLE,
-			       { IMDS_PATH "my-role ", NULL, 200,
-				 "{\"Code\":\"AssumeRoleUnauthorized"
-				 "Access\"}" } },
+		  .answers = { IMDS_TOKEN, IMDS_ROLE,
+			       ANSWER(IMDS_PATH "my-role ", NULL, 200,
+				      "{\"Code\":\"AssumeRoleUnauthorized"
+				      "Access\"}") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "AssumeRoleUnauthorizedAccess" },
 		{ .bug = "keys that have ended are thrown away though the service is in trouble",
 		  .environment = IMDS,
-		  .answers = { IMDS_TOKEN,
-			       IMDS_ROLE,
-			       { IMDS_PATH "my-role ", NULL, 200,
-				 "{" JSON_KEYS ",\"Expiration\":\"2020-01-01T00:00:00Z\"}" } },
+		  .answers = { IMDS_TOKEN, IMDS_ROLE,
+			       ANSWER(IMDS_PATH "my-role ", NULL, 200,
+				      "{" JSON_KEYS ",\"Expiration\":\"2020-01-01T00:00:00Z\"}") },
 		  .id = "JSON" },
 		{ .bug = "the instance's keys are no base for a role",
 		  .opts = { .role_arn = ROLE },
 		  .environment = STS IMDS,
-		  .answers = { IMDS_TOKEN,
-			       IMDS_ROLE,
-			       { IMDS_PATH "my-role ", NULL, 200, JSON_ANSWER },
-			       { "POST / ", "Credential=JSON/", 200, ROLE_ANSWER } },
+		  .answers = { IMDS_TOKEN, IMDS_ROLE,
+			       ANSWER(IMDS_PATH "my-role ", NULL, 200, JSON_ANSWER),
+			       ANSWER("POST / ", "Credential=JSON/", 200, ROLE_ANSWER) },
 		  .id = "STS",
 		  .token = "sEcReTtoken" },
 	};
 
 	(void)state;
 	check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* A listener whose queue is full: further connections are neither taken nor refused. */
+static void full_listener(int fds[8], char url[64])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fds[0], (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fds[0], 0), 0);
+	assert_int_equal(getsockname(fds[0], (struct sockaddr *)&address, &length), 0);
+	for (int i = 1; i < 8; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(fds[i], (struct sockaddr *)&address, sizeof(address)) < 0)
+			assert_int_equal(errno, EINPROGRESS);
+	}
+	snprintf(url, 64, "http://127.0.0.1:%u", ntohs(address.sin_port));
+}
+
+static void a_machine_that_is_no_instance_waits_a_second(void **state)
+{
+	const struct xc_credentials_opts opts = { 0 };
+	const struct xc_credentials *got;
+	struct timespec start, end;
+	struct xc_err err = { 0 };
+	char url[64];
+	int fds[8];
+
+	(void)state;
+	full_listener(fds, url);
+	cred_environment("");
+	unsetenv("AWS_EC2_METADATA_DISABLED");
+	setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url, 1);
+	cred_write(".aws/config", NULL);
+	cred_write(".aws/credentials", NULL);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	assert_int_equal(cred_get(&opts, &got, &err), -1);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_int_equal(err.kind, XC_ERR_AUTH);
+	assert_non_null(strstr(err.msg, "no instance metadata here"));
+	assert_in_range((end.tv_sec - start.tv_sec) * 1000 +
+				(end.tv_nsec - start.tv_nsec) / 1000000,
+			800, 2500);
+	for (int i = 0; i < 8; i++)
+		xc_fd_close(&fds[i]);
 }
 
 #define SSO_CONFIG                                                                                 \
@@ -562,12 +612,12 @@ static void sso(void **state)
 		{ .bug = "a cached SSO session is not exchanged for keys",
 		  .environment = "AWS_ENDPOINT_URL_SSO=%S\n",
 		  .config = SSO_CONFIG,
-		  .answers = { { "GET /federation/credentials?role_name=r%20r&account_id=1 ",
-				 "x-amz-sso_bearer_token: sEcReTsso", 200,
-				 "{\"roleCredentials\":{\"accessKeyId\":\"SSO\","
-				 "\"secretAccessKey\":"
-				 "\"sEcReT1\",\"sessionToken\":\"sEcReT2\",\"expiration\":"
-				 "32503680000000}}" } },
+		  .answers = { ANSWER("GET /federation/credentials?role_name=r%20r&account_id=1 ",
+				      "x-amz-sso_bearer_token: sEcReTsso", 200,
+				      "{\"roleCredentials\":{\"accessKeyId\":\"SSO\","
+				      "\"secretAccessKey\":"
+				      "\"sEcReT1\",\"sessionToken\":\"sEcReT2\",\"expiration\":"
+				      "32503680000000}}") },
 		  .id = "SSO",
 		  .token = "sEcReT2",
 		  .source = "SSO",
@@ -575,7 +625,7 @@ static void sso(void **state)
 		{ .bug = "a session that is over does not say what to do",
 		  .environment = "AWS_ENDPOINT_URL_SSO=%S\n",
 		  .config = SSO_CONFIG,
-		  .answers = { { "GET ", NULL, 401, "" } },
+		  .answers = { ANSWER("GET ", NULL, 401, "") },
 		  .kind = XC_ERR_AUTH,
 		  .message = "aws sso login" },
 	};
@@ -621,9 +671,13 @@ static void who_am_i(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(web_identity), cmocka_unit_test(roles_with_keys),
-		cmocka_unit_test(github),       cmocka_unit_test(containers),
-		cmocka_unit_test(instances),    cmocka_unit_test(sso),
+		cmocka_unit_test(web_identity),
+		cmocka_unit_test(roles_with_keys),
+		cmocka_unit_test(github),
+		cmocka_unit_test(containers),
+		cmocka_unit_test(instances),
+		cmocka_unit_test(a_machine_that_is_no_instance_waits_a_second),
+		cmocka_unit_test(sso),
 		cmocka_unit_test(who_am_i),
 	};
 

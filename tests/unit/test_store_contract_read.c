@@ -119,7 +119,7 @@ static void *read_many(void *context)
 	char name[32], buffer[READ_SIZE];
 	struct xc_err err;
 
-	for (int i = 0; i < 400 && !reader->fault; i++) {
+	for (int i = 0; i < (factory->server ? 40 : 400) && !reader->fault; i++) {
 		unsigned number = (unsigned)rand_r(&reader->seed) % READ_OBJECTS;
 		size_t offset = (size_t)rand_r(&reader->seed) % (READ_SIZE - 1);
 		size_t length = 1 + (size_t)rand_r(&reader->seed) % (READ_SIZE - offset);

@@ -45,7 +45,7 @@ static void test_bad_urls(void **state)
 		{ "~/x", "'~/x'", "file:///absolute/path" },
 		{ "3file:///x", "'3file:///x'", "file:///absolute/path" },
 		{ "ftp://host/x", "'ftp:'", "file:///absolute/path" },
-		{ "s3://bucket", "'s3:'", "file:///absolute/path" },
+		{ "s4://bucket", "'s4:'", "s3://bucket/prefix" },
 		{ "files:///x", "'files:'", "file:///absolute/path" },
 		{ "file:", "absolute", "file:///absolute/path" },
 		{ "file://", "absolute", "file:///absolute/path" },

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How S3 stores are named: what a URL and the environment make of a store, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/s3.h"
+
+static const char *const variables[] = {
+	"AWS_ENDPOINT_URL",      "AWS_ENDPOINT_URL_S3", "AWS_USE_DUALSTACK_ENDPOINT",
+	"AWS_USE_FIPS_ENDPOINT", "AWS_REGION",          "AWS_DEFAULT_REGION",
+};
+
+static int clear_environment(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+		unsetenv(variables[i]);
+	setenv("AWS_CONFIG_FILE", "/nonexistent/config", 1);
+	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials", 1);
+	return 0;
+}
+
+static struct xc_store *must_open(const char *url)
+{
+	struct xc_store *store;
+	struct xc_err err;
+
+	if (xc_store_open(url, NULL, &store, &err) < 0)
+		fail_msg("%s: %s", url, err.msg);
+	return store;
+}
+
+static void test_places(void **state)
+{
+	static const struct {
+		const char *url, *prefix, *origin, *path, *display;
+	} rows[] = {
+		{ "s3://bucket", "", "https://bucket.s3.us-east-1.amazonaws.com", "/", NULL },
+		{ "s3://bucket/", "", "https://bucket.s3.us-east-1.amazonaws.com", "/",
+		  "s3://bucket" },
+		{ "S3://bucket/a/b", "a/b/", "https://bucket.s3.us-east-1.amazonaws.com", "/",
+		  "s3://bucket/a/b" },
+		{ "s3://bucket//a/b///", "a/b/", "https://bucket.s3.us-east-1.amazonaws.com", "/",
+		  "s3://bucket/a/b" },
+		{ "s3://bucket/a%20b%3F", "a b?/", "https://bucket.s3.us-east-1.amazonaws.com", "/",
+		  NULL },
+		{ "s3://bucket/a@b", "a@b/", "https://bucket.s3.us-east-1.amazonaws.com", "/",
+		  NULL },
+		{ "s3://bucket/p?region=eu-west-1", "p/",
+		  "https://bucket.s3.eu-west-1.amazonaws.com", "/", NULL },
+		{ "s3://bucket/p?region=eu-west-1&style=path", "p/",
+		  "https://s3.eu-west-1.amazonaws.com", "/bucket/", NULL },
+		{ "s3://bucket/p?region=eu-west-1&dualstack", "p/",
+		  "https://bucket.s3.dualstack.eu-west-1.amazonaws.com", "/",
+		  "s3://bucket/p?region=eu-west-1&dualstack=true" },
+		{ "s3://bucket/p?accelerate=true", "p/",
+		  "https://bucket.s3-accelerate.amazonaws.com", "/", NULL },
+		{ "s3://bucket/p?fips=yes&region=us-west-2", "p/",
+		  "https://bucket.s3-fips.us-west-2.amazonaws.com", "/", NULL },
+		{ "s3://bucket?endpoint=http://127.0.0.1:9000", "", "http://127.0.0.1:9000",
+		  "/bucket/", NULL },
+		{ "s3://bucket?endpoint=http%3A%2F%2F127.0.0.1%3A9000", "", "http://127.0.0.1:9000",
+		  "/bucket/", "s3://bucket?endpoint=http://127.0.0.1:9000" },
+		{ "s3://bucket?endpoint=https://minio.example&style=virtual&", "",
+		  "https://bucket.minio.example", "/",
+		  "s3://bucket?endpoint=https://minio.example&style=virtual" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct xc_store *store = must_open(rows[i].url);
+		const struct xc_s3_base *base = xc_s3_base(xc_s3_store(store)->s3);
+
+		assert_string_equal(xc_s3_store(store)->prefix, rows[i].prefix);
+		assert_string_equal(base->origin, rows[i].origin);
+		assert_string_equal(base->path, rows[i].path);
+		assert_string_equal(store->display_url,
+				    rows[i].display ? rows[i].display : rows[i].url);
+		xc_store_close(store);
+	}
+}
+
+static void test_options(void **state)
+{
+	cleanup_s3_url struct xc_s3_url url = { 0 };
+	struct xc_err err;
+
+	(void)state;
+	assert_int_equal(
+		xc_s3_url_parse(
+			"//b/p?requester-pays=1&kms-key=arn:aws:kms:x%26y&storage-class=GLACIER"
+			"&expected-bucket-owner=123456789012&checksums=true&part-size=64"
+			"&sts-endpoint=http://sts",
+			&url, &err),
+		0);
+	assert_true(url.opts.requester_pays);
+	/* A key says what it is for. */
+	assert_string_equal(url.opts.encryption, "aws:kms");
+	assert_string_equal(url.opts.kms_key, "arn:aws:kms:x&y");
+	assert_string_equal(url.opts.storage_class, "GLACIER");
+	assert_string_equal(url.opts.bucket_owner, "123456789012");
+	assert_int_equal(url.opts.checksums, 1);
+	assert_int_equal(url.part_bytes, 64 << 20);
+	assert_string_equal(url.opts.credentials.sts_endpoint, "http://sts");
+	assert_non_null(strstr(url.display_url, "kms-key=arn:aws:kms:x%26y"));
+}
+
+static void test_environment(void **state)
+{
+	struct xc_store *store;
+
+	(void)state;
+	setenv("AWS_REGION", "eu-north-1", 1);
+	setenv("AWS_USE_DUALSTACK_ENDPOINT", "true", 1);
+	store = must_open("s3://bucket/p");
+	assert_string_equal(xc_s3_base(xc_s3_store(store)->s3)->origin,
+			    "https://bucket.s3.dualstack.eu-north-1.amazonaws.com");
+	/* What a machine adds is not part of the store's name. */
+	assert_string_equal(store->display_url, "s3://bucket/p");
+	xc_store_close(store);
+	store = must_open("s3://bucket/p?dualstack=false&region=us-west-2");
+	assert_string_equal(xc_s3_base(xc_s3_store(store)->s3)->origin,
+			    "https://bucket.s3.us-west-2.amazonaws.com");
+	xc_store_close(store);
+	setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1);
+	setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2", 1);
+	store = must_open("s3://bucket/p");
+	assert_string_equal(xc_s3_base(xc_s3_store(store)->s3)->origin, "http://127.0.0.1:2");
+	xc_store_close(store);
+	store = must_open("s3://bucket/p?endpoint=http://127.0.0.1:3");
+	assert_string_equal(xc_s3_base(xc_s3_store(store)->s3)->origin, "http://127.0.0.1:3");
+	xc_store_close(store);
+}
+
+static void test_bad_urls(void **state)
+{
+	static const struct {
+		const char *url, *fault;
+	} rows[] = {
+		{ "s3:", "s3://bucket/prefix" },
+		{ "s3://", "s3://bucket/prefix" },
+		{ "s3:///prefix", "s3://bucket/prefix" },
+		{ "s3:bucket", "s3://bucket/prefix" },
+		{ "s3://Bucket_/x", "Bucket_" },
+		{ "s3://bucket/a/../b", "'..'" },
+		{ "s3://bucket/a//b", "empty element" },
+		{ "s3://bucket/a%0Ab", "control character" },
+		{ "s3://bucket/a%", "'%'" },
+		{ "s3://bucket/a#b", "%23" },
+		{ "s3://bucket?regoin=eu-west-1", "did you mean region?" },
+		{ "s3://bucket?storage_class=X", "did you mean storage-class?" },
+		{ "s3://bucket?nothing=like", "'nothing'" },
+		{ "s3://bucket?region", "no value" },
+		{ "s3://bucket?region=", "no value" },
+		{ "s3://bucket?region=a&region=b", "twice" },
+		{ "s3://bucket?region=x%0d%0ay", "printable" },
+		{ "s3://bucket?region=../evil", "evil" },
+		{ "s3://bucket?style=dns", "style=path" },
+		{ "s3://bucket?part-size=4", "from 5 to 1024" },
+		{ "s3://bucket?part-size=5x", "from 5 to 1024" },
+		{ "s3://bucket?part-size=1025", "from 5 to 1024" },
+		{ "s3://bucket?part-size=-1", "from 5 to 1024" },
+		{ "s3://bucket?part-size=99999999999999999999", "from 5 to 1024" },
+		{ "s3://bucket?checksums=maybe", "checksums=true" },
+		{ "s3://bucket?fips=maybe", "neither true nor false" },
+		{ "s3://bucket?sse=rot13", "sse=AES256" },
+		{ "s3://bucket?endpoint=ftp://x", "ftp" },
+		{ "s3://bucket?endpoint=127.0.0.1:9000", "127.0.0.1:9000" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct xc_store *store;
+		struct xc_err err;
+
+		if (xc_store_open(rows[i].url, NULL, &store, &err) == 0)
+			fail_msg("%s was opened", rows[i].url);
+		assert_int_equal(err.kind, XC_ERR_USAGE);
+		if (!strstr(err.msg, rows[i].fault))
+			fail_msg("%s: '%s' is not in: %s", rows[i].url, rows[i].fault, err.msg);
+	}
+}
+
+/* Whoever puts a secret where it does not belong must not find it in the log of the failure. */
+static void test_secrets_are_not_repeated(void **state)
+{
+	static const char *const urls[] = {
+		"s3://AKIAXX:hunter2@bucket/p",
+		"s3://AKIAXX:hunter2/hunter2@bucket/p",
+		"s3://hunter2@bucket/p",
+		"s3://AKIAXX:hun#hunter2@bucket/p",
+		"s3://bucket/p?secret-access-key=hunter2",
+		"s3://bucket/p?access-key=AKIAXX&secret=hunter2",
+		"s3://bucket/p?session-token=hunter2",
+		"s3://bucket/p?X-Amz-Security-Token=hunter2",
+		"s3://bucket/p?password=hunter2",
+		"s3://bucket/p?endpoint=https://me:hunter2@minio.example",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		struct xc_store *store;
+		struct xc_err err;
+
+		assert_int_equal(xc_store_open(urls[i], NULL, &store, &err), -1);
+		assert_int_equal(err.kind, XC_ERR_USAGE);
+		assert_null(strstr(err.msg, "hunter2"));
+		if (!strstr(err.msg, "AWS_ACCESS_KEY_ID"))
+			fail_msg("%s: %s", urls[i], err.msg);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_places, clear_environment),
+		cmocka_unit_test_setup(test_options, clear_environment),
+		cmocka_unit_test_setup(test_environment, clear_environment),
+		cmocka_unit_test_setup(test_bad_urls, clear_environment),
+		cmocka_unit_test_setup(test_secrets_are_not_repeated, clear_environment),
+	};
+
+	return cmocka_run_group_tests_name("S3 URLs", tests, NULL, NULL);
+}
