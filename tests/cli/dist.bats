@@ -36,7 +36,7 @@ inside() {
     local name=$1
     shift
     find_runner "$name"
-    env -i XCACHE_STORE=file:///store chroot "$T/root" ${runner:+/emulator} "/xcache-$name" "$@"
+    env -i PATH="$PATH" XCACHE_STORE=file:///store chroot "$T/root" ${runner:+/emulator} "/xcache-$name" "$@"
 }
 
 # Saved by the program of processor $1 and restored by that of $2.
@@ -104,7 +104,7 @@ round_trip_between() {
 @test "where it was built shows in a program" {
     need_dist
     for name in x64 arm64; do
-        run_split grep -acE '/(tmp|home|root|build|work)/[a-z.0-9]|[A-Z][a-z]{2} [ 0-9][0-9] 20[0-9]{2}' \
+        run_split grep -acE '/tmp/tmp\.[A-Za-z0-9]|[A-Z][a-z]{2} [ 0-9][0-9] 20[0-9]{2}' \
             "$DIST/xcache-linux-$name"
         same "$output" 0
     done
@@ -191,4 +191,96 @@ link_again() {
     : >"$T/map"
     ends 1 "$top/scripts/dist/linked" "$T/map" "$T"
     has "$stderr" "no map"
+}
+
+# A repository of which a build takes no time: a program with the text of src/source and $COLOUR, from
+# packages of version $PACKAGES.
+quick_repository() {
+    command -v git >/dev/null || skip "no git"
+    export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+    export COLOUR=red PACKAGES=1.0
+    git init -q .
+    mkdir -p scripts/dist
+    put src/source
+    touch Makefile scripts/curl
+    cp "$top"/scripts/dist/make "$top"/scripts/dist/check scripts/dist
+    cat >scripts/dist/build <<'END'
+mkdir -p "$1"
+cat "$(dirname "$0")/../../src/source" - >"$1/xcache-linux-x64" <<TEXT
+$COLOUR $SOURCE_DATE_EPOCH
+TEXT
+printf '`%s` (today)\n| libc | all | %s | linked |\n' "$COMMIT" "$PACKAGES" >"$1/BUILD.md"
+cd "$1" && sha256sum xcache-* >SHA256SUMS
+END
+    chmod +x scripts/dist/build
+    sed -i '1i #!/bin/sh' scripts/dist/build
+    git add . && git commit -qm sources
+}
+
+made_and_committed() {
+    quick_repository
+    ends 0 scripts/dist/make
+    git add . && git commit -qm dist
+}
+
+@test "dist/ is said to be what it is not" {
+    made_and_committed
+    ends 0 scripts/dist/check
+    has "$output" "byte for byte"
+    COLOUR=green ends 1 scripts/dist/check
+    has "$output" "dist/xcache-linux-x64"
+    has "$stderr" "the same sources by the same packages gave other bytes"
+    echo >>dist/xcache-linux-x64
+    ends 1 scripts/dist/check
+    has "$stderr" "does not agree with its SHA256SUMS"
+}
+
+@test "newer packages fail the check, or nobody hears of them" {
+    made_and_committed
+    COLOUR=green PACKAGES=2.0 ends 0 scripts/dist/check
+    has "$output" "-| libc | all | 1.0 | linked |"
+    has "$output" "+| libc | all | 2.0 | linked |"
+    has "$output" "dist/ should be built again"
+}
+
+@test "other files of dist/ than the programs may say what they like" {
+    made_and_committed
+    echo lies >>dist/BUILD.md
+    ends 1 scripts/dist/check
+    has "$output" "dist/BUILD.md"
+}
+
+@test "sources that changed since are taken for those of dist/, or nobody hears of them" {
+    made_and_committed
+    put src/source other
+    git commit -qam "other sources"
+    ends 0 scripts/dist/check
+    has "$output" "the sources have changed since"
+    has "$output" "byte for byte"
+}
+
+@test "dist/ of a commit that nobody has passes, or an empty one fails" {
+    quick_repository
+    ends 0 scripts/dist/check
+    has "$output" "dist/ is empty as yet"
+    ends 0 scripts/dist/make
+    git add . && git commit -qm dist
+    git checkout -q --orphan other
+    git commit -qm "another history"
+    ends 1 scripts/dist/check
+    has "$stderr" "not in this history"
+    git rm -q dist/SHA256SUMS
+    ends 1 scripts/dist/check
+    has "$stderr" "dist/ is incomplete"
+}
+
+@test "what is in no commit gets into dist/" {
+    quick_repository
+    put src/source other
+    ends 1 scripts/dist/make
+    has "$stderr" "changes that are in none"
+    absent dist
+    git checkout -q src/source
+    put src/more
+    ends 1 scripts/dist/make
 }
