@@ -30,7 +30,7 @@ endif
 CURL := $(if $(SYSTEM_CURL),,$(CURL_DIR)/lib/libcurl.a)
 LIBS := -larchive -ljansson -lzstd $(or $(CURL),-lcurl) -lcares -lexpat -lssl -lcrypto
 
-SRC    := $(filter-out src/main.c,$(wildcard src/*/*.c) src/main.c)
+SRC    := $(sort $(wildcard src/*/*.c))
 OBJ    := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 MAIN   := $(BUILD)/obj/main.o
 LIB    := $(BUILD)/libxcache.a
@@ -81,7 +81,7 @@ clean: ## remove what was built
 .PHONY: deps deps-test
 deps: ## install the packages to build with
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
-deps-test deps-servers deps-lint deps-fuzz deps-bench: deps-%:
+deps-test deps-servers deps-lint deps-fuzz deps-bench deps-dist: deps-%:
 	@scripts/deps $*
 
 .PHONY: build-tests
@@ -110,6 +110,12 @@ sanitize: deps-test deps-servers ## the tests under address+undefined and under 
 fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
 	@tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
 
+.PHONY: dist dist-check
+dist: deps deps-dist ## the programs of the last commit, for distribution, into dist/
+	@scripts/dist/make
+dist-check: deps deps-dist ## build them again elsewhere and compare every byte with dist/
+	@scripts/dist/check
+
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
@@ -127,7 +133,7 @@ $(BUILD)/obj/%.o: src/%.c Makefile | $(CURL)
 
 $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
-	$(call say,AR  )$(AR) rcs $@ $^
+	$(call say,AR  )$(AR) rcsD $@ $^
 
 $(XCACHE): $(MAIN) $(LIB) $(CURL)
 	$(call say,LINK)$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
