@@ -169,3 +169,36 @@ miss_save_hit() {
         "so the path $T/home/.tool means nothing of the job's; use org/xcache/restore"
     said post1 "Cache saved with key: k-1"
 }
+
+@test "a job container without certificates does not reach a store by https" {
+    in_containers
+    use_server radosgw tls
+    # The action's folder as a runner mounts it, with the authority of this server.
+    mkdir "$T/actions"
+    cp "$TREE/dist/xcache-linux-x64" "$T/actions"
+    put tree/file
+    save_in_container() {
+        "$RUNNER/podman" "$PODMAN" run --rm --ulimit nofile=1000:1000 --ulimit nproc=1000:1000 \
+            --cgroups=disabled --network=host -v "$T/actions:/__w/_actions" -v "$T/ws:/__w/ws" \
+            -w /__w/ws -e "XCACHE_STORE=$XCACHE_STORE" -e "AWS_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID" \
+            -e "AWS_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY" -e AWS_EC2_METADATA_DISABLED=true \
+            probe /__w/_actions/xcache-linux-x64 save --key k --path tree
+    }
+    run_split save_in_container
+    [ "$status" -ne 0 ] || fail "a server was trusted without certificates"
+    cp "$XC_TEST_CA" "$T/actions/ca-certificates.crt"
+    ends 0 save_in_container
+}
+
+@test "the image for another processor has not the program for it" {
+    local image layer
+    in_containers
+    cp -r "$TREE" "$T/tree"
+    echo arm64 >"$T/tree/dist/xcache-linux-arm64"
+    image=$("$RUNNER/podman" "$PODMAN" build -q --network=none --platform linux/arm64 "$T/tree")
+    "$RUNNER/podman" "$PODMAN" save --format oci-dir -o "$T/image" "$image" >/dev/null
+    for layer in "$T"/image/blobs/sha256/*; do
+        ! tar -xOf "$layer" xcache 2>/dev/null | grep -qx arm64 || return 0
+    done
+    fail "no layer has it"
+}
