@@ -236,7 +236,9 @@ static bool set_transport(CURL *easy, const struct xc_attempt *attempt)
 	SET(CURLOPT_MAXAGE_CONN, IDLE_SECONDS_MAX);
 	SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
 	/* curl itself repeats what failed on a used connection, also after bytes were sent. */
-	SET(CURLOPT_FRESH_CONNECT, attempt->fresh || attempt->call->request->once ? 1L : 0L);
+	SET(CURLOPT_FRESH_CONNECT,
+	    attempt->fresh || attempt->call->request->once || attempt->call->request->fresh ? 1L
+											    : 0L);
 	SET(CURLOPT_PROXY, attempt->proxy ? attempt->proxy : "");
 	SET(CURLOPT_NOPROXY, "");
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

@@ -73,6 +73,8 @@ struct xc_http_request {
 	bool hedge; /* in the tail a second attempt may run beside the first; the first answer wins
 		     */
 	bool once;  /* not idempotent: never repeated once bytes were sent */
+	/* On a connection of its own: on one that has died libcurl would send it again unseen. */
+	bool fresh;
 	bool cleanup; /* runs even after a cancel, for at most 5 s then */
 	/*
 	 * Time that an answer may take to begin, instead of stall_ms; 0: stall_ms.

@@ -170,6 +170,7 @@ static void submit(struct xc_s3_call *call)
 		.into = before.into,
 		.into_bytes = before.into_bytes,
 		.max_reply_bytes = before.max_reply_bytes,
+		.fresh = before.fresh,
 		.bulk = before.bulk,
 		.hedge = before.hedge,
 		.cleanup = call->operation->cleanup,

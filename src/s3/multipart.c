@@ -52,6 +52,24 @@ static const struct xc_s3_operation list_uploads = {
 	.think_ms = THINK_MS,
 };
 
+/*
+ * An answer that was lost may have begun an upload that nobody knows of and
+ * the owner pays for. Large objects have names of their own, so that no other
+ * writer's upload is hit.
+ */
+static void abort_others(struct xc_s3 *s3, const char *key, const char *upload_id)
+{
+	cleanup_s3_pending_page struct xc_s3_pending_page page = { 0 };
+	struct xc_err ignored;
+
+	if (xc_s3_uploads(s3, key, NULL, NULL, &page, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < page.count; i++)
+		if (strcmp(page.items[i].key, key) == 0 &&
+		    strcmp(page.items[i].upload_id, upload_id) != 0)
+			(void)!xc_s3_upload_abort(s3, key, page.items[i].upload_id, &ignored);
+}
+
 int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id, struct xc_err *err)
 {
 	cleanup_s3_call struct xc_s3_call call = {
@@ -62,6 +80,7 @@ int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 
 	xc_buf_add_str(&call.query, "uploads=");
 	call.request.body = "";
+	call.request.fresh = true;
 	xc_s3_call_header(&call, "Content-Type", "application/octet-stream");
 	xc_s3_call_write_headers(&call);
 	if (s3->sends_checksums)
@@ -71,6 +90,8 @@ int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 	if (xc_s3_xml_upload_id(xc_buf_str(&call.request.reply), call.request.reply.len_bytes,
 				ret_upload_id, err) < 0)
 		return xc_err_wrap(err, "cannot begin to write %s", XC_S3_OBJECT(&call));
+	if (call.attempts > 1)
+		abort_others(s3, key, *ret_upload_id);
 	return 0;
 }
 

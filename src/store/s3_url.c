@@ -14,6 +14,7 @@
 
 /* More would make buffers that memory has no room for. */
 #define PART_MIB_MAX 1024
+#define WAIT_MS_MAX  600000
 
 typedef int option_fn(struct xc_s3_url *url, const char *value, struct xc_err *err);
 
@@ -280,11 +281,32 @@ static int truth_from_environment(const char *name, bool *flag, struct xc_err *e
 	return value ? set_truth(flag, name, value, err) : 0;
 }
 
+static int milliseconds_from_environment(const char *name, unsigned *ret_ms, struct xc_err *err)
+{
+	const char *value = environment(name);
+	unsigned long ms;
+	char *end;
+
+	if (!value)
+		return 0;
+	ms = strtoul(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || ms == 0 || ms > WAIT_MS_MAX)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "%s takes a number of milliseconds from 1 to %d, not '%s'", name,
+				  WAIT_MS_MAX, XC_QUOTE(value));
+	*ret_ms = (unsigned)ms;
+	return 0;
+}
+
 static int add_environment(struct xc_s3_url *url, const bool *seen, struct xc_err *err)
 {
 	struct xc_s3_opts *opts = &url->opts;
 	const char *endpoint = environment("AWS_ENDPOINT_URL_S3");
 
+	/* The defaults suit networks; tests of bad ones want to be through sooner. */
+	if (milliseconds_from_environment("XCACHE_STALL_MS", &opts->http.stall_ms, err) < 0 ||
+	    milliseconds_from_environment("XCACHE_BACKOFF_MS", &opts->http.backoff_ms, err) < 0)
+		return -1;
 	if (!endpoint)
 		endpoint = environment("AWS_ENDPOINT_URL");
 	if (!opts->endpoint && endpoint && set_endpoint(url, endpoint, err) < 0)
