@@ -115,9 +115,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	                  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-# Made once, when missing; the packages that it needs come first.
+# Made when missing or made otherwise; the packages that it needs come first.
 ifneq ($(CURL),)
-$(CURL): | $(if $(wildcard $(CURL)),,deps)
+$(CURL): scripts/curl | $(if $(wildcard $(CURL)),,deps)
 	@scripts/curl $(CURL_DIR)
 endif
 
@@ -129,18 +129,18 @@ $(LIB): $(filter-out $(MAIN),$(OBJ))
 	@rm -f $@
 	$(call say,AR  )$(AR) rcs $@ $^
 
-$(XCACHE): $(MAIN) $(LIB)
+$(XCACHE): $(MAIN) $(LIB) $(CURL)
 	$(call say,LINK)$(CC) $(STATIC) $(XC_CFLAGS) $(XC_LDFLAGS) $(if $(STATIC),$(QUIET_LD)) $(LDFLAGS) \
-	      -o $@ $^ $(LIBS)
+	      -o $@ $(MAIN) $(LIB) $(LIBS)
 
 # A test may have a list of options for the linker beside it.
 comma := ,
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) Makefile | $(CURL)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
 	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) -lcmocka $(LIBS)
 
-$(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) Makefile
+$(BUILD)/tests/tools/%: tests/tools/%.c $(LIB) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) $(LIBS)
 
@@ -149,7 +149,7 @@ $(BUILD)/floor: bench/floor.c
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) Makefile | $(CURL)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ)clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
 	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)

@@ -78,6 +78,8 @@ _xcache_options() {
 	list) echo "--key-prefix --path --keys-only $common" ;;
 	inspect) echo "--key --path --files $common" ;;
 	remove) echo "--key --key-prefix --path $common" ;;
+	doctor) echo "$common" ;;
+	lifecycle) echo "--days --xml $common" ;;
 	version) echo "--json --help" ;;
 	esac
 }
@@ -101,7 +103,7 @@ _xcache_trim() {
 
 _xcache() {
 	local words current option
-	local commands='restore save lookup list inspect remove version help'
+	local commands='restore save lookup list inspect remove doctor lifecycle version help'
 	COMPREPLY=()
 	_xcache_words
 	if ((${#words[@]} == 2)); then

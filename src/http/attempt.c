@@ -24,9 +24,10 @@ struct xc_attempt *xc_attempt_take(struct xc_http *http, const struct xc_target 
 	struct xc_attempt *attempt;
 
 	/* The last one that was used stands first: its connection is the warmest. */
-	TAILQ_FOREACH(attempt, &http->idle, link)
-	if (xc_target_same(&attempt->target, target))
-		break;
+	for (attempt = TAILQ_FIRST(&http->idle); attempt; attempt = TAILQ_NEXT(attempt, link)) {
+		if (xc_target_same(&attempt->target, target))
+			break;
+	}
 	if (!attempt)
 		attempt = TAILQ_LAST(&http->idle, xc_attempt_list);
 	if (attempt)

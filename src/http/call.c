@@ -89,8 +89,7 @@ static struct xc_call *find_doomed(struct xc_call_list *list, uint64_t now_ms)
 {
 	struct xc_call *call;
 
-	TAILQ_FOREACH(call, list, link)
-	{
+	for (call = TAILQ_FIRST(list); call; call = TAILQ_NEXT(call, link)) {
 		if (is_doomed(call, now_ms))
 			break;
 	}
@@ -152,6 +151,39 @@ static int check_trust(const struct xc_http *http, const struct xc_target *targe
 			  target->host);
 }
 
+static int check_proxy(const char *proxy, struct xc_err *err)
+{
+	char public[200];
+
+	if (!proxy || xc_proxy_is_known(proxy))
+		return 0;
+	return xc_err_set(err, XC_ERR_IO, "the proxy %s is of a kind that is not known",
+			  xc_url_public(proxy, public, sizeof(public)));
+}
+
+/* Sign, and find out where to and through what. */
+static int find_way(struct xc_http *http, struct xc_http_request *request,
+		    struct xc_target *ret_target, const char **ret_proxy, struct xc_err *err)
+{
+	if (request->prepare && request->prepare(request, err) < 0)
+		return -1;
+	if (xc_target_parse(request->url, ret_target, err) < 0 ||
+	    check_trust(http, ret_target, err) < 0)
+		return -1;
+	*ret_proxy = xc_proxies_choose(&http->proxies, ret_target->https, ret_target->host);
+	return check_proxy(*ret_proxy, err);
+}
+
+static void take_scratch(struct xc_attempt *attempt)
+{
+	struct xc_http *http = attempt->http;
+	size_t into_bytes = attempt->call->request->into_bytes;
+
+	attempt->into = attempt->scratch = xc_malloc(into_bytes);
+	http->scratch_bytes += into_bytes;
+	http->scratch_count++;
+}
+
 /* One more attempt; -1 with `err` if there can be none. */
 static int begin(struct xc_call *call, bool hedge, struct xc_err *err)
 {
@@ -159,25 +191,23 @@ static int begin(struct xc_call *call, bool hedge, struct xc_err *err)
 	struct xc_http_request *request = call->request;
 	struct xc_attempt *attempt;
 	struct xc_target target;
+	const char *proxy;
 
-	if (request->prepare && request->prepare(request, err) < 0)
-		return -1;
-	if (xc_target_parse(request->url, &target, err) < 0 || check_trust(http, &target, err) < 0)
+	if (find_way(http, request, &target, &proxy, err) < 0)
 		return -1;
 	attempt = xc_attempt_take(http, &target);
 	attempt->call = call;
 	call->attempts[hedge] = attempt;
 	attempt->is_hedge = hedge;
 	attempt->fresh = hedge || call->fresh;
-	attempt->proxy = xc_proxies_choose(&http->proxies, target.https, target.host);
+	attempt->proxy = proxy;
 	attempt->into = request->into;
-	if (hedge && request->into) {
-		attempt->into = attempt->scratch = xc_malloc(request->into_bytes);
-		http->scratch_bytes += request->into_bytes;
-		http->scratch_count++;
-	}
+	if (hedge && request->into)
+		take_scratch(attempt);
 	attempt->number = ++request->attempts;
-	if (request->attempts > 1 && !hedge)
+	if (http->running_count > http->count_peak)
+		http->count_peak = http->running_count;
+	if (attempt->number > 1 && !hedge)
 		http->count_retries++;
 	if (xc_attempt_start(attempt, err) < 0) {
 		xc_attempt_stop(attempt);
@@ -208,8 +238,6 @@ void xc_calls_start(struct xc_http *http)
 		if (begin(call, false, &call->request->err) < 0)
 			finish_active(call, -1);
 	}
-	if (http->running_count > http->count_peak)
-		http->count_peak = http->running_count;
 }
 
 void xc_call_hedge(struct xc_call *call)

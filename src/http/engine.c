@@ -48,8 +48,8 @@ static int timeout_ms(const struct xc_http *http, uint64_t now_ms)
 
 	if (http->calls == 0)
 		return IDLE_MS;
-	TAILQ_FOREACH(call, &http->delayed, link)
-	timeout = XC_MIN(timeout, call->ready_ms > now_ms ? call->ready_ms - now_ms : 0);
+	for (call = TAILQ_FIRST(&http->delayed); call; call = TAILQ_NEXT(call, link))
+		timeout = XC_MIN(timeout, call->ready_ms > now_ms ? call->ready_ms - now_ms : 0);
 	return (int)timeout;
 }
 

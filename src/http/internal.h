@@ -159,6 +159,10 @@ void xc_easy_release_lists(struct xc_attempt *attempt);
 /* judge.c: what an attempt's end means. */
 void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_outcome);
 void xc_trace(struct xc_attempt *attempt, CURLcode code);
+const char *xc_http_status_text(int status); /* "" if it is not a usual one */
+
+/* transport.c: the same where no whole answer came. */
+void xc_judge_transport(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *outcome);
 
 /* call.c: requests through their attempts. */
 void xc_calls_accept(struct xc_http *http);

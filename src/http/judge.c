@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the end of an attempt means: done, again, or never. */
+/* What the end of an attempt means: done, again, or never. transport.c has the rest. */
 #include <string.h>
 
 #include "http/internal.h"
 
-/* DNS: more than a few tries ask the same servers the same. */
-#define RESOLVE_ATTEMPTS_MOST 4
-/* The resolver keeps a failure for so long. */
-#define RESOLVE_WAIT_MS 1000
-
-static const char *status_text(int status)
+const char *xc_http_status_text(int status)
 {
 	static const struct {
 		int status;
@@ -76,171 +71,11 @@ enum xc_http_verdict xc_http_judge_status(struct xc_http_request *request, struc
 		return XC_HTTP_OK;
 	xc_err_set(err, kind, "%s %s: the server answered %d %s", request->method,
 		   xc_url_public(request->url, url, sizeof(url)), request->status,
-		   status_text(request->status));
+		   xc_http_status_text(request->status));
 	if (err->msg[strlen(err->msg) - 1] == ' ')
 		err->msg[strlen(err->msg) - 1] = '\0';
 	err->http = request->status;
 	return kind == XC_ERR_TRANSIENT ? XC_HTTP_RETRY : XC_HTTP_FAIL;
-}
-
-#define NAME_MISMATCH 62
-
-/* The numbers are those of X509_V_ERR_* (OpenSSL, x509_vfy.h), which are the same in all versions.
- */
-static const char *trust_reason(long verify_result)
-{
-	switch (verify_result) {
-	case NAME_MISMATCH:
-	case 64:
-		return "its certificate is for another name";
-	case 9:
-		return "its certificate is not valid yet; is the clock of this machine right?";
-	case 10:
-		return "its certificate has expired; is the clock of this machine right?";
-	case 18:
-	case 19:
-	case 20:
-	case 21:
-		return "its certificate is signed by an authority that is not known here; "
-		       "XCACHE_CA_BUNDLE may name a file with that authority's certificate";
-	default:
-		return NULL;
-	}
-}
-
-static void describe_trust(const struct xc_attempt *attempt, struct xc_err *err)
-{
-	const struct xc_target *target = &attempt->target;
-	long verify_result = 0;
-	const char *reason;
-
-	curl_easy_getinfo(attempt->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
-	/* curl compares the names itself, where the chain is fine. */
-	if (strstr(attempt->curl_error, "subject name"))
-		verify_result = NAME_MISMATCH;
-	reason = trust_reason(verify_result);
-	xc_err_set(err, XC_ERR_IO, "%s:%s is not who it should be: %s", target->host, target->port,
-		   reason ? reason : XC_QUOTE(attempt->curl_error));
-}
-
-static void describe_connect(const struct xc_attempt *attempt, struct xc_err *err)
-{
-	const struct xc_target *target = &attempt->target;
-	char reason[128], proxy[200];
-	long errno_value = 0;
-
-	curl_easy_getinfo(attempt->easy, CURLINFO_OS_ERRNO, &errno_value);
-	if (attempt->proxy)
-		xc_err_set(err, XC_ERR_TRANSIENT, "cannot connect to the proxy %s: %s",
-			   xc_url_public(attempt->proxy, proxy, sizeof(proxy)),
-			   XC_QUOTE(attempt->curl_error));
-	else
-		xc_err_set(err, XC_ERR_TRANSIENT, "cannot connect to %s:%s: %s", target->host,
-			   target->port,
-			   errno_value ? strerror_r((int)errno_value, reason, sizeof(reason))
-				       : XC_QUOTE(attempt->curl_error));
-	err->sys = (int)errno_value;
-}
-
-static void describe_other(const struct xc_attempt *attempt, CURLcode code, struct xc_err *err)
-{
-	const struct xc_http_request *request = attempt->call->request;
-	const char *reason =
-		attempt->curl_error[0] ? attempt->curl_error : curl_easy_strerror(code);
-	char url[300], proxy[200];
-
-	xc_err_set(err, XC_ERR_TRANSIENT, "%s %s: %s%s%s", request->method,
-		   xc_url_public(request->url, url, sizeof(url)), XC_QUOTE(reason),
-		   attempt->proxy ? ", through the proxy " : "",
-		   attempt->proxy ? xc_url_public(attempt->proxy, proxy, sizeof(proxy)) : "");
-}
-
-/* What a proxy said to CONNECT; 0: it was not asked, or agreed. */
-static long proxy_refusal(const struct xc_attempt *attempt)
-{
-	long status = 0;
-
-	curl_easy_getinfo(attempt->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	return status >= 200 && status < 300 ? 0 : status;
-}
-
-static bool is_connected(const struct xc_attempt *attempt)
-{
-	curl_off_t pretransfer_us = 0;
-
-	curl_easy_getinfo(attempt->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
-	return pretransfer_us > 0;
-}
-
-static void judge_connect(struct xc_attempt *attempt, struct xc_outcome *outcome)
-{
-	describe_connect(attempt, &outcome->err);
-	if (attempt->address[0] != '\0')
-		xc_resolver_failed(attempt->http->resolver, attempt->target.host, attempt->address);
-	attempt->address[0] = '\0';
-}
-
-static void fail(struct xc_outcome *outcome)
-{
-	outcome->verdict = XC_HTTP_FAIL;
-}
-
-static void judge_resolve(const struct xc_attempt *attempt, struct xc_outcome *outcome)
-{
-	if (attempt->fault == XC_FAULT_RESOLVER)
-		outcome->err = attempt->resolver_err;
-	else
-		xc_err_set(&outcome->err, XC_ERR_TRANSIENT, "the name %s cannot be resolved",
-			   attempt->target.host);
-	outcome->attempts_most = RESOLVE_ATTEMPTS_MOST;
-	outcome->wait_least_ms =
-		XC_MIN((uint64_t)RESOLVE_WAIT_MS, (uint64_t)attempt->http->opts.backoff_ms * 10);
-}
-
-static void judge_code(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *outcome)
-{
-	char proxy[200];
-	long refusal;
-
-	switch (code) {
-	case CURLE_URL_MALFORMAT:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-		describe_other(attempt, code, &outcome->err);
-		outcome->err.kind = XC_ERR_IO;
-		fail(outcome);
-		return;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_ISSUER_ERROR:
-		describe_trust(attempt, &outcome->err);
-		fail(outcome);
-		return;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		judge_resolve(attempt, outcome);
-		return;
-	case CURLE_COULDNT_CONNECT:
-	case CURLE_OPERATION_TIMEDOUT:
-	case CURLE_SSL_CONNECT_ERROR:
-		if (!is_connected(attempt)) {
-			judge_connect(attempt, outcome);
-			break;
-		}
-		/* fall through */
-	default:
-		describe_other(attempt, code, &outcome->err);
-	}
-	refusal = proxy_refusal(attempt);
-	if (refusal == 0 || !attempt->proxy)
-		return;
-	xc_err_set(&outcome->err, refusal >= 500 ? XC_ERR_TRANSIENT : XC_ERR_IO,
-		   "the proxy %s refuses a connection to %s:%s: it answered %ld %s",
-		   xc_url_public(attempt->proxy, proxy, sizeof(proxy)), attempt->target.host,
-		   attempt->target.port, refusal, status_text((int)refusal));
-	outcome->err.http = (int)refusal;
-	if (refusal < 500)
-		fail(outcome);
 }
 
 static void judge_fault(struct xc_attempt *attempt, struct xc_outcome *outcome)
@@ -253,12 +88,12 @@ static void judge_fault(struct xc_attempt *attempt, struct xc_outcome *outcome)
 		xc_err_set(&outcome->err, XC_ERR_CORRUPT,
 			   "%s %s: the server sends more than %zu bytes of headers",
 			   request->method, url, XC_HTTP_HEADERS_BYTES_MAX);
-		fail(outcome);
+		outcome->verdict = XC_HTTP_FAIL;
 	} else if (attempt->fault == XC_FAULT_REPLY) {
 		xc_err_set(&outcome->err, XC_ERR_CORRUPT,
 			   "%s %s: the answer is longer than %zu bytes", request->method, url,
 			   xc_http_reply_limit(request));
-		fail(outcome);
+		outcome->verdict = XC_HTTP_FAIL;
 	} else if (attempt->fault == XC_FAULT_STALLED) {
 		xc_err_set(&outcome->err, XC_ERR_TRANSIENT, "%s %s: %s", request->method, url,
 			   attempt->status ? "the answer stalled" : "no answer came");
@@ -302,7 +137,7 @@ static void judge_length(struct xc_attempt *attempt, struct xc_outcome *outcome)
 	struct xc_http_request *request = attempt->call->request;
 
 	if (request->judge && request->judge(request, &outcome->err) == XC_HTTP_FAIL)
-		fail(outcome);
+		outcome->verdict = XC_HTTP_FAIL;
 	else
 		judge_fault(attempt, outcome);
 }
@@ -348,7 +183,7 @@ void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_
 	if (attempt->fault != XC_FAULT_NONE && attempt->fault != XC_FAULT_RESOLVER)
 		judge_fault(attempt, ret_outcome);
 	else
-		judge_code(attempt, code, ret_outcome);
+		xc_judge_transport(attempt, code, ret_outcome);
 }
 
 void xc_trace(struct xc_attempt *attempt, CURLcode code)

@@ -132,3 +132,17 @@ const char *xc_proxies_choose(const struct xc_proxies *proxies, bool https, cons
 		return NULL;
 	return proxy;
 }
+
+bool xc_proxy_is_known(const char *proxy)
+{
+	static const char *const schemes[] = { "http",    "https",  "socks",  "socks4",
+					       "socks4a", "socks5", "socks5h" };
+	const char *end = strstr(proxy, "://");
+
+	for (size_t i = 0; end && i < ARRAY_LEN(schemes); i++) {
+		if (strlen(schemes[i]) == (size_t)(end - proxy) &&
+		    strncasecmp(proxy, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	}
+	return !end;
+}

@@ -29,4 +29,7 @@ const char *xc_proxies_choose(const struct xc_proxies *proxies, bool https, cons
  */
 bool xc_proxy_excluded(const char *list, const char *host);
 
+/* Whether a proxy's URL is of a kind that libcurl goes through; http if it has no scheme. */
+bool xc_proxy_is_known(const char *proxy);
+
 #endif

@@ -35,6 +35,9 @@ static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 		xc_pace_start(&attempt->pace, now_ms, 0);
 		return false;
 	}
+	/* Nobody thinks about a request that is still being sent. */
+	if (arrived_bytes(attempt) < attempt->call->request->body_bytes)
+		think_ms = 0;
 	if (think_ms > 0)
 		patience_ms = received_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
 	return xc_pace_stalled(&attempt->pace, now_ms, received_bytes + arrived_bytes(attempt),
@@ -45,8 +48,7 @@ static struct xc_attempt *find_stalled(struct xc_http *http, uint64_t now_ms)
 {
 	struct xc_attempt *attempt;
 
-	TAILQ_FOREACH(attempt, &http->running, link)
-	{
+	for (attempt = TAILQ_FIRST(&http->running); attempt; attempt = TAILQ_NEXT(attempt, link)) {
 		if (attempt->resolving)
 			continue;
 		count_sent(attempt);

@@ -122,6 +122,9 @@ static int prepare(struct xc_http_request *request, struct xc_err *err)
 	base = xc_s3_base_now(call->s3, &region, &call->moves);
 	call->skew_s = xc_s3_skew(call->s3);
 	set_url(call, base, &path);
+	/* A session token is among them. */
+	for (size_t i = 0; i < request->headers.count; i++)
+		explicit_bzero(request->headers.items[i], strlen(request->headers.items[i]));
 	xc_strlist_release(&request->headers);
 	for (size_t i = 0; i < call->headers.count; i++)
 		xc_strlist_add(&request->headers, call->headers.items[i]);
@@ -196,7 +199,7 @@ static int obtain_credentials(struct xc_s3_call *call)
 	const struct xc_credentials *credentials = NULL;
 
 	/* After a cancel none are obtained, but those at hand will do to clean up. */
-	if (call->operation->cleanup)
+	if (call->operation->cleanup && xc_cancel_requested(call->s3->opts.http.cancel))
 		credentials = xc_credentials_peek(call->s3->provider);
 	if (!credentials && xc_credentials_get(call->s3->provider, &credentials, &call->err) < 0)
 		return -1;
@@ -225,44 +228,32 @@ void xc_s3_call_submit(struct xc_s3_call *call)
 	submit(call);
 }
 
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool ended;
-	int result;
-};
-
 static void wake_waiter(struct xc_s3_call *call, int result)
 {
-	struct waiter *waiter = call->owner;
-
 	/* The waiter's memory ends with its wait, so signal it before the lock is let go. */
-	pthread_mutex_lock(&waiter->lock);
-	waiter->result = result;
-	waiter->ended = true;
-	pthread_cond_signal(&waiter->changed);
-	pthread_mutex_unlock(&waiter->lock);
+	pthread_mutex_lock(&call->waiter.lock);
+	call->waiter.result = result;
+	call->waiter.ended = true;
+	pthread_cond_signal(&call->waiter.changed);
+	pthread_mutex_unlock(&call->waiter.lock);
 }
 
 int xc_s3_call_perform(struct xc_s3_call *call, struct xc_err *err)
 {
-	struct waiter waiter = {
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER,
-	};
-
-	call->owner = &waiter;
+	pthread_mutex_init(&call->waiter.lock, NULL);
+	pthread_cond_init(&call->waiter.changed, NULL);
+	call->waiter.ended = false;
 	call->ended = wake_waiter;
 	xc_s3_call_submit(call);
-	pthread_mutex_lock(&waiter.lock);
-	while (!waiter.ended)
-		pthread_cond_wait(&waiter.changed, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
-	pthread_cond_destroy(&waiter.changed);
-	pthread_mutex_destroy(&waiter.lock);
-	if (waiter.result < 0)
+	pthread_mutex_lock(&call->waiter.lock);
+	while (!call->waiter.ended)
+		pthread_cond_wait(&call->waiter.changed, &call->waiter.lock);
+	pthread_mutex_unlock(&call->waiter.lock);
+	pthread_cond_destroy(&call->waiter.changed);
+	pthread_mutex_destroy(&call->waiter.lock);
+	if (call->waiter.result < 0)
 		*err = call->err;
-	return waiter.result;
+	return call->waiter.result;
 }
 
 void xc_s3_call_release(struct xc_s3_call *call)

@@ -6,6 +6,7 @@
 #include "s3/credentials_internal.h"
 
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #define REFRESH_BEFORE_S (5 * 60)
 /* After a refresh that failed while the old set still holds. */
@@ -63,6 +64,8 @@ int xc_credentials_provider_new(const struct xc_credentials_opts *opts,
 	drop_empty(&given);
 	if (check_opts(&given, err) < 0)
 		return -1;
+	/* Libraries keep copies that nobody can wipe: no core of them (PR_SET_DUMPABLE(2const)). */
+	prctl(PR_SET_DUMPABLE, 0);
 	provider = xc_calloc(1, sizeof(*provider));
 	provider->opts = given;
 	provider->context.opts = &provider->opts;

@@ -53,7 +53,10 @@ struct xc_credentials_opts {
 
 struct xc_credentials_provider;
 
-/* No request is made yet. USAGE for what contradicts itself (a key without its secret). */
+/*
+ * No request is made yet. USAGE for what contradicts itself (a key without its
+ * secret). From here on the process leaves no core file.
+ */
 int xc_credentials_provider_new(const struct xc_credentials_opts *opts,
 				struct xc_credentials_provider **ret_provider,
 				struct xc_err *err) XC_CHECK;

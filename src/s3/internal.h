@@ -79,7 +79,6 @@ struct xc_s3_call {
 	void (*ended)(struct xc_s3_call *call, int result);
 	/* NULL, or set by another thread: no further attempt is made. */
 	const atomic_bool *given_up;
-	void *owner;
 	struct xc_err err;
 
 	/* Call's own. */
@@ -96,6 +95,13 @@ struct xc_s3_call {
 	 * rejected. */
 	bool wants_credentials, rejected;
 	struct xc_s3_call *next;
+	/* Of xc_s3_call_perform. */
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t changed;
+		bool ended;
+		int result;
+	} waiter;
 };
 
 /* call.c: building, signing and running requests */

@@ -266,15 +266,19 @@ static void describe_other(const struct xc_s3_call *call, const struct xc_s3_err
 static void describe_denied(const struct xc_s3_call *call, struct xc_err *err)
 {
 	const struct xc_s3_operation *operation = call->operation;
-	bool reads = strcmp(operation->permission, "s3:GetObject") == 0;
+	const char *encryption = call->s3->opts.encryption, *more = "";
+
+	if (strcmp(operation->permission, "s3:GetObject") == 0)
+		more = "; AWS says the same of an object that is not there unless they have "
+		       "s3:ListBucket";
+	else if (encryption && strncmp(encryption, "aws:kms", 7) == 0 &&
+		 strcmp(operation->permission, "s3:PutObject") == 0)
+		more = ", and of the KMS key kms:GenerateDataKey and kms:Decrypt";
 
 	xc_err_set(err, XC_ERR_AUTH,
 		   "the server denies it (%d%s%s) to the credentials of %.120s; they need %s%s",
 		   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
-		   source_of(call), operation->permission,
-		   reads ? "; AWS says the same of an object that is not there unless they have "
-			   "s3:ListBucket"
-			 : "");
+		   source_of(call), operation->permission, more);
 }
 
 static void describe_elsewhere(const struct xc_s3_call *call, const struct xc_s3_error *error,

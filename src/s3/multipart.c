@@ -10,12 +10,14 @@
 #define COMPLETE_THINK_MS 300000
 #define UPLOADS_BYTES_MAX ((size_t)8 << 20)
 
+/* Brought to its end even after a cancel: without its id nobody could take the upload back. */
 static const struct xc_s3_operation create_upload = {
 	.name = "CreateMultipartUpload",
 	.method = "POST",
 	.verb = "begin to write",
 	.permission = "s3:PutObject",
 	.think_ms = THINK_MS,
+	.cleanup = true,
 };
 
 static const struct xc_s3_operation upload_part = {
@@ -78,6 +80,8 @@ int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 		.key = key,
 	};
 
+	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
+		return -1;
 	xc_buf_add_str(&call.query, "uploads=");
 	call.request.body = "";
 	call.request.fresh = true;

@@ -34,6 +34,16 @@ static const struct xc_s3_operation put_object = {
 	.think_ms = THINK_MS,
 };
 
+/* What commits is small; once begun it is brought to its end, so that its outcome is known. */
+static const struct xc_s3_operation put_new_object = {
+	.name = "PutObject",
+	.method = "PUT",
+	.verb = "write",
+	.permission = "s3:PutObject",
+	.think_ms = THINK_MS,
+	.cleanup = true,
+};
+
 static const struct xc_s3_operation delete_object = {
 	.name = "DeleteObject",
 	.method = "DELETE",
@@ -121,7 +131,11 @@ int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head, s
 static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
 		    bool if_absent, int *ret_status, struct xc_err *err)
 {
-	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &put_object, .key = key };
+	cleanup_s3_call struct xc_s3_call call = {
+		.s3 = s3,
+		.operation = if_absent ? &put_new_object : &put_object,
+		.key = key,
+	};
 	int result;
 
 	call.request.body = data ? data : "";
@@ -176,6 +190,8 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 {
 	int status;
 
+	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
+		return -1;
 	if (if_absent && lacks_conditions(s3))
 		return put_after_look(s3, key, data, length, err);
 	if (put_once(s3, key, data, length, if_absent, &status, err) == 0)

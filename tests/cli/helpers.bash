@@ -7,6 +7,7 @@
 
 setup() {
     unset "${!GITHUB_@}" "${!XCACHE_@}" "${!INPUT_@}" "${!AWS_@}" "${!ACTIONS_@}" XDG_CACHE_HOME
+    export AWS_EC2_METADATA_DISABLED=true
     umask 022
     T=$(mktemp -d)
     mkdir "$T/ws" "$T/home"

@@ -51,6 +51,7 @@ load helpers
         [save]="key path update level" [restore]="key restore-key path lookup-only"
         [lookup]="key restore-key path" [list]="key-prefix path keys-only"
         [inspect]="key path files" [remove]="key key-prefix path"
+        [doctor]="" [lifecycle]="days xml"
     )
     for command in "${!options[@]}"; do
         ends 0 xc "$command" --help

@@ -47,6 +47,7 @@ struct server_step {
 	size_t piece_bytes; /* the body in pieces so large ... */
 	unsigned piece_ms;  /* ... each after so long */
 	unsigned delay_ms;  /* before the answer */
+	unsigned read_ms;   /* before each read of at most 64 KiB of the request's body */
 };
 
 struct server_seen {
@@ -208,7 +209,7 @@ static inline size_t server_content_length(const char *head, size_t head_bytes)
 
 /* Reads at most `most` of the body; returns how much that was. */
 static inline size_t server_read_body(struct server_connection *c, size_t head_bytes, size_t most,
-				      uint64_t *sum)
+				      unsigned read_ms, uint64_t *sum)
 {
 	size_t done = XC_MIN(c->have_bytes - head_bytes, most);
 	char data[65536];
@@ -217,8 +218,10 @@ static inline size_t server_read_body(struct server_connection *c, size_t head_b
 	c->have_bytes -= head_bytes + done;
 	memmove(c->head, c->head + head_bytes + done, c->have_bytes);
 	while (done < most) {
-		ssize_t got = recv(c->fd, data, XC_MIN(sizeof(data), most - done), 0);
+		ssize_t got;
 
+		usleep(read_ms * 1000);
+		got = recv(c->fd, data, XC_MIN(sizeof(data), most - done), 0);
 		if (got <= 0)
 			break;
 		*sum = server_sum(*sum, data, (size_t)got);
@@ -282,7 +285,7 @@ static inline bool server_serve_one(struct server_connection *c)
 		wanted = XC_MIN(step.body_bytes, body_bytes);
 	if (step.deed == SERVER_EARLY)
 		wanted = 0;
-	body_bytes = server_read_body(c, head_bytes, wanted, &sum);
+	body_bytes = server_read_body(c, head_bytes, wanted, step.read_ms, &sum);
 	pthread_mutex_lock(&c->server->mutex);
 	seen->body_bytes = body_bytes;
 	seen->body_sum = sum;
@@ -350,6 +353,7 @@ static inline struct server *server_start(const struct server_step *steps, size_
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof(address);
+	int receive_bytes = 128 << 10;
 
 	pthread_mutex_init(&server->mutex, NULL);
 	server->steps = calloc(count + 1, sizeof(*steps));
@@ -360,6 +364,8 @@ static inline struct server *server_start(const struct server_step *steps, size_
 	server->steps_count = count;
 	server->seen = calloc(SERVER_SEEN_MAX, sizeof(*server->seen));
 	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* So that a slow reader is noticed on the other side. */
+	setsockopt(server->listener, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	if (bind(server->listener, (struct sockaddr *)&address, length) < 0 ||
 	    listen(server->listener, 256) < 0 ||
 	    getsockname(server->listener, (struct sockaddr *)&address, &length) < 0)

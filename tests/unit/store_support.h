@@ -37,16 +37,18 @@ struct factory {
 	bool is_file;
 	enum mode mode;
 	const char *server; /* NULL, or whose variables name a bucket; see tests/servers */
+	const char *url;    /* which of them */
 };
 
 /* A new back end is one more row, and where it needs it a line in setup. */
 static const struct factory factories[] = {
-	{ "memory", false, ANONYMOUS, NULL },
-	{ "file", true, ANONYMOUS, NULL },
-	{ "file with temporary names", true, NAMED, NULL },
-	{ "file with renames", true, RENAMED, NULL },
-	{ "S3 (radosgw)", false, ANONYMOUS, "RADOSGW" },
-	{ "S3 (Swift)", false, ANONYMOUS, "SWIFT" },
+	{ "memory", false, ANONYMOUS, NULL, NULL },
+	{ "file", true, ANONYMOUS, NULL, NULL },
+	{ "file with temporary names", true, NAMED, NULL, NULL },
+	{ "file with renames", true, RENAMED, NULL, NULL },
+	{ "S3 (radosgw)", false, ANONYMOUS, "RADOSGW", "URL" },
+	{ "S3 (radosgw, https)", false, ANONYMOUS, "RADOSGW", "TLS_URL" },
+	{ "S3 (Swift)", false, ANONYMOUS, "SWIFT", "URL" },
 };
 
 static const struct factory *factory = &factories[1];
@@ -81,13 +83,13 @@ static inline const char *server_variable(const char *server, const char *what)
 
 static inline bool is_there(const struct factory *one)
 {
-	return !one->server || server_variable(one->server, "URL");
+	return !one->server || server_variable(one->server, one->url);
 }
 
 /* A place of its own in the server's bucket. */
-static inline void open_bucket(const char *server, struct xc_store **ret_store)
+static inline void open_bucket(const char *server, const char *which, struct xc_store **ret_store)
 {
-	const char *url = server_variable(server, "URL"), *query = strchrnul(url, '?');
+	const char *url = server_variable(server, which), *query = strchrnul(url, '?');
 	const struct xc_store_opts opts = {
 		.access_key_id = server_variable(server, "KEY"),
 		.secret_access_key = server_variable(server, "SECRET"),
@@ -97,6 +99,8 @@ static inline void open_bucket(const char *server, struct xc_store **ret_store)
 	uint64_t number;
 	struct xc_err err;
 
+	if (getenv("XC_TEST_CA"))
+		setenv("XCACHE_CA_BUNDLE", getenv("XC_TEST_CA"), 1);
 	xc_random_bytes(&number, sizeof(number));
 	xc_hex_encode(&number, sizeof(number), id);
 	full = xc_asprintf("%.*st/%s%s", (int)(query - url), url, id, query);
@@ -118,7 +122,7 @@ static inline int setup(void **state)
 
 	*state = fixture;
 	if (factory->server) {
-		open_bucket(factory->server, &fixture->store);
+		open_bucket(factory->server, factory->url, &fixture->store);
 		return 0;
 	}
 	if (!factory->is_file) {

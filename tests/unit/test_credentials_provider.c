@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The provider: when it asks again, who waits, what is wiped. A program counts how often it is run.
  */
+#include <sys/prctl.h>
+
 #include "cred_scene.h"
 
 #include <pthread.h>
@@ -276,6 +278,7 @@ static void secrets_stay_out_of_core_files(void **state)
 	const char *at, *flags;
 
 	(void)state;
+	prctl(PR_SET_DUMPABLE, 1);
 	write_program("", 0);
 	provider = new_provider();
 	got = must_get(provider);
@@ -290,6 +293,7 @@ static void secrets_stay_out_of_core_files(void **state)
 	free((char *)flags);
 	xc_credentials_release(got);
 	xc_credentials_provider_free(provider);
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
 }
 
 int main(void)

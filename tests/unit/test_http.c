@@ -378,6 +378,49 @@ static void lets_the_caller_judge(void **state)
 	}
 }
 
+static enum xc_http_verdict judge_range(struct xc_http_request *request, struct xc_err *err)
+{
+	char range[40];
+
+	if (!xc_http_header(request, "Content-Range", range, sizeof(range)) ||
+	    strcmp(range, "bytes 0-3/4") != 0)
+		return XC_HTTP_OK;
+	xc_err_set(err, XC_ERR_CORRUPT, "the object is too short");
+	return XC_HTTP_FAIL;
+}
+
+/* What the object does not have is not asked for again; what was cut on the way is. */
+static void lets_the_caller_judge_lengths(void **state)
+{
+	static const struct {
+		struct server_step step;
+		unsigned attempts;
+		enum xc_err_kind kind;
+	} rows[] = {
+		{ { .status = 206, .text = "abcd", .headers = "Content-Range: bytes 0-3/4\r\n" },
+		  1,
+		  XC_ERR_CORRUPT },
+		{ { .status = 206, .text = "abcd", .times = 9 }, 4, XC_ERR_TRANSIENT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene scene = scene_open(&rows[i].step, 1, (struct xc_http_opts){ 0 });
+		cleanup_http_request struct xc_http_request request =
+			scene_request(&scene, "GET", "/");
+		char buffer[10];
+		struct xc_err err;
+
+		request.judge = judge_range;
+		request.into = buffer;
+		request.into_bytes = sizeof(buffer);
+		assert_int_equal(xc_http_perform(scene.http, &request, &err), -1);
+		assert_int_equal(err.kind, rows[i].kind);
+		assert_int_equal(request.attempts, rows[i].attempts);
+		scene_close(&scene);
+	}
+}
+
 static void keep_line(void *context, const char *line)
 {
 	xc_buf_addf(context, "%s\n", line);
@@ -420,6 +463,7 @@ int main(void)
 		cmocka_unit_test(small_goes_first),
 		cmocka_unit_test(submits_from_done),
 		cmocka_unit_test(prepares_each_attempt),
+		cmocka_unit_test(lets_the_caller_judge_lengths),
 		cmocka_unit_test(lets_the_caller_judge),
 		cmocka_unit_test(traces_no_secrets),
 	};

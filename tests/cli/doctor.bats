@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What the doctor says of stores that work, and of those that do not.
+
+load helpers
+load servers
+
+# The states of all findings: "put=good get=good ..."
+findings() {
+    xc doctor --json 2>/dev/null | json '" ".join(f["check"] + "=" + f["state"] for f in d["findings"])'
+}
+
+@test "a folder that works is called ill, or something stays in it" {
+    ends 0 xc doctor
+    has "$output" "A save and a restore would work."
+    lacks "$output" "bad "
+    same "$(find "$T/store" -type f)" ""
+    same "$(xc doctor --json 2>/dev/null | json 'str(d["ok"]) + str(d["trial_bytes"])')" True67108864
+}
+
+@test "a folder that cannot be written is called fine" {
+    echo x >"$T/store"
+    ends 1 xc doctor
+    has "$output" "bad      put"
+    has "$output" "A save or a restore would fail."
+    same "$(xc doctor --json 2>/dev/null | json 'd["ok"]')" false
+}
+
+@test "a bucket that works is called ill, or something stays in it" {
+    use_server radosgw
+    ends 0 xc doctor
+    has "$output" "an entry that is there is not overwritten"
+    lacks "$output" "bad "
+    lacks "$output" "warning "
+    lacks "$output$stderr" "$AWS_SECRET_ACCESS_KEY"
+    same "$(s3 list)" ""
+    no_open_uploads
+}
+
+@test "a server that lacks conditions is called ill" {
+    use_server swift
+    ends 0 xc doctor
+    has "$output" "A save and a restore would work."
+    same "$(s3 list)" ""
+}
+
+@test "a wrong secret is taken for something else" {
+    use_server radosgw
+    AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor
+    has "$output" "a key is probably wrong"
+    lacks "$output$stderr" wrong-secret
+    use_server swift
+    AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor
+    has "$output" "does not fit its access key"
+}
+
+@test "a missing bucket is taken for something else" {
+    use_server radosgw
+    ends 1 xc doctor --store "s3://no-such-bucket?region=us-east-1&endpoint=$XC_TEST_RADOSGW_ENDPOINT"
+    has "$output" "there is no bucket no-such-bucket"
+}
+
+@test "a missing permission is not named" {
+    use_server radosgw
+    use_keys XC_TEST_RADOSGW_OTHER_KEY XC_TEST_RADOSGW_OTHER_SECRET
+    ends 1 xc doctor
+    has "$output" s3:PutObject
+    has "$output" s3:GetObject
+    has "$output" s3:ListBucket
+    has "$(findings)" "put=bad get=bad miss=bad list=bad"
+}
+
+@test "a dead endpoint is taken for something else" {
+    export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b
+    # Nothing listens on port 1 of loopback.
+    ends 1 xc doctor --store 's3://bucket?region=us-east-1&endpoint=http://127.0.0.1:1'
+    has "$output" "cannot connect to 127.0.0.1:1: Connection refused"
+    has "$(XCACHE_STORE='s3://bucket?region=r&endpoint=http://127.0.0.1:1' findings)" "bucket=bad"
+}
+
+@test "credentials that are missing are not asked for" {
+    export AWS_EC2_METADATA_DISABLED=true
+    ends 1 xc doctor --store 's3://bucket?region=us-east-1&endpoint=http://127.0.0.1:1'
+    has "$output" "bad      credentials"
+    has "$output" AWS_ACCESS_KEY_ID
+}

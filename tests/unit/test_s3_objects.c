@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing when answers get lost, and reading from servers that send something else. */
+#include "s3_scene.h"
+
+#include "base/hash.h"
+#include "store/s3.h"
+
+#define CREATED                                                                                    \
+	"<InitiateMultipartUploadResult><UploadId>id/+1</UploadId>"                                \
+	"</InitiateMultipartUploadResult>"
+#define COMPLETE                                                                                   \
+	"<CompleteMultipartUploadResult><ETag>\"x\"</ETag>"                                        \
+	"</CompleteMultipartUploadResult>"
+#define IS_THERE                                                                                   \
+	{                                                                                          \
+		.path = "PUT", .status = 412, .text = ERROR_XML("PreconditionFailed", "")          \
+	}
+
+static int put(struct xc_s3 *s3, const char *text, struct xc_err *err)
+{
+	return xc_s3_put(s3, "k", text, strlen(text), true, err);
+}
+
+static void test_conditional_put(void **state)
+{
+	static const struct {
+		const char *name;
+		struct server_step steps[4];
+		enum xc_err_kind kind;
+		unsigned requests;
+	} rows[] = {
+		{ "there is none", { { .path = "PUT" } }, XC_ERR_NONE, 1 },
+		{ "another's", { IS_THERE, { .path = "GET", .text = "other" } }, XC_ERR_EXISTS, 2 },
+		{ "its beginning",
+		  { IS_THERE, { .path = "GET", .text = "min" } },
+		  XC_ERR_EXISTS,
+		  2 },
+		{ "longer", { IS_THERE, { .path = "GET", .text = "mine and" } }, XC_ERR_EXISTS, 2 },
+		{ "gone again",
+		  { IS_THERE,
+		    { .path = "GET", .status = 404, .text = ERROR_XML("NoSuchKey", "") } },
+		  XC_ERR_EXISTS,
+		  2 },
+		/* The first one arrived, but its answer did not. */
+		{ "lost answer",
+		  { { .path = "PUT", .deed = SERVER_CLOSE },
+		    IS_THERE,
+		    { .path = "GET", .text = "mine" } },
+		  XC_ERR_NONE,
+		  3 },
+		{ "lost answer, other winner",
+		  { { .path = "PUT", .deed = SERVER_CLOSE },
+		    IS_THERE,
+		    { .path = "GET", .text = "them" } },
+		  XC_ERR_EXISTS,
+		  3 },
+		{ "5xx, but written",
+		  { { .path = "PUT", .status = 500, .text = "" },
+		    IS_THERE,
+		    { .path = "GET", .text = "mine" } },
+		  XC_ERR_NONE,
+		  3 },
+		{ "at the same time",
+		  { { .path = "PUT",
+		      .status = 409,
+		      .text = ERROR_XML("ConditionalRequestConflict", "") } },
+		  XC_ERR_NONE,
+		  2 },
+		{ "refused",
+		  { { .path = "PUT", .status = 403, .text = ERROR_XML("AccessDenied", "") } },
+		  XC_ERR_AUTH,
+		  1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct s3_scene scene = s3_open(rows[i].steps, 4);
+		struct xc_err err;
+		int result;
+
+		/* Steps that are not filled in answer anything with 200. */
+		result = put(scene.s3, "mine", &err);
+		if ((result == 0) != (rows[i].kind == XC_ERR_NONE))
+			print_message("%s:\n", rows[i].name);
+		expect(result, &err, rows[i].kind, "s3://bucket/k");
+		if (rows[i].kind == XC_ERR_AUTH)
+			expect(result, &err, rows[i].kind, "s3:PutObject");
+		assert_int_equal(s3_stop(&scene), rows[i].requests);
+		expect_head(&scene, 0, "If-None-Match: *");
+		expect_head(&scene, 0, "if-none-match;"); /* signed */
+		s3_close(&scene);
+	}
+}
+
+static void test_server_without_conditions(void **state)
+{
+	static const struct server_step steps[] = {
+		{ .path = "PUT", .status = 501, .text = ERROR_XML("NotImplemented", "") },
+		{ .path = "HEAD", .status = 404, .text = "" },
+	};
+	struct s3_scene scene = s3_open(steps, ARRAY_LEN(steps));
+	struct xc_err err;
+
+	(void)state;
+	expect(put(scene.s3, "mine", &err), &err, XC_ERR_NONE, "");
+	/* Now it is there, and the server is not asked for what it does not know. */
+	expect(put(scene.s3, "mine", &err), &err, XC_ERR_EXISTS, "already");
+	assert_int_equal(s3_stop(&scene), 4);
+	expect_head(&scene, 2, "PUT ");
+	expect_no_head(&scene, 2, "if-none-match");
+	expect_head(&scene, 3, "HEAD ");
+	s3_close(&scene);
+}
+
+static void test_headers_of_writes(void **state)
+{
+	const struct xc_s3_opts opts = {
+		.encryption = "aws:kms",
+		.kms_key = "key-1",
+		.storage_class = "STANDARD_IA",
+		.bucket_owner = "123456789012",
+		.requester_pays = true,
+		.checksums = 1,
+	};
+	static const char *const of_writes[] = {
+		"x-amz-server-side-encryption: aws:kms",
+		"x-amz-server-side-encryption-aws-kms-key-id: key-1",
+		"x-amz-storage-class: STANDARD_IA",
+		/* SHA-256 of "abc" (FIPS 180-4, example) */
+		"x-amz-checksum-sha256: ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+	};
+	static const char *const of_all[] = {
+		"x-amz-expected-bucket-owner: 123456789012",
+		"x-amz-request-payer: requester",
+	};
+	struct s3_scene scene = s3_open_with(NULL, 0, opts);
+	struct xc_err err;
+
+	(void)state;
+	expect(xc_s3_put(scene.s3, "k", "abc", 3, false, &err), &err, XC_ERR_NONE, "");
+	expect(s3_get(scene.s3, "k", &err), &err, XC_ERR_NONE, "");
+	s3_stop(&scene);
+	for (size_t i = 0; i < ARRAY_LEN(of_writes); i++)
+		expect_head(&scene, 0, of_writes[i]);
+	expect_head(&scene, 0,
+		    "x-amz-content-sha256: "
+		    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	expect_no_head(&scene, 0, "if-none-match");
+	for (size_t i = 0; i < ARRAY_LEN(of_all); i++) {
+		expect_head(&scene, 0, of_all[i]);
+		expect_head(&scene, 1, of_all[i]);
+	}
+	expect_no_head(&scene, 1, "server-side-encryption");
+	s3_close(&scene);
+}
+
+static void test_ranges(void **state)
+{
+	static const struct {
+		struct server_step step;
+		uint64_t offset;
+		enum xc_err_kind kind;
+		const char *part;
+		unsigned requests;
+	} rows[] = {
+		{ { .status = 206, .headers = "Content-Range: bytes 4-7/8\r\n" },
+		  4,
+		  XC_ERR_NONE,
+		  "",
+		  1 },
+		{ { .status = 206, .headers = "Content-Range: bytes 4-7/*\r\n" },
+		  4,
+		  XC_ERR_NONE,
+		  "",
+		  1 },
+		/* Other bytes than those asked for. */
+		{ { .status = 206, .headers = "Content-Range: bytes 0-3/8\r\n" },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "instead of 4 bytes from 4",
+		  1 },
+		{ { .status = 206, .headers = "Content-Range: bytes 4-8/9\r\n" },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "instead of",
+		  1 },
+		{ { .status = 206 }, 4, XC_ERR_CORRUPT, "which range", 1 },
+		{ { .status = 206, .headers = "Content-Range: lines 4-7/8\r\n" },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "lines 4-7/8",
+		  1 },
+		{ { .status = 206, .headers = "Content-Range: bytes 4-7\r\n" },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "bytes 4-7",
+		  1 },
+		{ { .status = 206, .headers = "Content-Range: bytes 4-5/6\r\n", .text = "go" },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "ends before",
+		  1 },
+		/* Right, but not all of it came: a matter of luck. */
+		{ { .status = 206, .headers = "Content-Range: bytes 4-7/8\r\n", .text = "go" },
+		  4,
+		  XC_ERR_TRANSIENT,
+		  "2 bytes",
+		  4 },
+		/* Servers that know no ranges. */
+		{ { .status = 200, .text = "good" }, 0, XC_ERR_NONE, "", 1 },
+		{ { .status = 200, .text = "good" }, 4, XC_ERR_IO, "does not send ranges", 1 },
+		{ { .status = 200, .text = "good and long" },
+		  0,
+		  XC_ERR_IO,
+		  "does not send ranges",
+		  1 },
+		{ { .status = 416, .text = ERROR_XML("InvalidRange", "") },
+		  4,
+		  XC_ERR_CORRUPT,
+		  "ends before",
+		  1 },
+		{ { .status = 404, .text = ERROR_XML("NoSuchKey", "") },
+		  4,
+		  XC_ERR_NOT_FOUND,
+		  "s3://bucket/k",
+		  1 },
+		{ { .status = 200 }, UINT64_MAX - 2, XC_ERR_CORRUPT, "s3://bucket/k", 0 },
+		{ { .status = 200 }, INT64_MAX, XC_ERR_CORRUPT, "s3://bucket/k", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct server_step step = rows[i].step;
+		struct s3_scene scene;
+		struct xc_err err;
+		char buffer[4];
+		int result;
+
+		step.times = ALWAYS;
+		step.text = step.text ? step.text : "good";
+		scene = s3_open(&step, 1);
+		result = s3_read(scene.s3, "k", rows[i].offset, buffer, 4, &err);
+		expect(result, &err, rows[i].kind, rows[i].part);
+		if (result == 0)
+			assert_memory_equal(buffer, "good", 4);
+		assert_int_equal(s3_stop(&scene), rows[i].requests);
+		if (rows[i].offset == 4)
+			expect_head(&scene, 0, "Range: bytes=4-7\r\n");
+		s3_close(&scene);
+	}
+}
+
+#define RANGE(etag)                                                                                \
+	{                                                                                          \
+		.path = "GET", .status = 206, .text = "good",                                      \
+		.headers = "Content-Range: bytes 4-7/8\r\nETag: " etag "\r\n"                      \
+	}
+
+static void test_replaced_between_ranges(void **state)
+{
+	static const struct server_step steps[] = {
+		RANGE("\"1\""),
+		RANGE("\"1\""),
+		RANGE("\"2\""),
+		/* The one that is there now may be read from its start. */
+		RANGE("\"2\""),
+		{ .path = "GET", .status = 412, .text = "" },
+		RANGE("\"3\""),
+		/* What we wrote ourselves surprises nobody. */
+		{ .path = "PUT" },
+		RANGE("\"4\""),
+	};
+	struct s3_scene scene = s3_open(steps, ARRAY_LEN(steps));
+	struct xc_err err;
+	char buffer[4];
+
+	(void)state;
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_CORRUPT, "replaced");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_CORRUPT, "replaced");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	expect(xc_s3_put(scene.s3, "k", "x", 1, false, &err), &err, XC_ERR_NONE, "");
+	expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	assert_int_equal(s3_stop(&scene), 8);
+	expect_no_head(&scene, 0, "if-match");
+	expect_head(&scene, 1, "If-Match: \"1\"\r\n");
+	expect_no_head(&scene, 3, "if-match");
+	expect_head(&scene, 4, "If-Match: \"2\"\r\n");
+	expect_no_head(&scene, 7, "if-match");
+	s3_close(&scene);
+}
+
+/* An ETag that could end the header line, or says nothing of bytes, is not sent back. */
+static void test_odd_etags(void **state)
+{
+	static const struct server_step steps[] = { RANGE("W/\"1\""), RANGE("\"a b\""),
+						    RANGE("W/\"2\""), RANGE("") };
+	struct s3_scene scene = s3_open(steps, ARRAY_LEN(steps));
+	struct xc_err err;
+	char buffer[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		expect(s3_read(scene.s3, "k", 4, buffer, 4, &err), &err, XC_ERR_NONE, "");
+	s3_stop(&scene);
+	for (unsigned i = 0; i < 4; i++)
+		expect_no_head(&scene, i, "if-match");
+	s3_close(&scene);
+}
+
+static void test_complete(void **state)
+{
+	static const struct {
+		const char *name;
+		struct server_step steps[4];
+		enum xc_err_kind kind;
+		const char *part;
+	} rows[] = {
+		{ "done", { { .path = "POST", .text = COMPLETE } }, XC_ERR_NONE, "" },
+		{ "an error behind 200",
+		  { { .path = "POST", .text = ERROR_XML("InternalError", "") },
+		    { .path = "POST", .text = COMPLETE } },
+		  XC_ERR_NONE,
+		  "" },
+		{ "errors behind 200 only",
+		  { { .path = "POST", .text = ERROR_XML("InternalError", ""), .times = ALWAYS },
+		    { .path = "HEAD", .status = 404, .text = "" } },
+		  XC_ERR_TRANSIENT,
+		  "InternalError" },
+		/* Blanks came while the server thought, and then the connection broke. */
+		{ "lost answer",
+		  { { .path = "POST",
+		      .deed = SERVER_TRUNCATE,
+		      .text = "     " COMPLETE,
+		      .body_sent = 3 },
+		    { .path = "POST", .status = 404, .text = ERROR_XML("NoSuchUpload", "") },
+		    { .path = "HEAD", .text = "seven b" } },
+		  XC_ERR_NONE,
+		  "" },
+		{ "lost, and another's is there",
+		  { { .path = "POST", .deed = SERVER_CLOSE },
+		    { .path = "POST", .status = 404, .text = ERROR_XML("NoSuchUpload", "") },
+		    { .path = "HEAD", .text = "six by" } },
+		  XC_ERR_IO,
+		  "NoSuchUpload" },
+		{ "aborted by another",
+		  { { .path = "POST", .status = 404, .text = ERROR_XML("NoSuchUpload", "") },
+		    { .path = "HEAD", .status = 404, .text = "" } },
+		  XC_ERR_IO,
+		  "NoSuchUpload" },
+		{ "a part is not there",
+		  { { .path = "POST", .status = 400, .text = ERROR_XML("InvalidPart", "") } },
+		  XC_ERR_IO,
+		  "InvalidPart" },
+	};
+	static const struct xc_s3_completed part = { .etag = "\"<&>\"" };
+	static const struct xc_s3_upload upload = {
+		.key = "k",
+		.upload_id = "id/+1",
+		.parts = &part,
+		.count = 1,
+		.total_bytes = 7,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct s3_scene scene = s3_open(rows[i].steps, 4);
+		struct xc_err err;
+		int result = xc_s3_upload_complete(scene.s3, &upload, &err);
+
+		if ((result == 0) != (rows[i].kind == XC_ERR_NONE))
+			print_message("%s:\n", rows[i].name);
+		expect(result, &err, rows[i].kind, rows[i].part);
+		s3_stop(&scene);
+		expect_head(&scene, 0, "POST /bucket/k?uploadId=id%2F%2B1 ");
+		s3_close(&scene);
+	}
+}
+
+static void test_removals(void **state)
+{
+	static const struct server_step steps[] = {
+		{ .path = "DELETE /bucket/k ", .status = 404, .text = ERROR_XML("NoSuchKey", "") },
+		{ .path = "uploadId", .status = 404, .text = ERROR_XML("NoSuchUpload", "") },
+		{ .path = "DELETE /bucket/d ",
+		  .status = 403,
+		  .text = ERROR_XML("AccessDenied", "") },
+		{ .path = "?delete=", .text = "<DeleteResult/>" },
+		{ .path = "?delete=",
+		  .text = "<DeleteResult><Error><Key>a</Key><Code>AccessDenied"
+			  "</Code></Error></DeleteResult>" },
+	};
+	struct s3_scene scene = s3_open(steps, ARRAY_LEN(steps));
+	struct xc_strlist keys = XC_STRLIST_INIT;
+	struct xc_err err;
+
+	(void)state;
+	expect(xc_s3_delete(scene.s3, "k", &err), &err, XC_ERR_NONE, "");
+	expect(xc_s3_upload_abort(scene.s3, "k", "id", &err), &err, XC_ERR_NONE, "");
+	expect(xc_s3_delete(scene.s3, "d", &err), &err, XC_ERR_AUTH, "s3:DeleteObject");
+	xc_strlist_add(&keys, "a&b<c>");
+	expect(xc_s3_delete_many(scene.s3, &keys, &err), &err, XC_ERR_NONE, "");
+	/* XML cannot say this one; it goes alone. */
+	xc_strlist_add(&keys, "x\xff");
+	expect(xc_s3_delete_many(scene.s3, &keys, &err), &err, XC_ERR_AUTH, "");
+	xc_strlist_release(&keys);
+	s3_stop(&scene);
+	expect_head(&scene, 3, "Content-MD5: ");
+	expect_head(&scene, 4, "DELETE /bucket/x%FF ");
+	s3_close(&scene);
+}
+
+static struct xc_store *open_store(struct server *server, const char *options)
+{
+	cleanup_free char *url = xc_asprintf(
+		"s3://bucket/p?endpoint=http://127.0.0.1:%u&region=r-1%s", server->port, options);
+	static const struct xc_store_opts opts = {
+		.access_key_id = KEY_ID,
+		.secret_access_key = SECRET,
+	};
+	struct xc_store *store;
+	struct xc_err err;
+
+	if (xc_store_open(url, &opts, &store, &err) < 0)
+		fail_msg("%s", err.msg);
+	return store;
+}
+
+static struct xc_upload *fill_upload(struct xc_store *store, size_t mib, int *ret_result,
+				     struct xc_err *err)
+{
+	cleanup_free char *block = xc_calloc(1, (size_t)1 << 20);
+	struct xc_upload *upload;
+
+	expect(xc_store_upload_begin(store, "k", &upload, err), err, XC_ERR_NONE, "");
+	*ret_result = 0;
+	while (mib-- > 0 && *ret_result == 0)
+		*ret_result = xc_store_upload_append(upload, block, (size_t)1 << 20, err);
+	return upload;
+}
+
+static unsigned count_seen(const struct server *server, const char *part)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < server->seen_count; i++)
+		count += strstr(server->seen[i].line, part) != NULL;
+	return count;
+}
+
+#define PART_STEP                                                                                  \
+	{                                                                                          \
+		.path = "partNumber", .headers = "ETag: \"e\"\r\n", .times = ALWAYS                \
+	}
+
+static void test_upload_sizes(void **state)
+{
+	static const struct {
+		size_t mib;
+		unsigned parts;
+	} rows[] = { { 0, 0 }, { 3, 0 }, { 5, 0 }, { 6, 2 }, { 10, 2 }, { 32, 7 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const struct server_step steps[] = {
+			{ .path = "?uploads=", .text = CREATED },
+			PART_STEP,
+			{ .path = "POST /bucket/p/k?uploadId", .text = COMPLETE },
+		};
+		struct server *server = server_start(steps, ARRAY_LEN(steps));
+		struct xc_store *store = open_store(server, "&part-size=5");
+		struct xc_err err;
+		int result;
+		struct xc_upload *upload = fill_upload(store, rows[i].mib, &result, &err);
+
+		expect(result, &err, XC_ERR_NONE, "");
+		expect(xc_store_upload_commit(upload, &err), &err, XC_ERR_NONE, "");
+		xc_store_close(store);
+		server_stop(server);
+		assert_int_equal(count_seen(server, "partNumber"), rows[i].parts);
+		assert_int_equal(count_seen(server, "PUT /bucket/p/k HTTP"), rows[i].parts == 0);
+		assert_int_equal(count_seen(server, "DELETE"), 0);
+		server_free(server);
+	}
+}
+
+/* A part that is refused ends the upload early, and what went there is taken back. */
+static void test_failed_part(void **state)
+{
+	static const struct server_step steps[] = {
+		{ .path = "?uploads=", .text = CREATED },
+		{ .path = "partNumber=2&", .status = 403, .text = ERROR_XML("AccessDenied", "") },
+		PART_STEP,
+	};
+	struct server *server = server_start(steps, ARRAY_LEN(steps));
+	struct xc_store *store = open_store(server, "&part-size=5");
+	struct xc_upload *upload;
+	struct xc_err err;
+	int result;
+
+	(void)state;
+	upload = fill_upload(store, 200, &result, &err);
+	expect(result, &err, XC_ERR_AUTH, "s3:PutObject");
+	xc_store_upload_abort(upload);
+	xc_store_close(store);
+	server_stop(server);
+	assert_true(count_seen(server, "partNumber") < 10);
+	assert_int_equal(count_seen(server, "DELETE /bucket/p/k?uploadId=id%2F%2B1 "), 1);
+	assert_int_equal(count_seen(server, "POST /bucket/p/k?uploadId"), 0);
+	server_free(server);
+}
+
+static void test_list_without_end(void **state)
+{
+	static const struct server_step step = {
+		.text = "<ListBucketResult><IsTruncated>true</IsTruncated>"
+			"<NextContinuationToken>a+b/c=</NextContinuationToken>"
+			"<EncodingType>url</EncodingType></ListBucketResult>",
+		.times = ALWAYS,
+	};
+	struct server *server = server_start(&step, 1);
+	struct xc_store *store = open_store(server, "");
+	struct xc_err err;
+
+	(void)state;
+	expect(xc_store_list(store, "x", NULL, NULL, &err), &err, XC_ERR_CORRUPT, "no end");
+	xc_store_close(store);
+	server_stop(server);
+	assert_int_equal(server->seen_count, 2);
+	assert_int_equal(count_seen(server, "continuation-token=a%2Bb%2Fc%3D"), 1);
+	server_free(server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_conditional_put),
+		cmocka_unit_test(test_server_without_conditions),
+		cmocka_unit_test(test_headers_of_writes),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_replaced_between_ranges),
+		cmocka_unit_test(test_odd_etags),
+		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_removals),
+		cmocka_unit_test(test_upload_sizes),
+		cmocka_unit_test(test_failed_part),
+		cmocka_unit_test(test_list_without_end),
+	};
+
+	return cmocka_run_group_tests_name("objects in S3", tests, NULL, NULL);
+}
