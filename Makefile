@@ -102,9 +102,9 @@ format: ## bring all sources into the project's format
 .PHONY: sanitize
 sanitize: deps-test deps-servers ## the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
-	tests/run $(BUILD)/asan
+	tests/run --no-faults $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
-	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run $(BUILD)/tsan
+	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --no-faults $(BUILD)/tsan
 
 .PHONY: fuzz
 fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)

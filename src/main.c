@@ -4,6 +4,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/nearest.h"
 #include "cmd/cmd.h"
 
 static const struct command {
@@ -19,6 +20,7 @@ static const struct command {
 	{ "remove", "Remove entries", xc_cmd_remove },
 	{ "doctor", "Find out whether a store works, and if not, why", xc_cmd_doctor },
 	{ "lifecycle", "Print a bucket's rules for removing what is old", xc_cmd_lifecycle },
+	{ "action", "What the GitHub actions run", xc_cmd_action },
 	{ "version", "Print the version", xc_cmd_version },
 };
 
@@ -52,7 +54,7 @@ static int refuse_command(const char *name)
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		names[i] = commands[i].name;
-	nearest = xc_cmd_nearest(name, names, ARRAY_LEN(commands));
+	nearest = xc_nearest(name, names, ARRAY_LEN(commands));
 	if (name[0] == '-')
 		fprintf(stderr, "xcache: the command comes first, but %s is an option\n",
 			XC_QUOTE(name));

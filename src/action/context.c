@@ -5,29 +5,51 @@
 
 #include "base/err.h"
 
-static char *read_variable(const char *name)
+static const struct {
+	const char *name;
+	size_t offset;
+} variables[] = {
+	{ "GITHUB_REPOSITORY", offsetof(struct xc_action_context, repository) },
+	{ "GITHUB_REF", offsetof(struct xc_action_context, ref) },
+	{ "GITHUB_BASE_REF", offsetof(struct xc_action_context, base_ref) },
+	{ "GITHUB_WORKSPACE", offsetof(struct xc_action_context, workspace) },
+	{ "GITHUB_EVENT_NAME", offsetof(struct xc_action_context, event_name) },
+	{ "GITHUB_EVENT_PATH", offsetof(struct xc_action_context, event_path) },
+	{ "GITHUB_API_URL", offsetof(struct xc_action_context, api_url) },
+	{ "ACTIONS_CACHE_MODE", offsetof(struct xc_action_context, cache_mode) },
+	{ "GITHUB_OUTPUT", offsetof(struct xc_action_context, output_path) },
+	{ "GITHUB_STATE", offsetof(struct xc_action_context, state_path) },
+	{ "GITHUB_STEP_SUMMARY", offsetof(struct xc_action_context, summary_path) },
+};
+
+static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
 
-	return value && *value ? xc_strdup(value) : NULL;
+	return value && *value ? value : NULL;
+}
+
+static char **member(struct xc_action_context *context, size_t i)
+{
+	return (char **)((char *)context + variables[i].offset);
 }
 
 void xc_action_context_read(struct xc_action_context *ret_context)
 {
-	*ret_context = (struct xc_action_context){
-		.repository = read_variable("GITHUB_REPOSITORY"),
-		.ref = read_variable("GITHUB_REF"),
-		.base_ref = read_variable("GITHUB_BASE_REF"),
-		.workspace = read_variable("GITHUB_WORKSPACE"),
-	};
+	const char *debug = variable("RUNNER_DEBUG");
+
+	*ret_context = (struct xc_action_context){ .debug = debug && strcmp(debug, "1") == 0 };
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
+		const char *value = variable(variables[i].name);
+
+		*member(ret_context, i) = value ? xc_strdup(value) : NULL;
+	}
 }
 
 void xc_action_context_release(struct xc_action_context *context)
 {
-	free(context->repository);
-	free(context->ref);
-	free(context->base_ref);
-	free(context->workspace);
+	for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+		free(*member(context, i));
 	*context = (struct xc_action_context)XC_ACTION_CONTEXT_INIT;
 }
 
@@ -43,4 +65,11 @@ void xc_action_context_scopes(const struct xc_action_context *context, struct xc
 	base = xc_asprintf("refs/heads/%s", context->base_ref);
 	if (strcmp(base, context->ref) != 0)
 		xc_strlist_add(scopes, base);
+}
+
+const char *xc_action_context_state(const char *name)
+{
+	cleanup_free char *full = xc_asprintf("STATE_%s", name);
+
+	return variable(full);
 }

@@ -8,14 +8,24 @@
 #ifndef XC_ACTION_CONTEXT_H
 #define XC_ACTION_CONTEXT_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "base/strlist.h"
 
 struct xc_action_context {
-	char *repository; /* GITHUB_REPOSITORY: "owner/name" */
-	char *ref;        /* GITHUB_REF: "refs/heads/main", "refs/pull/7/merge" */
-	char *base_ref;   /* GITHUB_BASE_REF, of pull requests only: "main" */
-	char *workspace;  /* GITHUB_WORKSPACE */
+	char *repository;   /* GITHUB_REPOSITORY: "owner/name" */
+	char *ref;          /* GITHUB_REF: "refs/heads/main", "refs/pull/7/merge" */
+	char *base_ref;     /* GITHUB_BASE_REF, of pull requests only: "main" */
+	char *workspace;    /* GITHUB_WORKSPACE */
+	char *event_name;   /* GITHUB_EVENT_NAME: "push" */
+	char *event_path;   /* GITHUB_EVENT_PATH: the event as a JSON file */
+	char *api_url;      /* GITHUB_API_URL: "https://api.github.com" */
+	char *cache_mode;   /* ACTIONS_CACHE_MODE; not given to steps of a composite action */
+	char *output_path;  /* GITHUB_OUTPUT */
+	char *state_path;   /* GITHUB_STATE */
+	char *summary_path; /* GITHUB_STEP_SUMMARY */
+	bool debug;         /* RUNNER_DEBUG=1 */
 };
 
 #define XC_ACTION_CONTEXT_INIT                                                                     \
@@ -34,5 +44,8 @@ void xc_action_context_release(struct xc_action_context *context);
  * request goes to. Nothing without a ref.
  */
 void xc_action_context_scopes(const struct xc_action_context *context, struct xc_strlist *scopes);
+
+/* What an earlier step of the same action left with GITHUB_STATE; NULL if nothing. Borrowed. */
+const char *xc_action_context_state(const char *name);
 
 #endif

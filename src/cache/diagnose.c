@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,33 +14,15 @@
 
 struct examination {
 	const struct xc_cache *cache;
+	struct xc_finder finder; /* notes, and passes on to: */
 	xc_finding_fn *found;
 	void *context;
 	struct xc_diagnosis *diagnosis;
 	char *small, *large; /* names of trial objects */
 };
 
-static void tell(struct examination *examination, const char *check, enum xc_finding_state state,
-		 const char *format, ...) XC_PRINTF(4, 5);
-
-static void tell(struct examination *examination, const char *check, enum xc_finding_state state,
-		 const char *format, ...)
-{
-	cleanup_buf struct xc_buf text = XC_BUF_INIT;
-	struct xc_finding finding = { .check = check, .state = state };
-	va_list args;
-
-	va_start(args, format);
-	xc_buf_vaddf(&text, format, args);
-	va_end(args);
-	finding.text = xc_buf_str(&text);
-	if (state == XC_FINDING_BAD)
-		examination->diagnosis->works = false;
-	examination->found(&finding, examination->context);
-}
-
-/* A finding of the store's own. */
-static void pass_on(const struct xc_finding *finding, void *context)
+/* Between who finds and who asked: what is bad counts. */
+static void note(const struct xc_finding *finding, void *context)
 {
 	struct examination *examination = context;
 
@@ -78,16 +59,16 @@ static void check_get(struct examination *examination)
 		if (xc_store_get(examination->cache->store, examination->small, 4096, &data, &err) <
 			    0 &&
 		    err.kind != XC_ERR_NOT_FOUND) {
-			tell(examination, "get", XC_FINDING_BAD, "%s", err.msg);
+			xc_finder_tell(&examination->finder, "get", XC_FINDING_BAD, "%s", err.msg);
 			return;
 		}
 		times[i] = now_us() - start_us;
 	}
 	qsort(times, ROUND_TRIPS, sizeof(times[0]), compare_times);
 	examination->diagnosis->round_trip_us = times[ROUND_TRIPS / 2];
-	tell(examination, "get", XC_FINDING_GOOD,
-	     "objects can be read; an answer takes %.1f ms (median of %d)",
-	     (double)times[ROUND_TRIPS / 2] / 1000, ROUND_TRIPS);
+	xc_finder_tell(&examination->finder, "get", XC_FINDING_GOOD,
+		       "objects can be read; an answer takes %.1f ms (median of %d)",
+		       (double)times[ROUND_TRIPS / 2] / 1000, ROUND_TRIPS);
 }
 
 /* Some permissions make a server answer "forbidden" where it should say "not found". */
@@ -98,9 +79,10 @@ static void check_miss(struct examination *examination)
 
 	if (xc_store_get(examination->cache->store, examination->large, 4096, &data, &err) < 0 &&
 	    err.kind != XC_ERR_NOT_FOUND)
-		tell(examination, "miss", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "miss", XC_FINDING_BAD, "%s", err.msg);
 	else
-		tell(examination, "miss", XC_FINDING_GOOD, "an entry that is not there is a miss");
+		xc_finder_tell(&examination->finder, "miss", XC_FINDING_GOOD,
+			       "an entry that is not there is a miss");
 }
 
 static int count_object(const struct xc_store_object *object, void *context, struct xc_err *err)
@@ -119,13 +101,15 @@ static void check_list(struct examination *examination, bool was_written)
 
 	if (xc_store_list(examination->cache->store, examination->small, count_object, &count,
 			  &err) < 0)
-		tell(examination, "list", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "list", XC_FINDING_BAD, "%s", err.msg);
 	else if (count == 0 && was_written)
-		tell(examination, "list", XC_FINDING_WARNING,
-		     "an object that was just written is not in the listing yet: restore keys may "
-		     "miss the newest entries");
+		xc_finder_tell(&examination->finder, "list", XC_FINDING_WARNING,
+			       "an object that was just written is not in the listing yet: restore "
+			       "keys may "
+			       "miss the newest entries");
 	else
-		tell(examination, "list", XC_FINDING_GOOD, "objects can be listed");
+		xc_finder_tell(&examination->finder, "list", XC_FINDING_GOOD,
+			       "objects can be listed");
 }
 
 static bool check_put(struct examination *examination)
@@ -135,10 +119,10 @@ static bool check_put(struct examination *examination)
 
 	if (xc_store_put(examination->cache->store, examination->small, text, strlen(text),
 			 XC_PUT_IF_ABSENT, &err) < 0) {
-		tell(examination, "put", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "put", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
-	tell(examination, "put", XC_FINDING_GOOD, "objects can be written");
+	xc_finder_tell(&examination->finder, "put", XC_FINDING_GOOD, "objects can be written");
 	return true;
 }
 
@@ -149,14 +133,15 @@ static void check_condition(struct examination *examination)
 
 	if (xc_store_put(examination->cache->store, examination->small, "other", 5,
 			 XC_PUT_IF_ABSENT, &err) == 0)
-		tell(examination, "condition", XC_FINDING_WARNING,
-		     "the store ignores If-None-Match: of two saves of one key at the same moment "
-		     "the later one stays, without being told");
+		xc_finder_tell(&examination->finder, "condition", XC_FINDING_WARNING,
+			       "the store ignores If-None-Match: of two saves of one key at the "
+			       "same moment "
+			       "the later one stays, without being told");
 	else if (err.kind == XC_ERR_EXISTS)
-		tell(examination, "condition", XC_FINDING_GOOD,
-		     "an entry that is there is not overwritten");
+		xc_finder_tell(&examination->finder, "condition", XC_FINDING_GOOD,
+			       "an entry that is there is not overwritten");
 	else
-		tell(examination, "condition", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "condition", XC_FINDING_BAD, "%s", err.msg);
 }
 
 static int upload(struct examination *examination, const char *block, struct xc_err *err)
@@ -254,21 +239,23 @@ static void check_rate(struct examination *examination)
 
 	xc_random_bytes(block, BLOCK_BYTES);
 	if (upload(examination, block, &err) < 0) {
-		tell(examination, "upload", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "upload", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	sent_ms = xc_clock_ms();
 	diagnosis->trial_bytes = TRIAL_BYTES;
 	diagnosis->upload_ms = sent_ms - start_ms;
-	tell(examination, "upload", XC_FINDING_GOOD, "%zu MB went there at %.0f MB/s",
-	     TRIAL_BYTES / 1000000, rate(TRIAL_BYTES, diagnosis->upload_ms));
+	xc_finder_tell(&examination->finder, "upload", XC_FINDING_GOOD,
+		       "%zu MB went there at %.0f MB/s", TRIAL_BYTES / 1000000,
+		       rate(TRIAL_BYTES, diagnosis->upload_ms));
 	if (download(examination, block, &err) < 0) {
-		tell(examination, "download", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "download", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	diagnosis->download_ms = xc_clock_ms() - sent_ms;
-	tell(examination, "download", XC_FINDING_GOOD, "and came back whole at %.0f MB/s",
-	     rate(TRIAL_BYTES, diagnosis->download_ms));
+	xc_finder_tell(&examination->finder, "download", XC_FINDING_GOOD,
+		       "and came back whole at %.0f MB/s",
+		       rate(TRIAL_BYTES, diagnosis->download_ms));
 }
 
 /* Without it saves and restores work, but what a save gives up stays behind. */
@@ -280,10 +267,11 @@ static void check_remove(struct examination *examination, bool has_large)
 	if (has_large && xc_store_remove(examination->cache->store, examination->large, &err) < 0)
 		result = -1;
 	if (result < 0)
-		tell(examination, "delete", XC_FINDING_WARNING, "%s; %s stays behind", err.msg,
-		     XC_QUOTE(examination->small));
+		xc_finder_tell(&examination->finder, "delete", XC_FINDING_WARNING,
+			       "%s; %s stays behind", err.msg, XC_QUOTE(examination->small));
 	else
-		tell(examination, "delete", XC_FINDING_GOOD, "objects can be removed");
+		xc_finder_tell(&examination->finder, "delete", XC_FINDING_GOOD,
+			       "objects can be removed");
 }
 
 static int name_trials(struct examination *examination, struct xc_err *err)
@@ -325,12 +313,13 @@ void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void 
 	};
 	struct xc_err err;
 
+	examination.finder = (struct xc_finder){ .found = note, .context = &examination };
 	*ret_diagnosis = (struct xc_diagnosis){ .works = true };
 	if (name_trials(&examination, &err) < 0) {
-		tell(&examination, "scope", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination.finder, "scope", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
-	xc_store_examine(cache->store, examination.small, pass_on, &examination);
+	xc_store_examine(cache->store, examination.small, &examination.finder);
 	/* Where nobody answers, the rest would only say the same again. */
 	if (ret_diagnosis->works)
 		try_all(&examination);

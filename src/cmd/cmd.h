@@ -25,6 +25,7 @@ int xc_cmd_inspect(int argc, char **argv);
 int xc_cmd_remove(int argc, char **argv);
 int xc_cmd_doctor(int argc, char **argv);
 int xc_cmd_lifecycle(int argc, char **argv);
+int xc_cmd_action(int argc, char **argv);
 int xc_cmd_version(int argc, char **argv);
 
 /* The exit code that belongs to a kind of error. */
@@ -32,11 +33,5 @@ int xc_cmd_exit_code(enum xc_err_kind kind);
 
 /* Make sure that all output was written. Returns the exit code: a failure if it was not. */
 int xc_cmd_finish(int code);
-
-/*
- * The name closest to `word`, for "did you mean"; NULL if none is close. One
- * that starts with `word` is close, and one that a few slips lead to.
- */
-const char *xc_cmd_nearest(const char *word, const char *const *names, size_t count);
 
 #endif

@@ -3,8 +3,9 @@
 
 #include <time.h>
 
+#include "action/access.h"
 #include "action/context.h"
-#include "report/human.h"
+#include "base/human.h"
 
 static int check_args(const struct xc_command *command, const struct xc_args *args,
 		      struct xc_err *err)
@@ -89,13 +90,25 @@ static int open_store(struct xc_session *session, const struct xc_args *args, st
 	return xc_store_open(url, &opts, &session->store, err);
 }
 
+/* What a workflow's run may read. An event that cannot be read names no default branch. */
+static void add_workflow_scopes(struct xc_strlist *scopes, const struct xc_action_context *context)
+{
+	cleanup_action_event struct xc_action_event event = XC_ACTION_EVENT_INIT;
+	struct xc_err ignored;
+
+	if (context->ref && context->event_path)
+		(void)!xc_action_event_read(context->event_name, context->event_path, &event,
+					    &ignored);
+	xc_action_access_scopes(context, &event, false, scopes);
+}
+
 static void fill_scopes(struct xc_session *session, const struct xc_args *args,
 			const struct xc_action_context *context)
 {
 	for (size_t i = 0; i < args->scopes.count; i++)
 		xc_strlist_add(&session->scopes, args->scopes.items[i]);
 	if (session->scopes.count == 0)
-		xc_action_context_scopes(context, &session->scopes);
+		add_workflow_scopes(&session->scopes, context);
 	if (session->scopes.count == 0)
 		xc_strlist_add(&session->scopes, "default");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
+#include "base/human.h"
 #include "report/document.h"
-#include "report/human.h"
 
 static const struct xc_command command = {
 	.name = "doctor",

@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 
+#include "base/human.h"
 #include "report/document.h"
 #include "report/entries.h"
-#include "report/human.h"
 
 static const struct xc_option options[] = {
 	XC_OPTION("key-prefix", ANY_TEXT, key_prefix, "PREFIX",

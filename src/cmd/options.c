@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "cmd/cmd.h"
 
 #define OPTIONS_MAX 40
@@ -21,8 +22,8 @@ static const struct xc_option common[] = {
 	XC_OPTION("scope", LIST, scopes, "REF",
 		  "Branch or tag that entries belong to; may be\n"
 		  "repeated: the first is written to, all are read\n"
-		  "(default: $GITHUB_REF and a pull request's base,\n"
-		  "else \"default\")"),
+		  "(default: $GITHUB_REF, a pull request's base and\n"
+		  "the default branch, else \"default\")"),
 	XC_OPTION("workspace", TEXT, workspace, "DIR",
 		  "Where relative paths start (default:\n"
 		  "$GITHUB_WORKSPACE, else the current directory)"),
@@ -126,7 +127,7 @@ static int refuse_unknown(const struct xc_command *command, const char *word, co
 
 	while (count < OPTIONS_MAX && (option = option_at(command, count)) != NULL)
 		names[count++] = option->name;
-	nearest = xc_cmd_nearest(name, names, count);
+	nearest = xc_nearest(name, names, count);
 	if (nearest)
 		return xc_err_set(err, XC_ERR_USAGE, "unknown option %s; did you mean --%s?",
 				  XC_QUOTE(word), nearest);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
+#include "base/human.h"
 #include "report/document.h"
 #include "report/entries.h"
-#include "report/human.h"
 
 static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY", "Remove the entry of exactly this key"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/entries.h"
 
-#include "report/human.h"
+#include "base/human.h"
 #include "report/manifest.h"
 
 #define NANOSECONDS 1000000000

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "report/human.h"
+#include "base/human.h"
 
 const char *xc_files_mode(enum xc_member_type type, unsigned mode, char ret_text[XC_MODE_TEXT_MAX])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/manifest.h"
 
-#include "report/human.h"
+#include "base/human.h"
 
 int64_t xc_manifest_created_s(const struct xc_manifest *manifest)
 {

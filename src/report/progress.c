@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "base/fd.h"
-#include "report/human.h"
+#include "base/human.h"
 #include "report/table.h"
 
 #define REDRAW_MS       100

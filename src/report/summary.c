@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "report/human.h"
+#include "base/human.h"
 #include "report/manifest.h"
 
 static bool starts_with(const char *text, const char *prefix)

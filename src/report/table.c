@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/human.h"
 #include "base/utf8.h"
-#include "report/human.h"
 
 #define GAP_COLUMNS 2
 

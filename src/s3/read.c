@@ -89,64 +89,79 @@ static int replaced(struct xc_s3_call *call, struct xc_err *err)
 	return xc_err_set(err, XC_ERR_CORRUPT, "it was replaced by another while it was read");
 }
 
-/* "bytes 0-9/100" (RFC 9110, 14.4). */
-static int check_content_range(const struct xc_s3_call *call, const struct xc_s3_read *read,
-			       struct xc_err *err)
+/* Something in between may have mixed up answers; it will hardly do so again and again. */
+static enum xc_http_verdict mixed_up(const struct xc_s3_call *call)
 {
-	uint64_t first, last;
+	return call->request.attempts < MIXED_UP_MAX ? XC_HTTP_RETRY : XC_HTTP_FAIL;
+}
+
+/* "bytes 0-9/100" (RFC 9110, 14.4). */
+static enum xc_http_verdict check_content_range(const struct xc_s3_call *call,
+						const struct xc_s3_read *read, struct xc_err *err)
+{
+	uint64_t first, last, wanted_last = read->offset + read->length - 1;
 	char text[100];
 	int used = 0;
 
-	if (!xc_http_header(&call->request, "content-range", text, sizeof(text)))
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the server does not say which range it sent");
+	if (!xc_http_header(&call->request, "content-range", text, sizeof(text))) {
+		xc_err_set(err, XC_ERR_CORRUPT, "the server does not say which range it sent");
+		return mixed_up(call);
+	}
 	if (sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "%n", &first, &last, &used) != 2 ||
-	    text[used] != '/')
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the server says that it sent the range '%s'", XC_QUOTE(text));
-	if (first == read->offset && last < read->offset + read->length - 1)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the object ends before the bytes asked for (%s)",
-				  XC_QUOTE(text));
-	if (first != read->offset || last != read->offset + read->length - 1)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the server sent '%s' instead of %zu bytes from %" PRIu64,
-				  XC_QUOTE(text), read->length, read->offset);
-	return 0;
+	    text[used] != '/') {
+		xc_err_set(err, XC_ERR_CORRUPT, "the server says that it sent the range '%s'",
+			   XC_QUOTE(text));
+		return mixed_up(call);
+	}
+	if (first == read->offset && last < wanted_last) {
+		xc_err_set(err, XC_ERR_CORRUPT, "the object ends before the bytes asked for (%s)",
+			   XC_QUOTE(text));
+		return XC_HTTP_FAIL;
+	}
+	if (first != read->offset || last != wanted_last) {
+		xc_err_set(err, XC_ERR_CORRUPT,
+			   "the server sent '%s' instead of %zu bytes from %" PRIu64,
+			   XC_QUOTE(text), read->length, read->offset);
+		return mixed_up(call);
+	}
+	return XC_HTTP_OK;
 }
 
-static int check_range(struct xc_s3_call *call, struct xc_err *err)
+/* A server without ranges will do where the whole is wanted. */
+static enum xc_http_verdict check_whole(const struct xc_s3_call *call,
+					const struct xc_s3_read *read, struct xc_err *err)
 {
-	const struct xc_s3_read *read = ((struct range_call *)call)->read;
-	char etag[XC_S3_ETAG_MAX], length[32], wanted[32];
+	char length[32], wanted[32];
 
-	if (call->request.status == 206) {
-		if (check_content_range(call, read, err) < 0)
-			return -1;
-	} else {
-		snprintf(wanted, sizeof(wanted), "%zu", read->length);
-		if (call->request.status != 200 || read->offset != 0 ||
-		    !xc_http_header(&call->request, "content-length", length, sizeof(length)) ||
-		    strcmp(length, wanted) != 0)
-			return xc_err_set(err, XC_ERR_IO,
-					  "the server does not send ranges of objects (HTTP %d); "
-					  "it cannot be used",
-					  call->request.status);
-	}
-	/* Weak ones (W/) do not tell bytes apart (RFC 9110, 8.8.1). */
-	if (xc_s3_call_etag(call, etag) && strncmp(etag, "W/", 2) != 0 &&
-	    !same_tag(call->s3, call->key, etag))
-		return replaced(call, err);
-	return 0;
+	snprintf(wanted, sizeof(wanted), "%zu", read->length);
+	if (call->request.status == 200 && read->offset == 0 &&
+	    xc_http_header(&call->request, "content-length", length, sizeof(length)) &&
+	    strcmp(length, wanted) == 0)
+		return XC_HTTP_OK;
+	xc_err_set(err, XC_ERR_IO,
+		   "the server does not send ranges of objects (HTTP %d); it cannot be used",
+		   call->request.status);
+	return XC_HTTP_FAIL;
 }
 
 static enum xc_http_verdict judge_range(struct xc_s3_call *call, struct xc_err *err)
 {
-	if (check_range(call, err) == 0)
+	const struct xc_s3_read *read = ((struct range_call *)call)->read;
+	char etag[XC_S3_ETAG_MAX];
+	enum xc_http_verdict verdict = call->request.status == 206
+					       ? check_content_range(call, read, err)
+					       : check_whole(call, read, err);
+
+	if (verdict != XC_HTTP_OK)
+		return verdict;
+	/* Weak ones (W/) do not tell bytes apart (RFC 9110, 8.8.1). */
+	if (!xc_s3_call_etag(call, etag) || strncmp(etag, "W/", 2) == 0 ||
+	    same_tag(call->s3, call->key, etag))
 		return XC_HTTP_OK;
-	/* Something in between may have mixed up answers; it will hardly do so again. */
-	return call->request.status == 206 && call->request.attempts < MIXED_UP_MAX ? XC_HTTP_RETRY
-										    : XC_HTTP_FAIL;
+	/* Not to be asked again: the answer would be of the new object, the ranges before of the
+	 * old. */
+	replaced(call, err);
+	return XC_HTTP_FAIL;
 }
 
 static void range_ended(struct xc_s3_call *call, int result)

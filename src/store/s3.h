@@ -58,7 +58,6 @@ int xc_s3_store_upload_commit(struct xc_upload *upload, struct xc_err *err);
 void xc_s3_store_upload_abort(struct xc_upload *upload);
 
 /* s3_examine.c */
-void xc_s3_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found,
-			 void *context);
+void xc_s3_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a doctor finds out about a bucket beside what he may do in it. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +14,8 @@ struct examination {
 	struct xc_s3_store *store;
 	const char *key; /* for trials */
 	const char *first_region;
-	xc_finding_fn *found;
-	void *context;
+	struct xc_finder finder;
 };
-
-static void tell(struct examination *examination, const char *check, enum xc_finding_state state,
-		 const char *format, ...) XC_PRINTF(4, 5);
-
-static void tell(struct examination *examination, const char *check, enum xc_finding_state state,
-		 const char *format, ...)
-{
-	cleanup_buf struct xc_buf text = XC_BUF_INIT;
-	struct xc_finding finding = { .check = check, .state = state };
-	va_list args;
-
-	va_start(args, format);
-	xc_buf_vaddf(&text, format, args);
-	va_end(args);
-	finding.text = xc_buf_str(&text);
-	examination->found(&finding, examination->context);
-}
 
 /* An access key is no secret, but need not stand whole in a log either. */
 static void tell_source(struct examination *examination, const struct xc_credentials *credentials)
@@ -50,8 +31,9 @@ static void tell_source(struct examination *examination, const struct xc_credent
 		if (gmtime_r(&expires, &broken))
 			strftime(until, sizeof(until), ", until %Y-%m-%d %H:%M:%S UTC", &broken);
 	}
-	tell(examination, "credentials", XC_FINDING_GOOD, "access key ...%s, of %s%s",
-	     key + length - shown, credentials->source, until);
+	xc_finder_tell(&examination->finder, "credentials", XC_FINDING_GOOD,
+		       "access key ...%s, of %s%s", key + length - shown, credentials->source,
+		       until);
 }
 
 /* STS is asked where it is sure to be: a server of someone else's need not have one. */
@@ -66,10 +48,11 @@ static void tell_identity(struct examination *examination, const struct xc_crede
 	    !getenv("AWS_ENDPOINT_URL_STS"))
 		return;
 	if (xc_sts_caller_identity(opts, credentials, &arn, &err) == 0)
-		tell(examination, "identity", XC_FINDING_GOOD, "they belong to %s", XC_QUOTE(arn));
+		xc_finder_tell(&examination->finder, "identity", XC_FINDING_GOOD,
+			       "they belong to %s", XC_QUOTE(arn));
 	else
-		tell(examination, "identity", XC_FINDING_NOTE,
-		     "STS does not say whose they are: %s", err.msg);
+		xc_finder_tell(&examination->finder, "identity", XC_FINDING_NOTE,
+			       "STS does not say whose they are: %s", err.msg);
 }
 
 /* False if there are none that could be used. */
@@ -80,15 +63,15 @@ static bool check_credentials(struct examination *examination)
 	struct xc_err err;
 
 	if (xc_credentials_get(provider, &credentials, &err) < 0) {
-		tell(examination, "credentials", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "credentials", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
 	if (credentials->keys.access_key_id) {
 		tell_source(examination, credentials);
 		tell_identity(examination, credentials);
 	} else {
-		tell(examination, "credentials", XC_FINDING_NOTE,
-		     "none: requests are not signed, so nothing can be saved");
+		xc_finder_tell(&examination->finder, "credentials", XC_FINDING_NOTE,
+			       "none: requests are not signed, so nothing can be saved");
 	}
 	xc_credentials_release(credentials);
 	return true;
@@ -112,22 +95,23 @@ static bool check_bucket(struct examination *examination)
 	struct xc_err err;
 
 	if (xc_s3_list(s3, examination->key, NULL, &page, &err) == 0) {
-		tell(examination, "bucket", XC_FINDING_GOOD, "%s answers", origin);
+		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_GOOD, "%s answers",
+			       origin);
 		return true;
 	}
 	if (err.kind != XC_ERR_AUTH) {
-		tell(examination, "bucket", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
 	if (strstr(err.msg, "SignatureDoesNotMatch") || strstr(err.msg, "InvalidAccessKeyId")) {
-		tell(examination, "bucket", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
 	if (secret_is_wrong(examination)) {
-		tell(examination, "bucket", XC_FINDING_BAD,
-		     "%s; as they are not even shown their own buckets, a key is "
-		     "probably wrong",
-		     err.msg);
+		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD,
+			       "%s; as they are not even shown their own buckets, a key is "
+			       "probably wrong",
+			       err.msg);
 		return false;
 	}
 	/* Each permission is tried by itself. */
@@ -139,12 +123,15 @@ static void check_region(struct examination *examination)
 	const char *region = xc_s3_region(examination->store->s3);
 
 	if (strcmp(region, examination->first_region) == 0)
-		tell(examination, "region", XC_FINDING_GOOD, "%s", XC_QUOTE(region));
+		xc_finder_tell(&examination->finder, "region", XC_FINDING_GOOD, "%s",
+			       XC_QUOTE(region));
 	else
-		tell(examination, "region", XC_FINDING_WARNING,
-		     "the bucket is in %s, not in %s: write region=%s, or each run begins with a "
-		     "redirect",
-		     XC_QUOTE(region), XC_QUOTE(examination->first_region), XC_QUOTE(region));
+		xc_finder_tell(&examination->finder, "region", XC_FINDING_WARNING,
+			       "the bucket is in %s, not in %s: write region=%s, or each run "
+			       "begins with a "
+			       "redirect",
+			       XC_QUOTE(region), XC_QUOTE(examination->first_region),
+			       XC_QUOTE(region));
 }
 
 static void check_clock(struct examination *examination)
@@ -154,12 +141,12 @@ static void check_clock(struct examination *examination)
 	if (!xc_s3_clock_skew(examination->store->s3, &skew_s))
 		return;
 	if (llabs(skew_s) <= SKEW_GOOD_S)
-		tell(examination, "clock", XC_FINDING_GOOD, "within %d s of the server's",
-		     SKEW_GOOD_S);
+		xc_finder_tell(&examination->finder, "clock", XC_FINDING_GOOD,
+			       "within %d s of the server's", SKEW_GOOD_S);
 	else
-		tell(examination, "clock", XC_FINDING_WARNING,
-		     "%lld s %s the server's: requests are signed for its time",
-		     (long long)llabs(skew_s), skew_s > 0 ? "behind" : "ahead of");
+		xc_finder_tell(&examination->finder, "clock", XC_FINDING_WARNING,
+			       "%lld s %s the server's: requests are signed for its time",
+			       (long long)llabs(skew_s), skew_s > 0 ? "behind" : "ahead of");
 }
 
 /* A save that is given up must be able to take back its parts. */
@@ -173,28 +160,28 @@ static void check_abort(struct examination *examination)
 	if (xc_s3_upload_create(s3, examination->key, &upload_id, &err) < 0)
 		return;
 	if (xc_s3_upload_abort(s3, examination->key, upload_id, &err) < 0)
-		tell(examination, "abort", XC_FINDING_WARNING,
-		     "%s; an upload without parts stays behind, which a lifecycle rule can remove",
-		     err.msg);
+		xc_finder_tell(&examination->finder, "abort", XC_FINDING_WARNING,
+			       "%s; an upload without parts stays behind, which a lifecycle rule "
+			       "can remove",
+			       err.msg);
 	else
-		tell(examination, "abort", XC_FINDING_GOOD, "uploads can be given up");
+		xc_finder_tell(&examination->finder, "abort", XC_FINDING_GOOD,
+			       "uploads can be given up");
 }
 
-void xc_s3_store_examine(struct xc_store *base, const char *name, xc_finding_fn *found,
-			 void *context)
+void xc_s3_store_examine(struct xc_store *base, const char *name, const struct xc_finder *finder)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
 	cleanup_free char *key = NULL;
 	struct examination examination = {
 		.store = store,
 		.first_region = xc_s3_region(store->s3),
-		.found = found,
-		.context = context,
+		.finder = *finder,
 	};
 	struct xc_err err;
 
 	if (xc_s3_store_key(store, name, &key, &err) < 0) {
-		tell(&examination, "name", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_tell(&examination.finder, "name", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	examination.key = key;

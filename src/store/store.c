@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -213,8 +214,22 @@ int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err
 	return store->ops->remove(store, name, err);
 }
 
-void xc_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found, void *context)
+void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder)
 {
 	if (store->ops->examine)
-		store->ops->examine(store, name, found, context);
+		store->ops->examine(store, name, finder);
+}
+
+void xc_finder_tell(const struct xc_finder *finder, const char *check, enum xc_finding_state state,
+		    const char *format, ...)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+	struct xc_finding finding = { .check = check, .state = state };
+	va_list args;
+
+	va_start(args, format);
+	xc_buf_vaddf(&text, format, args);
+	va_end(args);
+	finding.text = xc_buf_str(&text);
+	finder->found(&finding, finder->context);
 }

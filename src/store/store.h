@@ -80,6 +80,14 @@ struct xc_finding {
 };
 typedef void xc_finding_fn(const struct xc_finding *finding, void *context);
 
+/* Who is told. */
+struct xc_finder {
+	xc_finding_fn *found;
+	void *context;
+};
+void xc_finder_tell(const struct xc_finder *finder, const char *check, enum xc_finding_state state,
+		    const char *format, ...) XC_PRINTF(4, 5);
+
 struct xc_store_ops {
 	/* Frees the store. No read or upload may be open. */
 	void (*close)(struct xc_store *store);
@@ -128,8 +136,7 @@ struct xc_store_ops {
 	 * to, how the server's clock goes. `name` may be used for trials, which
 	 * leave nothing behind. NULL if there is nothing of the kind.
 	 */
-	void (*examine)(struct xc_store *store, const char *name, xc_finding_fn *found,
-			void *context);
+	void (*examine)(struct xc_store *store, const char *name, const struct xc_finder *finder);
 };
 
 struct xc_store {
@@ -193,8 +200,7 @@ int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
 
 /* Calls the back end's examine, if it has one. */
-void xc_store_examine(struct xc_store *store, const char *name, xc_finding_fn *found,
-		      void *context);
+void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder);
 
 static inline void xc_cleanup_store(struct xc_store **store)
 {

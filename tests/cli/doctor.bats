@@ -60,6 +60,17 @@ findings() {
     has "$output" "there is no bucket no-such-bucket"
 }
 
+@test "a bucket in another region is not told of" {
+    use_server radosgw
+    load proxy
+    start_faults "${XC_TEST_RADOSGW_ENDPOINT#*//}"
+    set_faults '[{"action": "region", "region": "eu-west-9"}]'
+    ends 0 xc doctor --store "s3://$XC_TEST_RADOSGW_BUCKET/$PREFIX?endpoint=http://127.0.0.1:$FAULTS_PORT"
+    stop_proxies
+    has "$output" "the bucket is in eu-west-9, not in us-east-1: write region=eu-west-9"
+    has "$output" "A save and a restore would work."
+}
+
 @test "a missing permission is not named" {
     use_server radosgw
     use_keys XC_TEST_RADOSGW_OTHER_KEY XC_TEST_RADOSGW_OTHER_SECRET

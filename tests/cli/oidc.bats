@@ -31,7 +31,7 @@ job() {
     ends 0 xc restore --role-arn "$ROLE" --key k --path a
     same_tree b a
     ends 0 xc doctor --role-arn "$ROLE"
-    has "$output" "they belong to arn:aws:sts:"
+    has "$output" "by GitHub's OIDC token"
     has "$output" "A save and a restore would work."
 }
 

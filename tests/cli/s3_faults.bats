@@ -291,7 +291,7 @@ applied() {
         "stage": "request-body"}]'
     started=$(milliseconds)
     ends 0 save big
-    [ $(($(milliseconds) - started)) -lt 20000 ]
+    [ $(($(milliseconds) - started)) -lt 30000 ]
     applied 1
     saved_whole big
 }

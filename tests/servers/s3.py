@@ -150,6 +150,10 @@ class Client:
             query["key-marker"] = first_text(body, "NextKeyMarker")
             query["upload-id-marker"] = first_text(body, "NextUploadIdMarker")
 
+    def begin(self, bucket, name):
+        """Begin a multipart upload; returns its id."""
+        return first_text(self.request("POST", f"/{bucket}/{name}", {"uploads": ""})[1], "UploadId")
+
     def abort(self, bucket, name, upload):
         self.request("DELETE", f"/{bucket}/{name}", {"uploadId": upload})
 
@@ -164,6 +168,9 @@ class Client:
 
     def remove_policy(self, bucket):
         self.request("DELETE", f"/{bucket}", {"policy": ""})
+
+    def remove_lifecycle(self, bucket):
+        self.request("DELETE", f"/{bucket}", {"lifecycle": ""})
 
     def put_lifecycle(self, bucket, xml):
         digest = base64.b64encode(hashlib.md5(xml.encode()).digest()).decode()
@@ -250,8 +257,11 @@ COMMANDS = {
     "uploads": ([], lambda c, b, p: [show(f"{name[len(p):]} {upload}")
                                      for name, upload in c.uploads(b, p)],
                 "multipart uploads that are still open"),
+    "begin": (["name"], lambda c, b, p, name: show(c.begin(b, p + name)),
+              "begin a multipart upload; prints its id"),
     "remove": (["name"], lambda c, b, p, name: c.remove(b, p + name), "remove an object"),
     "clear": ([], lambda c, b, p: c.clear(b, p), "remove all objects and open uploads"),
+    "no-lifecycle": ([], lambda c, b, p: c.remove_lifecycle(b), "remove the bucket's lifecycle"),
     "policy": (["file"], lambda c, b, p, file: c.put_policy(b, read(file).decode()),
                "set the bucket's policy (JSON)"),
     "no-policy": ([], lambda c, b, p: c.remove_policy(b), "remove the bucket's policy"),

@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
+#include "base/human.h"
 #include "report/document.h"
 #include "report/entries.h"
 #include "report/files.h"
-#include "report/human.h"
 #include "report/manifest.h"
 #include "report/progress.h"
 #include "report/summary.h"

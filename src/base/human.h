@@ -4,8 +4,8 @@
  * XC_HUMAN_MAX bytes, and returns it; the macros give it room that lives
  * until the end of the calling statement's block.
  */
-#ifndef XC_REPORT_HUMAN_H
-#define XC_REPORT_HUMAN_H
+#ifndef XC_BASE_HUMAN_H
+#define XC_BASE_HUMAN_H
 
 #include "base/buf.h"
 #include "base/compiler.h"

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "action/internal.h"
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int fail(const char *message)
+{
+	xc_action_command("error", "%s", message);
+	return 1;
+}
+
+/* The root action hands the key on to its post step, the other one to the workflow. */
+static int keep_key(const struct xc_action_run *run, struct xc_err *err)
+{
+	const char *key = run->inputs.key;
+
+	return run->root ? xc_action_save_state(&run->context, XC_STATE_KEY, key, err)
+			 : xc_action_set_output(&run->context, "cache-primary-key", key, err);
+}
+
+/* Keys and paths, in the order and the words of actions/cache. */
+static int check_inputs(struct xc_action_run *run)
+{
+	const struct xc_action_inputs *inputs = &run->inputs;
+	cleanup_free char *fault = NULL;
+	struct xc_err err;
+
+	if (*inputs->key == '\0')
+		return fail("Input required and not supplied: key");
+	if (keep_key(run, &err) < 0)
+		return fail(err.msg);
+	if (inputs->paths.count == 0)
+		return fail("Input required and not supplied: path");
+	fault = xc_action_key_fault(inputs->key, &inputs->restore_keys);
+	if (fault)
+		return fail(fault);
+	return xc_action_run_check(run, &err) < 0 ? fail(err.msg) : 0;
+}
+
+/* "K, R1, R2": all that was asked for, on the heap. */
+static char *input_keys(const struct xc_action_inputs *inputs)
+{
+	struct xc_buf text = XC_BUF_INIT;
+
+	xc_buf_add_str(&text, inputs->key);
+	for (size_t i = 0; i < inputs->restore_keys.count; i++)
+		xc_buf_addf(&text, ", %s", inputs->restore_keys.items[i]);
+	return xc_buf_steal(&text);
+}
+
+static int end_as_miss(const struct xc_action_run *run)
+{
+	cleanup_free char *keys = input_keys(&run->inputs);
+
+	if (run->inputs.fail_on_cache_miss) {
+		xc_action_command("error",
+				  "Failed to restore cache entry. Exiting as fail-on-cache-miss is "
+				  "set. Input key: %s",
+				  run->inputs.key);
+		return 1;
+	}
+	xc_action_info("Cache not found for input keys: %s", keys);
+	return 0;
+}
+
+static int tell_miss(struct xc_action_run *run, enum xc_action_result result, const char *reason,
+		     uint64_t lookup_ms)
+{
+	cleanup_action_nearest struct xc_action_nearest nearest = { 0 };
+	struct xc_action_story story = {
+		.result = result,
+		.reason = reason,
+		.nearest = &nearest,
+		.lookup_ms = lookup_ms,
+		.total_ms = lookup_ms,
+	};
+
+	if (result == XC_RESULT_MISS && run->store)
+		xc_action_nearest_find(run, &nearest);
+	xc_action_run_rest(run);
+	if (result == XC_RESULT_FAILED)
+		xc_action_command("warning", "Failed to restore: %s", reason);
+	xc_action_log(run, &story);
+	xc_action_summary(run, &story);
+	return end_as_miss(run);
+}
+
+static int set_number(const struct xc_action_run *run, const char *name, uint64_t number,
+		      struct xc_err *err)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, number);
+	return xc_action_set_output(&run->context, name, text, err);
+}
+
+static int set_hit_outputs(const struct xc_action_run *run, const struct xc_match *match,
+			   struct xc_err *err)
+{
+	const struct xc_manifest *manifest = &match->manifest;
+	bool same = xc_action_same_key(run->inputs.key, manifest->key);
+	int kept =
+		run->root ? xc_action_save_state(&run->context, XC_STATE_RESULT, manifest->key, err)
+			  : xc_action_set_output(&run->context, "cache-matched-key", manifest->key,
+						 err);
+
+	if (kept < 0 ||
+	    xc_action_set_output(&run->context, "cache-hit", same ? "true" : "false", err) < 0 ||
+	    set_number(run, "cache-size", manifest->totals.stored_bytes, err) < 0 ||
+	    set_number(run, "cache-files", manifest->totals.files, err) < 0)
+		return -1;
+	return xc_action_set_output(&run->context, "cache-store", run->store->display_url, err);
+}
+
+static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
+		    struct xc_action_story *story)
+{
+	const struct xc_manifest *manifest = &match->manifest;
+	uint64_t stored_bytes = manifest->totals.stored_bytes, mib = (uint64_t)1 << 20;
+	struct xc_err err;
+
+	story->manifest = manifest;
+	story->scope = match->scope;
+	xc_action_run_rest(run);
+	xc_action_info("Cache hit for%s: %s",
+		       strcmp(run->inputs.key, manifest->key) == 0 ? "" : " restore-key",
+		       manifest->key);
+	if (story->result == XC_RESULT_FOUND) {
+		xc_action_info("Lookup only - skipping download");
+	} else {
+		xc_action_info("Cache Size: ~%" PRIu64 " MB (%" PRIu64 " B)",
+			       (stored_bytes + mib / 2) / mib, stored_bytes);
+		xc_action_info("Cache restored successfully");
+	}
+	xc_action_log(run, story);
+	if (set_hit_outputs(run, match, &err) < 0)
+		return fail(err.msg);
+	xc_action_info(story->result == XC_RESULT_FOUND
+			       ? "Cache found and can be restored from key: %s"
+			       : "Cache restored from key: %s",
+		       manifest->key);
+	xc_action_summary(run, story);
+	return 0;
+}
+
+static int tell_error(struct xc_action_run *run, const struct xc_err *err, uint64_t since_ms)
+{
+	if (err->kind == XC_ERR_CANCELED) {
+		xc_action_run_rest(run);
+		return fail("interrupted");
+	}
+	return tell_miss(run, err->kind == XC_ERR_NOT_FOUND ? XC_RESULT_MISS : XC_RESULT_FAILED,
+			 err->msg, now_ms() - since_ms);
+}
+
+static int look_up(struct xc_action_run *run, uint64_t since_ms)
+{
+	cleanup_match struct xc_match match = XC_MATCH_INIT;
+	struct xc_action_story story = { .result = XC_RESULT_FOUND };
+	struct xc_err err;
+
+	if (xc_cache_lookup(&run->cache, &run->query, &match, &err) < 0)
+		return tell_error(run, &err, since_ms);
+	story.lookup_ms = story.total_ms = now_ms() - since_ms;
+	return tell_hit(run, &match, &story);
+}
+
+static int bring_back(struct xc_action_run *run, uint64_t since_ms)
+{
+	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
+	struct xc_action_story story = { .result = XC_RESULT_RESTORED };
+	struct xc_err err;
+
+	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
+		return tell_error(run, &err, since_ms);
+	story.lookup_ms = result.lookup_ms;
+	story.work_ms = result.extract_ms;
+	story.total_ms = result.total_ms;
+	story.transferred_bytes = result.fetched_bytes;
+	return tell_hit(run, &result.match, &story);
+}
+
+static int search(struct xc_action_run *run)
+{
+	uint64_t since_ms = now_ms();
+	struct xc_err err;
+
+	if (xc_action_run_open(run, run->inputs.key, &err) < 0)
+		return err.kind == XC_ERR_USAGE ? fail(err.msg) : tell_error(run, &err, since_ms);
+	switch (xc_action_clear(run)) {
+	case XC_CLEAR_CANCELED:
+		xc_action_run_rest(run);
+		return fail("interrupted");
+	case XC_CLEAR_YES:
+		return tell_miss(run, XC_RESULT_CLEARED, "the head commit asks for a clean build",
+				 now_ms() - since_ms);
+	case XC_CLEAR_NO:
+		break;
+	}
+	since_ms = now_ms();
+	return run->inputs.lookup_only ? look_up(run, since_ms) : bring_back(run, since_ms);
+}
+
+static int restore(const struct xc_action_host *host, bool root)
+{
+	cleanup_action_run struct xc_action_run run = { .root = root };
+	struct xc_err err;
+	int code;
+
+	xc_action_run_begin(&run, host);
+	if (xc_action_run_lacks_store(&run)) {
+		xc_action_info("[warning]No store is named, as runs from forks get no secrets: "
+			       "nothing is restored.");
+		return xc_action_set_output(&run.context, "cache-hit", "false", &err) < 0
+			       ? fail(err.msg)
+			       : 0;
+	}
+	if (!xc_action_run_has_ref(&run))
+		return 0;
+	code = check_inputs(&run);
+	if (code != 0)
+		return code;
+	if (root)
+		xc_action_warn_outside(&run);
+	if (!xc_action_mode_reads(run.context.cache_mode)) {
+		xc_action_info("Cache restore skipped: the effective cache-mode '%s' does not "
+			       "permit reads.",
+			       run.context.cache_mode);
+		return end_as_miss(&run);
+	}
+	return search(&run);
+}
+
+int xc_action_restore(const struct xc_action_host *host)
+{
+	return restore(host, false);
+}
+
+int xc_action_main(const struct xc_action_host *host)
+{
+	cleanup_action_context struct xc_action_context context = XC_ACTION_CONTEXT_INIT;
+	struct xc_err err;
+
+	xc_action_context_read(&context);
+	if (xc_action_save_state(&context, XC_STATE_MAIN, "done", &err) < 0)
+		return fail(err.msg);
+	return restore(host, true);
+}
+
+int xc_action_root(const struct xc_action_host *host)
+{
+	return xc_action_context_state(XC_STATE_MAIN) ? xc_action_post(host) : xc_action_main(host);
+}

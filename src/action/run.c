@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "action/internal.h"
+#include "action/store_url.h"
+
+/* Where the runner mounts the workspace in the containers of Docker actions. */
+#define DOCKER_WORKSPACE "/github/workspace"
+
+static void tell_request(void *context, const char *line)
+{
+	(void)context;
+	xc_action_command("debug", "%s", line);
+}
+
+static void hide_secret(void *context, const char *value)
+{
+	(void)context;
+	xc_action_mask(value);
+}
+
+static void read_event(struct xc_action_run *run)
+{
+	const struct xc_action_context *context = &run->context;
+	struct xc_err err;
+
+	if (context->event_path &&
+	    xc_action_event_read(context->event_name, context->event_path, &run->event, &err) < 0)
+		xc_action_command("notice", "%s: neither default branch nor messages are known",
+				  err.msg);
+}
+
+void xc_action_run_begin(struct xc_action_run *run, const struct xc_action_host *host)
+{
+	run->host = host;
+	xc_action_context_read(&run->context);
+	xc_action_inputs_read(&run->inputs);
+	xc_action_mask(run->inputs.secret_access_key);
+	xc_action_mask(run->inputs.session_token);
+	xc_action_mask(run->inputs.access_key_id);
+	xc_action_mask(run->inputs.github_token);
+	read_event(run);
+	run->shared = strcmp(run->inputs.scope, "repository") == 0;
+	xc_action_access_scopes(&run->context, &run->event, run->shared, &run->scopes);
+}
+
+int xc_action_run_check(struct xc_action_run *run, struct xc_err *err)
+{
+	const char *scope = run->inputs.scope;
+	cleanup_free char *url = xc_action_store_url(&run->inputs, err);
+
+	if (*scope && strcmp(scope, "ref") != 0 && !run->shared)
+		return xc_err_set(err, XC_ERR_USAGE, "scope is %s; write ref or repository",
+				  XC_QUOTE(scope));
+	return url ? 0 : -1;
+}
+
+static int open_store(struct xc_action_run *run, struct xc_err *err)
+{
+	const struct xc_action_inputs *inputs = &run->inputs;
+	cleanup_free char *url = xc_action_store_url(inputs, err);
+	struct xc_store_opts opts = {
+		.cancel = run->host->cancel,
+		.connections = run->host->connections,
+		.access_key_id = *inputs->access_key_id ? inputs->access_key_id : NULL,
+		.secret_access_key = *inputs->secret_access_key ? inputs->secret_access_key : NULL,
+		.session_token = *inputs->session_token ? inputs->session_token : NULL,
+		.role_arn = *inputs->role_arn ? inputs->role_arn : NULL,
+		.trace = run->context.debug ? tell_request : NULL,
+		.secret = hide_secret,
+	};
+
+	return url ? xc_store_open(url, &opts, &run->store, err) : -1;
+}
+
+int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err *err)
+{
+	run->query = (struct xc_query){
+		.key = key,
+		.restore_keys = &run->inputs.restore_keys,
+		.paths = &run->inputs.paths,
+	};
+	if (xc_roots_init(&run->roots, run->context.workspace, getenv("HOME"), err) < 0 ||
+	    open_store(run, err) < 0)
+		return -1;
+	run->cache = (struct xc_cache){
+		.store = run->store,
+		.repository = run->context.repository ? run->context.repository : "local",
+		.scopes = &run->scopes,
+		.roots = &run->roots,
+		.threads = run->host->threads,
+		.progress = run->host->progress,
+		.cancel = run->host->cancel,
+	};
+	if (run->host->begin)
+		run->host->begin(run->host->context);
+	return 0;
+}
+
+void xc_action_run_rest(struct xc_action_run *run)
+{
+	if (run->host->end)
+		run->host->end(run->host->context);
+}
+
+void xc_action_run_end(struct xc_action_run *run)
+{
+	xc_action_run_rest(run);
+	xc_store_close(STEAL_PTR(run->store));
+	xc_roots_release(&run->roots);
+	xc_strlist_release(&run->scopes);
+	xc_action_event_release(&run->event);
+	xc_action_inputs_release(&run->inputs);
+	xc_action_context_release(&run->context);
+}
+
+bool xc_action_run_has_ref(const struct xc_action_run *run)
+{
+	const char *name = run->context.event_name;
+
+	if (run->context.ref)
+		return true;
+	xc_action_info("[warning]Event Validation Error: The event type %s is not supported "
+		       "because it's not tied to a branch or tag ref.",
+		       name ? name : "undefined");
+	return false;
+}
+
+bool xc_action_run_lacks_store(const struct xc_action_run *run)
+{
+	return run->event.fork && !xc_action_store_named(&run->inputs);
+}
+
+const char *xc_action_run_ban(const struct xc_action_run *run)
+{
+	if (run->inputs.read_only)
+		return "read-only is set";
+	return xc_action_access_ban(&run->context, &run->event, run->shared);
+}
+
+static bool is_outside(const char *line, const char *workspace)
+{
+	size_t length = strlen(workspace);
+
+	line += *line == '!';
+	if (*line == '~')
+		return true;
+	return *line == '/' && (strncmp(line, workspace, length) != 0 ||
+				(line[length] != '/' && line[length] != '\0'));
+}
+
+void xc_action_warn_outside(const struct xc_action_run *run)
+{
+	const struct xc_strlist *paths = &run->inputs.paths;
+	const char *workspace = run->context.workspace;
+
+	if (!workspace || strcmp(workspace, DOCKER_WORKSPACE) != 0)
+		return;
+	for (size_t i = 0; i < paths->count; i++)
+		if (is_outside(paths->items[i], workspace))
+			xc_action_command(
+				"warning",
+				"This action runs in a container that holds the workspace "
+				"alone, so the path %s means nothing of the job's; use "
+				"org/xcache/restore and org/xcache/save instead.",
+				paths->items[i]);
+}

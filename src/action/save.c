@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "action/internal.h"
+
+/* What actions/cache's saves say of inputs that cannot be: a line, not an annotation. */
+static int decline(const char *message)
+{
+	xc_action_info("[warning]%s", message);
+	return 0;
+}
+
+/* Whether a save is allowed; says why not. */
+static bool may_write(const struct xc_action_run *run, const char *key)
+{
+	const char *mode = run->context.cache_mode, *ban;
+
+	if (!xc_action_mode_writes(mode)) {
+		xc_action_info("Cache save skipped: the effective cache-mode '%s' does not permit "
+			       "writes.",
+			       mode);
+		return false;
+	}
+	if (run->inputs.read_only) {
+		xc_action_info("Cache save skipped: read-only is set.");
+		return false;
+	}
+	ban = xc_action_run_ban(run);
+	if (ban)
+		xc_action_command("warning",
+				  "Failed to save: Unable to reserve cache with key %s. More "
+				  "details: cache write denied: %s.",
+				  key, ban);
+	return !ban;
+}
+
+static int tell_failure(struct xc_action_run *run, const struct xc_err *err)
+{
+	const struct xc_action_story story = {
+		.result = XC_RESULT_FAILED,
+		.scope = run->scopes.items[0],
+		.reason = err->msg,
+	};
+
+	xc_action_run_rest(run);
+	switch (err->kind) {
+	case XC_ERR_NO_MATCH:
+		return decline("Path Validation Error: Path(s) specified in the action for caching "
+			       "do(es) not exist, hence no cache is being saved.");
+	case XC_ERR_USAGE:
+		return decline(err->msg);
+	case XC_ERR_CANCELED:
+		xc_action_command("error", "%s", err->msg);
+		return 1;
+	default:
+		xc_action_command("warning", "Failed to save: %s", err->msg);
+		xc_action_summary(run, &story);
+		return 0;
+	}
+}
+
+static void tell_skipped(const struct xc_skipped *skipped)
+{
+	if (skipped->sockets + skipped->fifos + skipped->devices > 0)
+		xc_action_info("Left out: %" PRIu64 " sockets, %" PRIu64 " FIFOs, %" PRIu64
+			       " devices. Only files, directories and links are saved.",
+			       skipped->sockets, skipped->fifos, skipped->devices);
+}
+
+static void tell_saved(struct xc_action_run *run, const char *key,
+		       const struct xc_save_result *result)
+{
+	const struct xc_action_story story = {
+		.result = result->exists ? XC_RESULT_KEPT : XC_RESULT_SAVED,
+		.manifest = result->exists ? NULL : &result->manifest,
+		.scope = run->scopes.items[0],
+		.scan_ms = result->scan_ms,
+		.work_ms = result->pack_ms,
+		.total_ms = result->total_ms,
+		.transferred_bytes = result->manifest.totals.stored_bytes,
+	};
+
+	xc_action_run_rest(run);
+	if (result->exists) {
+		xc_action_info("Failed to save: Unable to reserve cache with key %s, another job "
+			       "may be creating this cache.",
+			       key);
+	} else {
+		tell_skipped(&result->skipped);
+		xc_action_log(run, &story);
+		xc_action_info("Cache saved with key: %s", key);
+	}
+	xc_action_summary(run, &story);
+}
+
+static int store_entry(struct xc_action_run *run, const char *key)
+{
+	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
+	struct xc_save_opts opts = { .update = run->inputs.update };
+	struct xc_err err;
+
+	if (xc_action_run_check(run, &err) < 0 ||
+	    xc_action_level(&run->inputs, &opts.level, &err) < 0 ||
+	    xc_action_run_open(run, key, &err) < 0) {
+		if (err.kind != XC_ERR_USAGE)
+			return tell_failure(run, &err);
+		/* Settings of ours, which a line that looks like all others would hide. */
+		xc_action_command("warning", "Failed to save: %s", err.msg);
+		return 0;
+	}
+	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)
+		return tell_failure(run, &err);
+	tell_saved(run, key, &result);
+	return 0;
+}
+
+/* `restored`: the key that main restored, or NULL. */
+static int save(struct xc_action_run *run, const char *key, const char *restored)
+{
+	static const struct xc_strlist no_restore_keys = XC_STRLIST_INIT;
+	cleanup_free char *fault = NULL;
+
+	if (xc_action_run_lacks_store(run))
+		return decline("No store is named, as runs from forks get no secrets: nothing is "
+			       "saved.");
+	if (!xc_action_run_has_ref(run))
+		return 0;
+	if (*key == '\0')
+		return decline("Key is not specified.");
+	if (restored && !run->inputs.update && xc_action_same_key(key, restored)) {
+		xc_action_info("Cache hit occurred on the primary key %s, not saving cache.", key);
+		return 0;
+	}
+	if (run->inputs.paths.count == 0)
+		return decline("Input required and not supplied: path");
+	fault = xc_action_key_fault(key, &no_restore_keys);
+	if (fault)
+		return decline(fault);
+	return may_write(run, key) ? store_entry(run, key) : 0;
+}
+
+int xc_action_save(const struct xc_action_host *host)
+{
+	cleanup_action_run struct xc_action_run run = { 0 };
+
+	xc_action_run_begin(&run, host);
+	return save(&run, run.inputs.key, NULL);
+}
+
+int xc_action_post(const struct xc_action_host *host)
+{
+	cleanup_action_run struct xc_action_run run = { .root = true };
+	const char *key = xc_action_context_state(XC_STATE_KEY);
+
+	xc_action_run_begin(&run, host);
+	return save(&run, key ? key : run.inputs.key, xc_action_context_state(XC_STATE_RESULT));
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "action/internal.h"
+#include "base/human.h"
+
+/* Foreign text as code in a cell of a table: no markup, no link, no other cell. */
+static void add_code(struct xc_buf *out, const char *text)
+{
+	xc_buf_add_str(out, "<code>");
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			xc_buf_addf(out, "\\x%02x", c);
+		else if (c < 0x80 && strchr("&<>|`*_[]\\\"'~@#:$!", c))
+			xc_buf_addf(out, "&#%d;", c);
+		else
+			xc_buf_add_char(out, (char)c);
+	}
+	xc_buf_add_str(out, "</code>");
+}
+
+static void add_row(struct xc_buf *out, const char *name, const char *text)
+{
+	xc_buf_addf(out, "| %s | %s |\n", name, text);
+}
+
+static void add_code_row(struct xc_buf *out, const char *name, const char *text)
+{
+	xc_buf_addf(out, "| %s | ", name);
+	add_code(out, text);
+	xc_buf_add_str(out, " |\n");
+}
+
+static const char *result_text(const struct xc_action_run *run, const struct xc_action_story *story)
+{
+	bool same = story->manifest && xc_action_same_key(run->query.key, story->manifest->key);
+
+	switch (story->result) {
+	case XC_RESULT_RESTORED:
+		return same ? "hit, restored" : "older entry restored";
+	case XC_RESULT_FOUND:
+		return same ? "hit, lookup only" : "older entry found, lookup only";
+	case XC_RESULT_CLEARED:
+		return "miss by the clear tag";
+	case XC_RESULT_FAILED:
+		return "failed";
+	case XC_RESULT_SAVED:
+		return "saved";
+	case XC_RESULT_KEPT:
+		return "not saved: there is an entry of this key already";
+	case XC_RESULT_MISS:
+		break;
+	}
+	return "miss";
+}
+
+static void add_list_row(struct xc_buf *out, const char *name, const struct xc_strlist *list)
+{
+	if (list->count == 0)
+		return;
+	xc_buf_addf(out, "| %s | ", name);
+	for (size_t i = 0; i < list->count; i++) {
+		xc_buf_add_str(out, i ? "<br>" : "");
+		add_code(out, list->items[i]);
+	}
+	xc_buf_add_str(out, " |\n");
+}
+
+/* Why there was nothing: what was tried, and what came nearest. */
+static void add_search(const struct xc_action_run *run, const struct xc_action_story *story,
+		       struct xc_buf *out)
+{
+	const struct xc_action_nearest *nearest = story->nearest;
+
+	add_list_row(out, "Restore keys tried", &run->inputs.restore_keys);
+	add_list_row(out, "Scopes tried", &run->scopes);
+	if (!nearest || !nearest->key)
+		return;
+	add_code_row(out, "Nearest key", nearest->key);
+	add_code_row(out, "Its scope", nearest->scope);
+	if (nearest->other_paths)
+		add_row(out, "Why not that", "saved with other path lines");
+}
+
+static void add_entry(const struct xc_action_run *run, const struct xc_action_story *story,
+		      struct xc_buf *out)
+{
+	const struct xc_manifest *manifest = story->manifest;
+	const struct xc_totals *totals = &manifest->totals;
+	const char *by = xc_action_matched_by(&run->query, manifest->key);
+
+	if (strcmp(manifest->key, run->query.key) != 0) {
+		add_code_row(out, "Matched key", manifest->key);
+		if (by)
+			add_code_row(out, "Matched by", by);
+	}
+	add_code_row(out, "Scope", story->scope);
+	xc_buf_addf(out, "| Contents | %s, %s |\n", XC_COUNTED(totals->files, "file", "files"),
+		    XC_SIZE(totals->content_bytes));
+	xc_buf_addf(out, "| Stored | %s |\n", XC_SIZE(totals->stored_bytes));
+}
+
+static void add_times(const struct xc_action_story *story, struct xc_buf *out)
+{
+	bool saved = story->result == XC_RESULT_SAVED;
+
+	if (saved)
+		add_row(out, "Scanning", XC_DURATION(story->scan_ms));
+	else
+		add_row(out, "Lookup", XC_DURATION(story->lookup_ms));
+	if (story->work_ms == 0)
+		return;
+	add_row(out, saved ? "Compression and transfer" : "Transfer and extraction",
+		XC_DURATION(story->work_ms));
+	add_row(out, "Rate", XC_RATE(story->manifest->totals.content_bytes, story->total_ms));
+}
+
+/* Milliseconds since the step began, as Mermaid's "x" reads them. */
+static void add_timeline(const struct xc_action_story *story, struct xc_buf *out)
+{
+	bool saved = story->result == XC_RESULT_SAVED;
+	uint64_t first_ms = saved ? story->scan_ms : story->lookup_ms;
+	uint64_t work_end_ms = first_ms + story->work_ms;
+
+	if (!saved && story->result != XC_RESULT_RESTORED)
+		return;
+	xc_buf_addf(out,
+		    "\n```mermaid\ngantt\n    dateFormat x\n    axisFormat %%M:%%S.%%L\n"
+		    "    %s : 0, %" PRIu64 "\n    %s : %" PRIu64 ", %" PRIu64 "\n",
+		    saved ? "scanning" : "lookup", first_ms,
+		    saved ? "compression and transfer" : "transfer and extraction", first_ms,
+		    work_end_ms);
+	if (story->total_ms > work_end_ms)
+		xc_buf_addf(out, "    commit : %" PRIu64 ", %" PRIu64 "\n", work_end_ms,
+			    story->total_ms);
+	xc_buf_add_str(out, "```\n");
+}
+
+void xc_action_summary_text(const struct xc_action_run *run, const struct xc_action_story *story,
+			    struct xc_buf *out)
+{
+	xc_buf_add_str(out, "### Cache ");
+	add_code(out, run->query.key ? run->query.key : run->inputs.key);
+	xc_buf_addf(out, "\n\n| | |\n|---|---|\n| Result | %s |\n", result_text(run, story));
+	if (run->store)
+		add_code_row(out, "Store", run->store->display_url);
+	if (story->reason)
+		add_code_row(out, "Why", story->reason);
+	if (story->manifest) {
+		add_entry(run, story, out);
+		add_times(story, out);
+	} else if (story->scope) {
+		add_code_row(out, "Scope", story->scope);
+	} else {
+		add_search(run, story, out);
+	}
+	add_timeline(story, out);
+	xc_buf_add_str(out, "\n");
+}
+
+void xc_action_summary(const struct xc_action_run *run, const struct xc_action_story *story)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+	struct xc_err err;
+
+	xc_action_summary_text(run, story, &text);
+	if (xc_action_add_summary(&run->context, &text, &err) < 0)
+		xc_action_command("warning", "%s", err.msg);
+}

@@ -1,0 +1,665 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The entry points of the actions: outputs, messages, validations and exit codes of actions/cache.
+
+load helpers
+load action_helpers
+
+saved() {
+    put "${2:-tree}/file" "${3:-text}"
+    act save INPUT_KEY="$1" INPUT_PATH="${2:-tree}"
+    line "Cache saved with key: $1"
+    rm -rf "${2:-tree}"
+}
+
+@test "an exact hit of restore sets other outputs" {
+    in_workflow
+    saved k-1
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree
+    same "$status" 0
+    same "$(outputs)" $'cache-hit=true\ncache-matched-key=k-1\ncache-primary-key=k-1'
+    line "Cache hit for: k-1"
+    line "Cache restored successfully"
+    line "Cache restored from key: k-1"
+    [[ $output =~ Cache\ Size:\ ~0\ MB\ \([0-9]+\ B\) ]]
+    same "$(cat tree/file)" text
+    same "$(commands)" ""
+}
+
+@test "what there is beside actions/cache's outputs is missing" {
+    in_workflow
+    saved k-1
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree
+    values_of "$GITHUB_OUTPUT" | grep -qx "cache-files=1"
+    values_of "$GITHUB_OUTPUT" | grep -qx "cache-store=file://$T/store"
+    size=$(values_of "$GITHUB_OUTPUT" | sed -n 's/^cache-size=//p')
+    same "$size" "$(stat -c %s "$(packs)")"
+}
+
+@test "a hit by a restore key, or by the key as a prefix, counts as exact" {
+    in_workflow
+    saved k-1
+    act restore INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=$'x-\nk-'
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-2'
+    line "Cache hit for restore-key: k-1"
+    line "Cache restored from key: k-1"
+    present tree/file
+    act restore INPUT_KEY=k- INPUT_PATH=tree
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-'
+}
+
+@test "a key that differs in case alone is no hit" {
+    in_workflow
+    saved Linux-Rust
+    act restore INPUT_KEY=linux-rust INPUT_PATH=tree INPUT_RESTORE_KEYS=Linux
+    same "$(outputs)" $'cache-hit=true\ncache-matched-key=Linux-Rust\ncache-primary-key=linux-rust'
+}
+
+@test "a miss sets cache-hit, or fails" {
+    in_workflow
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    same "$(outputs)" "cache-primary-key=k"
+    line "Cache not found for input keys: k"
+    act restore INPUT_KEY=k INPUT_PATH=tree "INPUT_RESTORE-KEYS="$'a\n\r\nb \n'
+    same "$(outputs)" "cache-primary-key=k"
+    line "Cache not found for input keys: k, a, b"
+    same "$(commands)" ""
+}
+
+@test "the nearest key and other path lines are not told" {
+    in_workflow
+    saved npm-1
+    act restore INPUT_KEY=npm-2 INPUT_PATH=tree
+    line "Nearest key: npm-1 in scope refs/heads/main"
+    act restore INPUT_KEY=npm-1 INPUT_PATH=other
+    has "$output" "saved with other path lines"
+}
+
+@test "an older entry wins, or restore keys are not tried in order" {
+    in_workflow
+    saved k-old
+    tick
+    saved k-new
+    saved z-1
+    act restore INPUT_KEY=n INPUT_PATH=tree INPUT_RESTORE_KEYS=$'k-\nz-'
+    line "Cache hit for restore-key: k-new"
+    act restore INPUT_KEY=n INPUT_PATH=tree INPUT_RESTORE_KEYS=$'z-\nk-'
+    line "Cache hit for restore-key: z-1"
+}
+
+@test "fail-on-cache-miss does not fail, or fails a hit" {
+    in_workflow
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=TRUE INPUT_RESTORE_KEYS=r
+    same "$status" 1
+    same "$(outputs)" "cache-primary-key=k"
+    same "$(commands)" "error Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: k"
+    no_line_with "Cache not found"
+    saved k-1
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=true
+    same "$status" 0
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k'
+}
+
+@test "lookup-only restores, or does not tell" {
+    in_workflow
+    saved k-1
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true
+    line "Lookup only - skipping download"
+    line "Cache found and can be restored from key: k-1"
+    same "$(outputs)" $'cache-hit=true\ncache-matched-key=k-1\ncache-primary-key=k-1'
+    absent tree
+    act restore INPUT_KEY=k-2 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true INPUT_RESTORE_KEYS=k
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-2'
+    act restore INPUT_KEY=m INPUT_PATH=tree INPUT_LOOKUP_ONLY=true INPUT_FAIL_ON_CACHE_MISS=true
+    same "$status" 1
+}
+
+@test "inputs that cannot be pass a restore" {
+    local nine=$'1\n2\n3\n4\n5\n6\n7\n8\n9' long
+    in_workflow
+    act restore INPUT_PATH=tree
+    same "$status $(commands)" "1 error Input required and not supplied: key"
+    same "$(outputs)" ""
+    act restore INPUT_KEY=' ' INPUT_PATH=tree
+    same "$status $(commands)" "1 error Input required and not supplied: key"
+    act restore
+    same "$(commands)" "error Input required and not supplied: key"
+    act restore INPUT_KEY=k INPUT_PATH=$' \n'
+    same "$status $(commands)" "1 error Input required and not supplied: path"
+    same "$(outputs)" "cache-primary-key=k"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS="$nine"
+    same "$status" 0
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS="$nine"$'\n10'
+    same "$status $(commands)" "1 error Key Validation Error: Keys are limited to a maximum of 10."
+    long=$(printf 'k%.0s' {1..512})
+    act restore INPUT_KEY="$long" INPUT_PATH=tree
+    same "$status" 0
+    act restore INPUT_KEY="${long}k" INPUT_PATH=tree
+    same "$status $(commands)" "1 error Key Validation Error: ${long}k cannot be larger than 512 characters."
+    act restore INPUT_KEY=a,b INPUT_PATH=tree
+    same "$status $(commands)" "1 error Key Validation Error: a,b cannot contain commas."
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS=$'a\nb,c'
+    same "$status $(commands)" "1 error Key Validation Error: b,c cannot contain commas."
+}
+
+@test "inputs that cannot be fail a save, or are annotated" {
+    local long
+    in_workflow
+    put tree/file
+    act save INPUT_PATH=tree
+    same "$status" 0
+    line "[warning]Key is not specified."
+    act save INPUT_KEY=k
+    same "$status" 0
+    line "[warning]Input required and not supplied: path"
+    act save INPUT_KEY=a,b INPUT_PATH=tree
+    line "[warning]Key Validation Error: a,b cannot contain commas."
+    long=$(printf 'k%.0s' {1..513})
+    act save INPUT_KEY="$long" INPUT_PATH=tree
+    line "[warning]Key Validation Error: $long cannot be larger than 512 characters."
+    act save INPUT_KEY=k INPUT_PATH=nothing
+    line "[warning]Path Validation Error: Path(s) specified in the action for caching do(es) not exist, hence no cache is being saved."
+    act save INPUT_KEY=k INPUT_PATH=a/../b
+    same "$status" 0
+    has "$output" "[warning]Invalid pattern"
+    same "$(commands)" ""
+    same "$(manifests)" ""
+}
+
+@test "a path that no save can use fails a restore" {
+    in_workflow
+    act restore INPUT_KEY=k INPUT_PATH=a/../b
+    same "$status" 0
+    same "$(outputs)" "cache-primary-key=k"
+    line "Cache not found for input keys: k"
+}
+
+@test "an event without a ref fails, or uses caches" {
+    in_workflow
+    unset GITHUB_REF
+    for entry in restore save main; do
+        act "$entry" INPUT_KEY=k INPUT_PATH=tree GITHUB_EVENT_NAME=deployment
+        same "$status" 0
+        line "[warning]Event Validation Error: The event type deployment is not supported because it's not tied to a branch or tag ref."
+        same "$(outputs)$(states)$(commands)" ""
+    done
+}
+
+@test "an error of the store fails a restore, or is silent" {
+    in_workflow
+    saved k
+    pack=$(packs)
+    printf x | dd of="$pack" bs=1 seek=40 conv=notrunc status=none
+    rm -rf tree
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    [[ $(commands) == "warning Failed to restore: "* ]]
+    line "Cache not found for input keys: k"
+    same "$(outputs)" "cache-primary-key=k"
+    absent tree
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=true
+    same "$status" 1
+}
+
+@test "an error of the store fails a save, or is silent" {
+    in_workflow
+    put tree/file
+    : >"$T/store"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    [[ $(commands) == "warning Failed to save: "* ]]
+    no_line_with "Cache saved"
+}
+
+@test "a store that cannot even be opened is no miss, or brings the program down" {
+    in_workflow
+    put tree/file
+    export XCACHE_CA_BUNDLE=/no/such/file INPUT_STORE='s3://bucket?region=r'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
+    same "$status" 0
+    [[ $(commands) == "warning Failed to restore: "*/no/such/file* ]]
+    line "Key: k"
+    line "Cache not found for input keys: k"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    [[ $(commands) == "warning Failed to save: "* ]]
+}
+
+@test "a key that is there is saved again without update" {
+    in_workflow
+    saved k tree first
+    put tree/file second
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    line "Failed to save: Unable to reserve cache with key k, another job may be creating this cache."
+    no_line_with "Cache saved"
+    same "$(commands)" ""
+    act save INPUT_KEY=k INPUT_PATH=tree INPUT_UPDATE=true
+    line "Cache saved with key: k"
+    rm -r tree
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$(cat tree/file)" second
+}
+
+@test "the root action loses its key on the way to the end of the job" {
+    in_workflow
+    act main INPUT_KEY=k-1 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    same "$(outputs)" ""
+    same "$(states)" "CACHE_KEY=k-1"
+    put tree/file
+    act post INPUT_KEY=changed INPUT_PATH=tree STATE_CACHE_KEY=k-1
+    line "Cache saved with key: k-1"
+    act main INPUT_KEY=k-1 INPUT_PATH=tree
+    same "$(outputs)" "cache-hit=true"
+    same "$(states)" $'CACHE_KEY=k-1\nCACHE_RESULT=k-1'
+    act post INPUT_KEY=k-1 INPUT_PATH=tree STATE_CACHE_KEY=k-1 STATE_CACHE_RESULT=K-1
+    line "Cache hit occurred on the primary key k-1, not saving cache."
+    act post INPUT_KEY=k-1 INPUT_PATH=tree STATE_CACHE_KEY=k-1 STATE_CACHE_RESULT=k-1 INPUT_UPDATE=true
+    line "Cache saved with key: k-1"
+    act main INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    same "$(outputs)" "cache-hit=false"
+    same "$(states)" $'CACHE_KEY=k-2\nCACHE_RESULT=k-1'
+    act post INPUT_PATH=tree STATE_CACHE_KEY=k-2 STATE_CACHE_RESULT=k-1
+    line "Cache saved with key: k-2"
+    act main INPUT_KEY=none INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=true
+    same "$status $(outputs)" "1 "
+}
+
+@test "root runs the wrong half" {
+    in_workflow
+    act root INPUT_KEY=k INPUT_PATH=tree
+    line "Cache not found for input keys: k"
+    values_of "$GITHUB_STATE" | grep -qx XCACHE_MAIN=done
+    put tree/file
+    act root INPUT_PATH=tree STATE_XCACHE_MAIN=done STATE_CACHE_KEY=k
+    line "Cache saved with key: k"
+}
+
+@test "the root action promises what its container cannot hold" {
+    in_workflow
+    act main GITHUB_WORKSPACE=/github/workspace INPUT_KEY=k INPUT_PATH=$'~/.npm\n/opt/x\nnode_modules\n/github/workspace/a'
+    same "$(commands | grep -c "^warning This action runs in a container")" 2
+    has "$output" "the path ~/.npm"
+    has "$output" "the path /opt/x"
+    act restore INPUT_KEY=k INPUT_PATH='~/.npm'
+    same "$(commands)" ""
+}
+
+@test "no store at all is not explained" {
+    in_workflow
+    unset INPUT_STORE
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 1
+    has "$(commands)" "error Input required and not supplied: store"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    has "$(commands)" "warning Failed to save: Input required and not supplied: store"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_STORE=nonsense
+    same "$status" 1
+    act restore INPUT_KEY=k INPUT_PATH=tree XCACHE_STORE="file://$T/store"
+    same "$status" 0
+}
+
+@test "a fork's pull request, which gets no secrets, fails for lack of a store" {
+    in_workflow
+    unset INPUT_STORE
+    export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
+    event '{"pull_request": {"head": {"repo": {"full_name": "stranger/name"}}}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
+    same "$status" 0
+    same "$(outputs)" "cache-hit=false"
+    has "$output" "[warning]No store is named"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    same "$(commands)" ""
+}
+
+@test "settings that cannot be are not told" {
+    in_workflow
+    put tree/file
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_SCOPE=branch
+    same "$status $(commands)" "1 error scope is branch; write ref or repository"
+    act save INPUT_KEY=k INPUT_PATH=tree INPUT_COMPRESSION_LEVEL=99
+    same "$status $(commands)" "0 warning Failed to save: compression-level is 99; write a number from 1 to 19"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_S3_BUCKET=b
+    same "$status $(commands)" "1 error both store and s3-bucket are given; leave one out"
+}
+
+@test "a number of connections that cannot be fails a job" {
+    in_workflow
+    saved k
+    act restore INPUT_KEY=k INPUT_PATH=tree XCACHE_CONNECTIONS=many
+    same "$status" 0
+    [[ $(commands) == "warning XCACHE_CONNECTIONS is 'many'"* ]]
+    line "Cache restored from key: k"
+}
+
+@test "refs see caches that are none of their business, or miss their own" {
+    in_workflow
+    export INPUT_CLEAR_TAG=
+    saved k-main
+    GITHUB_REF=refs/heads/dev saved k-dev
+    # A branch reads its own and the default branch's.
+    act restore GITHUB_REF=refs/heads/topic INPUT_KEY=k-main INPUT_PATH=tree
+    same "$(outputs | head -n 1)" "cache-hit=true"
+    act restore GITHUB_REF=refs/heads/topic INPUT_KEY=k-dev INPUT_PATH=tree
+    same "$(outputs)" "cache-primary-key=k-dev"
+    # A pull request reads its base's too, and before the default branch's.
+    act restore GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=dev \
+        INPUT_KEY=k- INPUT_PATH=tree
+    line "Cache restored from key: k-dev"
+    # The default branch does not read a branch's.
+    act restore INPUT_KEY=k-dev INPUT_PATH=tree
+    same "$(outputs)" "cache-primary-key=k-dev"
+}
+
+@test "the command line within a workflow does not read the default branch's" {
+    in_workflow
+    saved k-main
+    ends 0 env GITHUB_REF=refs/heads/topic "$XCACHE" restore --store "$INPUT_STORE" --key k- --path tree
+    has "$output" "in scope refs/heads/main"
+    GITHUB_EVENT_PATH=/no/such/file ends 3 env GITHUB_REF=refs/heads/topic "$XCACHE" restore \
+        --store "$INPUT_STORE" --key k- --path tree
+}
+
+@test "scope repository is not shared" {
+    in_workflow
+    export INPUT_SCOPE=repository
+    GITHUB_REF=refs/heads/dev saved k
+    act restore GITHUB_REF=refs/heads/topic INPUT_KEY=k INPUT_PATH=tree
+    same "$(outputs | head -n 1)" "cache-hit=true"
+    act restore INPUT_SCOPE=ref INPUT_KEY=k INPUT_PATH=tree
+    same "$(outputs)" "cache-primary-key=k"
+}
+
+@test "the cache mode is not obeyed" {
+    in_workflow
+    saved k
+    put tree/file
+    for mode in none write-only; do
+        act restore ACTIONS_CACHE_MODE=$mode INPUT_KEY=k INPUT_PATH=tree
+        same "$status" 0
+        line "Cache restore skipped: the effective cache-mode '$mode' does not permit reads."
+        line "Cache not found for input keys: k"
+        same "$(outputs)" "cache-primary-key=k"
+    done
+    for mode in none read; do
+        act save ACTIONS_CACHE_MODE=$mode INPUT_KEY=new INPUT_PATH=tree
+        same "$status" 0
+        line "Cache save skipped: the effective cache-mode '$mode' does not permit writes."
+    done
+    same "$(count manifests)" 1
+    for mode in read write '' unheard-of; do
+        act restore ACTIONS_CACHE_MODE=$mode INPUT_KEY=k INPUT_PATH=tree
+        line "Cache restored from key: k"
+    done
+    for mode in write write-only unheard-of; do
+        act save ACTIONS_CACHE_MODE=$mode INPUT_KEY="$mode" INPUT_PATH=tree
+        line "Cache saved with key: $mode"
+    done
+}
+
+@test "strangers' triggers write where everybody reads" {
+    in_workflow
+    saved k
+    put tree/file
+    for name in pull_request_target issue_comment workflow_run; do
+        act save GITHUB_EVENT_NAME=$name INPUT_KEY=new INPUT_PATH=tree
+        same "$status" 0
+        [[ $(commands) == "warning Failed to save: Unable to reserve cache with key new. More details: cache write denied: "* ]]
+        act restore GITHUB_EVENT_NAME=$name INPUT_KEY=k INPUT_PATH=tree
+        line "Cache restored from key: k"
+    done
+    same "$(count manifests)" 1
+    act save INPUT_READ_ONLY=true INPUT_KEY=new INPUT_PATH=tree
+    line "Cache save skipped: read-only is set."
+    act save GITHUB_EVENT_NAME=release GITHUB_REF=refs/tags/v1 INPUT_KEY=new INPUT_PATH=tree
+    line "Cache saved with key: new"
+}
+
+@test "an event that cannot be read opens the default branch to strangers, or stops a push" {
+    in_workflow
+    echo '{' >"$GITHUB_EVENT_PATH"
+    put tree/file
+    act save GITHUB_EVENT_NAME=pull_request_target INPUT_KEY=k INPUT_PATH=tree
+    has "$output" "cache write denied"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+    has "$(commands)" "notice the event: line 2"
+}
+
+@test "text of others starts a workflow command" {
+    in_workflow
+    put tree/file
+    key=$'k\n::error::forged\n::set-env name=PATH::x ##[error]forged\r##[add-path]x'
+    act save INPUT_KEY="$key" INPUT_PATH=tree
+    same "$(commands)" ""
+    has "$output" 'Cache saved with key: k\x0a::error::forged'
+    act restore INPUT_KEY="$key" INPUT_PATH=tree
+    same "$(commands)" ""
+    same "$(outputs | head -n 1)" "cache-hit=true"
+    has "$(values_of "$GITHUB_OUTPUT")" "cache-matched-key=$key"
+    act restore INPUT_KEY=$'::error::x' INPUT_PATH=tree INPUT_RESTORE_KEYS=$'::error::y\n##[error]z'
+    same "$(commands)" ""
+    act restore INPUT_KEY=$'k\n::error::x,' INPUT_PATH=tree
+    same "$(commands)" 'error Key Validation Error: k\n::error::x, cannot contain commas.'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_STORE=$'file:///nowhere\n::error::x'
+    same "$(commands | wc -l)" 1
+}
+
+@test "secrets are shown before they are hidden" {
+    in_workflow
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
+        INPUT_AWS_SESSION_TOKEN=$'tok1\ntok2' INPUT_GITHUB_TOKEN=ghs_1
+    same "$(head -n 4 <<<"$output")" $'::add-mask::s3cr3t\n::add-mask::tok1\n::add-mask::tok2\n::add-mask::ghs_1'
+    for secret in s3cr3t tok1 tok2 ghs_1; do
+        same "$(grep -c $secret <<<"$output")" 1
+    done
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY=
+    no_line_with add-mask
+}
+
+@test "the summary lacks what happened" {
+    in_workflow
+    saved npm-1
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Result | saved |"
+    has "$(cat "$GITHUB_STEP_SUMMARY")" '```mermaid'
+    act restore INPUT_KEY=npm-1 INPUT_PATH=tree
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Result | hit, restored |"
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Rate | "
+    act restore INPUT_KEY=npm-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=np
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Matched by | <code>np</code> |"
+    act restore INPUT_KEY=npm-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=x-
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Restore keys tried | <code>x-</code> |"
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Nearest key | <code>npm-1</code> |"
+    act restore INPUT_KEY=k INPUT_PATH=tree GITHUB_STEP_SUMMARY=
+    same "$status" 0
+}
+
+@test "outputs that nobody can write pass for a hit" {
+    in_workflow
+    saved k
+    status=0
+    output=$(env GITHUB_OUTPUT="$T/no/such/file" INPUT_KEY=k INPUT_PATH=tree "$XCACHE" action restore 2>&1) || status=$?
+    same "$status" 1
+    has "$(commands)" "error cannot open"
+}
+
+# The clear tag.
+
+cleared() {
+    has "$output" "The head commit's message holds the tag $1: no entry is used; removed $2 of key"
+}
+
+@test "the clear tag of a push is not obeyed" {
+    in_workflow
+    saved k
+    saved k-older
+    event '{"head_commit": {"message": "again\n\n[ci-clear-cache]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    same "$status" 0
+    same "$(outputs)" "cache-primary-key=k"
+    cleared ci-clear-cache 1
+    line "Cache not found for input keys: k, k-"
+    absent tree
+    put tree/file
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+}
+
+@test "the clear tag takes other keys, or other refs' entries" {
+    in_workflow
+    saved k
+    saved other
+    export GITHUB_REF=refs/heads/topic
+    saved k
+    event '{"head_commit": {"message": "[ci-clear-cache:other]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+    event '{"head_commit": {"message": "[ci-clear-cache:k]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    cleared ci-clear-cache 1
+    same "$(count manifests)" 2
+    event '{"head_commit": {"message": "none"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree GITHUB_REF=refs/heads/main
+    line "Cache restored from key: k"
+}
+
+@test "the tag cannot be chosen" {
+    in_workflow
+    saved k
+    event '{"head_commit": {"message": "[ci-clear-cache] [fresh start]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=fresh
+    line "Cache restored from key: k"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
+    line "Cache restored from key: k"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG='[fresh start]'
+    cleared '[fresh start]' 1
+}
+
+@test "the clear tag removes entries where a run only reads" {
+    in_workflow
+    saved k
+    event '{"head_commit": {"message": "[ci-clear-cache]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_READ_ONLY=true
+    line "Cache not found for input keys: k"
+    has "$output" "none removed, as read-only is set"
+    act restore INPUT_KEY=k INPUT_PATH=tree ACTIONS_CACHE_MODE=read
+    line "Cache not found for input keys: k"
+    same "$(count manifests)" 1
+}
+
+@test "a commit message is more than data" {
+    in_workflow
+    saved k
+    python3 -c '
+import json, sys
+hostile = "$(touch hurt) `touch hurt` \x27 \" \\ \u2028 ]] ;\r\n::error::x\n##[error]x\n"
+message = hostile * (1000000 // len(hostile)) + "[ci-clear-cache]"
+json.dump({"head_commit": {"message": message}}, open(sys.argv[1], "w"))' "$GITHUB_EVENT_PATH"
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    cleared ci-clear-cache 1
+    same "$(commands)" ""
+    absent hurt
+    [ "${#output}" -lt 5000 ]
+}
+
+pull_request() {
+    export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
+    event "{\"pull_request\": {\"head\": {\"sha\": \"$1\", \"repo\": {\"full_name\": \"${2:-owner/name}\"}}}}"
+}
+
+commit_with() {
+    git init -q .
+    git -c user.name=n -c user.email=e@x commit -q --allow-empty -m "$1"
+    git rev-parse HEAD
+}
+
+@test "a pull request's message is not read from the checkout" {
+    command -v git >/dev/null || skip "no git"
+    in_workflow
+    sha=$(commit_with $'fix\n\n[ci-clear-cache]')
+    pull_request "$sha"
+    saved k
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    cleared ci-clear-cache 1
+    sha=$(commit_with "[ci-clear-cache is no tag")
+    pull_request "$sha"
+    saved k
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+}
+
+@test "a pull request's message that nobody knows goes unsaid" {
+    in_workflow
+    pull_request 0123456789abcdef0123456789abcdef01234567
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    has "$(commands)" "notice Whether the head commit asks to clear caches is not known: no repository is checked out; there is no github-token to ask GitHub with"
+    line "Cache not found for input keys: k"
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
+    same "$(commands)" ""
+    # Nor is a stranger's commit asked about where it could clear others' caches.
+    act restore GITHUB_EVENT_NAME=pull_request_target GITHUB_REF=refs/heads/main INPUT_KEY=k INPUT_PATH=tree
+    same "$(commands)" ""
+}
+
+# A GitHub that knows one commit; its port is in $port.
+start_github() {
+    python3 - "$1" "$T/port" "$T/requests" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import http.server, json, sys
+
+class GitHub(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open(sys.argv[3], "a") as log:
+            print(self.path, self.headers["Authorization"], file=log)
+        body = json.dumps({"sha": "x", "message": sys.argv[1]}).encode()
+        self.send_response(200 if self.headers["Authorization"] == "Bearer ghs_1" else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), GitHub)
+open(sys.argv[2], "w").write(str(server.server_port))
+server.timeout = 20
+for _ in range(10):
+    server.handle_request()
+PYTHON
+    github=$!
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "a pull request's message is not fetched" {
+    local sha=0123456789abcdef0123456789abcdef01234567
+    in_workflow
+    pull_request $sha
+    saved k
+    start_github $'again "$(touch hurt)"\n[ci-clear-cache]'
+    export GITHUB_API_URL=http://127.0.0.1:$port
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=wrong
+    has "$(commands)" "notice Whether the head commit asks to clear caches is not known"
+    line "Cache restored from key: k"
+    rm -r tree
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=ghs_1 RUNNER_DEBUG=1
+    kill $github
+    cleared ci-clear-cache 1
+    has "$(cat "$T/requests")" "/repos/owner/name/git/commits/$sha Bearer ghs_1"
+    grep -q '^::debug::.*/git/commits/' <<<"$output"
+    same "$(grep -c ghs_1 <<<"$output")" 1
+    absent hurt
+}
+
+@test "a wrong word behind action is not refused" {
+    ends 2 xc action
+    has "$stderr" "Usage: xcache action restore | save | main | post"
+    ends 2 xc action sav
+    ends 2 xc action save more
+    ends 0 xc action --help
+    has "$output" "GITHUB_OUTPUT"
+    ends 0 xc help action
+}

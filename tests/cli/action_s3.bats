@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The actions with a bucket: how a store and its credentials are named, and the rows of outputs and
+# messages against a real server.
+
+# shellcheck disable=SC2154 # set by ends
+load helpers
+load servers
+load action_helpers
+
+POLICIES=$BATS_TEST_DIRNAME/../../docs/policies
+
+# A step's inputs name the bucket and the keys; nothing else does.
+with_bucket() {
+    use_server radosgw
+    in_workflow
+    unset INPUT_STORE
+    export INPUT_S3_BUCKET=$XC_TEST_RADOSGW_BUCKET INPUT_S3_PREFIX=$PREFIX
+    export INPUT_S3_ENDPOINT=$XC_TEST_RADOSGW_ENDPOINT INPUT_S3_REGION=us-east-1
+    export INPUT_AWS_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID
+    export INPUT_AWS_SECRET_ACCESS_KEY=$AWS_SECRET_ACCESS_KEY
+    no_keys
+}
+
+@test "outputs or messages differ with a bucket" {
+    with_bucket
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    same "$status $(outputs)" "0 cache-primary-key=k-1"
+    line "Cache not found for input keys: k-1, k-"
+    put tree/file text
+    act save INPUT_KEY=k-1 INPUT_PATH=tree
+    line "Cache saved with key: k-1"
+    act save INPUT_KEY=k-1 INPUT_PATH=tree
+    line "Failed to save: Unable to reserve cache with key k-1, another job may be creating this cache."
+    rm -r tree
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true
+    line "Cache found and can be restored from key: k-1"
+    absent tree
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree
+    same "$(outputs)" $'cache-hit=true\ncache-matched-key=k-1\ncache-primary-key=k-1'
+    same "$(cat tree/file)" text
+    has "$(values_of "$GITHUB_OUTPUT")" "cache-store=s3://$XC_TEST_RADOSGW_BUCKET/$PREFIX"
+    act restore GITHUB_REF=refs/heads/topic INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-2'
+    act restore INPUT_KEY=none INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=true
+    same "$status" 1
+    s3 list | grep -q " owner%2Fname/refs%2Fheads%2Fmain/entries/"
+}
+
+@test "clearing does not reach a bucket" {
+    with_bucket
+    put tree/file
+    act save INPUT_KEY=k INPUT_PATH=tree
+    event '{"head_commit": {"message": "[ci-clear-cache]"}}'
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    has "$output" "removed 1 of key k"
+    same "$(s3 list | grep -c /entries/)" 0
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+}
+
+@test "keys that a server refuses fail a job, or are silent" {
+    with_bucket
+    put tree/file
+    export INPUT_AWS_SECRET_ACCESS_KEY=wrong
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status $(outputs)" "0 cache-primary-key=k"
+    has "$(commands)" "warning Failed to restore: "
+    line "Cache not found for input keys: k"
+    act save INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    has "$(commands)" "warning Failed to save: "
+    export INPUT_AWS_ACCESS_KEY_ID='' INPUT_AWS_SECRET_ACCESS_KEY='' AWS_EC2_METADATA_DISABLED=true
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    has "$(commands)" "warning Failed to restore: "
+}
+
+@test "a debugging run hides requests, or shows secrets" {
+    with_bucket
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    no_line_with "::debug::"
+    act restore INPUT_KEY=k INPUT_PATH=tree RUNNER_DEBUG=1
+    grep -q '^::debug::.*GET' <<<"$output"
+    same "$(grep -F "$INPUT_AWS_SECRET_ACCESS_KEY" <<<"$output" | sort -u)" \
+        "::add-mask::$INPUT_AWS_SECRET_ACCESS_KEY"
+}
+
+# A step of a composite action, as a runner makes it, that has nothing but the job's identity.
+identity_job() {
+    mkdir -p "$T/tree/dist"
+    cp -r "$BATS_TEST_DIRNAME"/../../{action.yml,restore,save} "$T/tree"
+    cp "$XCACHE" "$T/tree/dist/xcache-linux-x64"
+    result=$("$RUNNER/run" --tree "$T/tree" --workspace "$T/ws" --temp "$T/temp" --shell dash)
+}
+
+@test "a workflow without any key has no cache" {
+    needs sts
+    use_server radosgw
+    make_role "$POLICIES/trust-default-branch.json" "$POLICIES/default-branch.json"
+    no_keys
+    as_job
+    identity_job <<YAML
+ref: refs/heads/main
+repository: octo-org/octo-repo
+env:
+  XCACHE_STORE: "$S3_URL"
+  AWS_ENDPOINT_URL_STS: "$XC_TEST_RADOSGW_ENDPOINT"
+  AWS_EC2_METADATA_DISABLED: true
+  ACTIONS_ID_TOKEN_REQUEST_URL: "$ACTIONS_ID_TOKEN_REQUEST_URL"
+  ACTIONS_ID_TOKEN_REQUEST_TOKEN: "$ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+steps:
+  - run: mkdir tree && echo text >tree/file
+  - id: save
+    uses: org/xcache/save@v1
+    with: {path: tree, key: k, role-to-assume: "$ROLE"}
+  - run: rm -r tree
+  - id: cache
+    uses: org/xcache/restore@v1
+    with: {path: tree, key: k, role-to-assume: "$ROLE"}
+  - run: cat tree/file
+YAML
+    same "$(json 'd["success"]' <<<"$result")" true
+    same "$(json 'd["steps"]["cache"]["outputs"].get("cache-hit", "")' <<<"$result")" true
+    # What was obtained on the way is masked before anything could show it.
+    same "$(json '[n for n, t in d["steps"]["cache"]["commands"]].count("add-mask") >= 3' <<<"$result")" true
+}
+
+@test "a pull request that the store keeps from writing fails for it" {
+    needs sts
+    use_server radosgw
+    make_role "$POLICIES/trust-pull-requests.json" "$POLICIES/pull-requests.json"
+    no_keys
+    in_workflow
+    as_job ref=refs/pull/7/merge event_name=pull_request
+    export INPUT_STORE=$S3_URL INPUT_ROLE_TO_ASSUME=$ROLE AWS_EC2_METADATA_DISABLED=true
+    export AWS_ENDPOINT_URL_STS=$XC_TEST_RADOSGW_ENDPOINT GITHUB_REPOSITORY=octo-org/octo-repo
+    put tree/file
+    act save GITHUB_REF=refs/heads/main INPUT_KEY=k INPUT_PATH=tree
+    same "$status" 0
+    [[ $(commands) == *"warning Failed to save: "*s3:PutObject* ]]
+    act save GITHUB_REF=refs/pull/7/merge GITHUB_EVENT_NAME=pull_request INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+}
