@@ -15,7 +15,8 @@ from lib import tree
 from lib.contestants import Contestant, quoted
 from lib.runner import Runner
 from lib.server import serve
-from lib.system import BenchError, GIB, MIB, clean_environment, find_tool, note, run_tool
+from lib.system import (BenchError, GIB, MIB, WarmMemory, clean_environment, find_tool, note,
+                        run_tool)
 from lib.workspace import Workspace
 
 RADOSGW = pathlib.Path(__file__).parents[2] / "tests" / "servers" / "radosgw"
