@@ -9,6 +9,9 @@ GOAL_SAVE = 0.50
 GOAL_SIZE = 1.05
 GOAL_PEAK_MIB = 256
 GOAL_STARTUP_MS = 10
+GOAL_RADOSGW = 1.15
+GOAL_ONE = 6
+GOAL_BOUND = 1.25
 
 
 def field(rows, row_id, name):
@@ -27,6 +30,34 @@ def peak_mib(results):
     return max(known) / MIB if known else None
 
 
+def goal_row(what, value, goal, unit, least=False):
+    reached = value is not None and (value >= goal if least else value <= goal)
+    return {"what": what, "value": value, "goal": goal, "unit": unit, "least": least,
+            "verdict": "n/a" if value is None else "PASS" if reached else "MISS"}
+
+
+def s3_goals(s3):
+    if not s3:
+        return []
+    found, requests = s3["ratios"].get, s3["requests"].get
+    rows = [goal_row("restore from radosgw, of the time from file://", found("radosgw_of_file"),
+                     GOAL_RADOSGW, "")]
+    for name in ("nginx", "radosgw"):
+        rows += [
+            goal_row(f"relay to {name}: throughput, of one curl's", found(f"{name}_of_one"),
+                     GOAL_ONE, "", True),
+            goal_row(f"relay to {name}: restore, of transfer or creation, the longer",
+                     found(f"{name}_of_bound"), GOAL_BOUND, ""),
+        ]
+    return rows + [
+        goal_row("peak memory with S3, up to 128 connections", s3["peak_bytes"] / MIB,
+                 GOAL_PEAK_MIB, " MiB"),
+        goal_row("requests of an exact hit beside ranges", requests("restore_beside_ranges"), 1,
+                 ""),
+        goal_row("requests of a save beside the pack's", requests("save_beside_pack"), 2, ""),
+    ]
+
+
 def goals(results):
     save, restore = results.get("save"), results.get("restore")
     startup_s = results.get("startup_s")
@@ -39,9 +70,7 @@ def goals(results):
         ("peak memory", peak_mib(results), GOAL_PEAK_MIB, " MiB"),
         ("start-up", startup_s and startup_s * 1000, GOAL_STARTUP_MS, " ms"),
     ]
-    return [{"what": what, "value": value, "goal": goal, "unit": unit,
-             "verdict": "n/a" if value is None else "PASS" if value <= goal else "MISS"}
-            for what, value, goal, unit in rows]
+    return [goal_row(*row) for row in rows] + s3_goals(results.get("s3"))
 
 
 def in_cell(words):
@@ -99,16 +128,43 @@ def floor_line(rows):
             f"{best['files_s']:.2f} s for the files.\n\n")
 
 
+def seconds_row(row, size_bytes):
+    return [in_cell(row["label"]), f"{row['wall_s']:.2f}",
+            f"{row['wall_min_s']:.2f}–{row['wall_max_s']:.2f}",
+            f"{size_bytes / row['wall_s'] / 1e6:.0f}" if size_bytes else "",
+            f"{row['cpu_s']:.2f}", f"{row['others'] * 100:.0f} %",
+            f"{row['peak_bytes'] / MIB:.0f}"]
+
+
+def s3_tables(s3):
+    head = ["seconds", "range", "MB/s", "CPU s", "others", "peak MiB"]
+    text = ""
+    for name, title in (("tree", "the tree"), ("big", "1 GiB that does not compress")):
+        rows = [seconds_row(row, s3["one_bytes"] if row["id"] == "curl-1" else s3[f"{name}_bytes"])
+                for row in s3[name]]
+        text += table([f"restore of {title}", *head], rows)
+    text += table(["once", "seconds", "CPU s", "peak MiB"],
+                  [[row["label"], f"{row['wall_s']:.2f}", f"{row['cpu_s']:.2f}",
+                    f"{row['peak_bytes'] / MIB:.0f}"] for row in s3["saves"]])
+    if s3["requests"]:
+        text += (f"Requests: {s3['requests']['save']} for the save of the tree to radosgw, "
+                 f"{s3['requests']['restore']} for its restore.\n\n")
+    return text
+
+
 def markdown(results):
     text = "# Measured\n\n" + describe(results)
     text += table(["goal", "measured", "at most", "verdict"],
                   [[in_cell(g["what"]), "" if g["value"] is None else f"{g['value']:.2f}{g['unit']}",
-                    f"{g['goal']:g}{g['unit']}", g["verdict"]] for g in results["goals"]])
+                    f"{'at least ' if g['least'] else ''}{g['goal']:g}{g['unit']}",
+                    g["verdict"]] for g in results["goals"]])
     if results.get("save"):
         text += contest_table("save", results["save"], BASE_SAVE)
     if results.get("restore"):
         text += contest_table("restore", results["restore"], BASE_RESTORE)
         text += floor_line(results["restore"])
+    if results.get("s3"):
+        text += s3_tables(results["s3"])
     if results.get("memory"):
         text += table(["memory", "peak MiB", "seconds"],
                       [[row["label"], f"{row['peak_bytes'] / MIB:.0f}", f"{row['wall_s']:.1f}"]

@@ -26,6 +26,7 @@ class Runner:
         self.scratch = workspace.archives.parent
         self.archives = {}
         self.notes = []
+        self.environment = {}
         self.ticket = 0
 
     def remark(self, text):
@@ -47,7 +48,7 @@ class Runner:
         files = {name: self.scratch / f"run.{name}" for name in ("result", "out", "err")}
         with open(files["out"], "wb") as out, open(files["err"], "wb") as err:
             run_group([sys.executable, "-I", "-S", LAUNCHER, files["result"], "sh", "-c", script],
-                      cwd=folder, env=clean_environment(), stdout=out, stderr=err)
+                      cwd=folder, env={**clean_environment(), **self.environment}, stdout=out, stderr=err)
         run = json.loads(files["result"].read_text())
         if run["status"] != 0:
             words = files["err"].read_text(errors="replace").strip()

@@ -14,9 +14,10 @@ daemon off;
 worker_processes 1;
 pid {prefix}/nginx.pid;
 error_log {prefix}/error.log;
-events {{ worker_connections 64; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log off;
+    keepalive_requests 1000000;
     sendfile on;
     tcp_nopush on;
     client_body_temp_path {prefix}/body;
@@ -49,8 +50,8 @@ def wait_until_up(server, port):
 
 
 @contextlib.contextmanager
-def serve(folder):
-    """Yields the URL of folder. In /tmp, as a path in nginx's configuration must be plain."""
+def serve(folder, first=()):
+    """Yields the URL of folder; `first` is argv before nginx's. In /tmp, as a path in nginx's configuration must be plain."""
     prefix = tempfile.mkdtemp(prefix="xcache-bench-nginx-", dir="/tmp")
     port = free_port()
     config = CONFIG.format(prefix=prefix, port=port, folder=folder,
@@ -58,7 +59,7 @@ def serve(folder):
     try:
         with open(f"{prefix}/nginx.conf", "w", encoding="ascii") as out:
             out.write(config)
-        argv = [find_tool("nginx"), "-p", prefix, "-e", f"{prefix}/error.log",
+        argv = [*first, find_tool("nginx"), "-p", prefix, "-e", f"{prefix}/error.log",
                 "-c", f"{prefix}/nginx.conf"]
         with subprocess.Popen(argv, env=clean_environment(), start_new_session=True,
                               stderr=subprocess.DEVNULL) as server:

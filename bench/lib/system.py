@@ -33,7 +33,8 @@ def find_tool(name):
 
 def clean_environment():
     """The environment without what would steer a contestant: a CI's variables, options, locales."""
-    steering = re.compile(r"(GITHUB|INPUT|RUNNER|ACTIONS|XCACHE|XDG|LC)_|TAR_OPTIONS$|ZSTD_|ZIP")
+    steering = re.compile(r"(GITHUB|INPUT|RUNNER|ACTIONS|XCACHE|AWS|XDG|LC)_|TAR_OPTIONS$|ZSTD_|ZIP|"
+                          r"(?i:\w+_proxy$)")
     env = {k: v for k, v in os.environ.items() if not steering.match(k)}
     env["PATH"] = env.get("PATH", "/usr/bin:/bin") + ":" + SBIN
     env["LC_ALL"] = "C"

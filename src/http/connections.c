@@ -12,14 +12,17 @@ void xc_connections_init(struct xc_connections *connections, unsigned count)
 	}
 }
 
+/* Most transfers are over in seconds: it doubles as long as that pays, then takes smaller steps. */
 static void grow(struct xc_connections *connections, uint64_t rate)
 {
 	unsigned limit = connections->limit;
+	bool pays = rate >= connections->rate + connections->rate / 4;
 
 	connections->previous = limit;
 	connections->rate = rate;
 	connections->second_look = false;
-	connections->limit = XC_MIN(limit + (limit + 1) / 2, (unsigned)XC_HTTP_CONNECTIONS_MAX);
+	connections->limit = XC_MIN(pays ? 2 * limit : limit + (limit + 1) / 2,
+				    (unsigned)XC_HTTP_CONNECTIONS_MAX);
 }
 
 static void settle(struct xc_connections *connections, uint64_t now_ms)

@@ -16,7 +16,7 @@
 
 #include "base/compiler.h"
 
-#define XC_CONNECTIONS_WINDOW_MS 300
+#define XC_CONNECTIONS_WINDOW_MS 250
 #define XC_CONNECTIONS_SETTLE_MS 5000
 
 struct xc_connections {

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
 
 static const char *const variables[] = { "XCACHE_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE",
@@ -44,9 +48,21 @@ static int take_named(const char *named_by, const char *path, char **ret_path, s
 	return 0;
 }
 
-int xc_trust_find_among(const char *const places[], const char *given, char **ret_path,
-			struct xc_err *err)
+/* On the heap. */
+static char *beside(const char *program)
 {
+	struct xc_buf path = XC_BUF_INIT;
+
+	xc_buf_add(&path, program, (size_t)(strrchr(program, '/') + 1 - program));
+	xc_buf_add_str(&path, "ca-certificates.crt");
+	return xc_buf_steal(&path);
+}
+
+int xc_trust_find_among(const char *const places[], const char *program, const char *given,
+			char **ret_path, struct xc_err *err)
+{
+	cleanup_free char *last = NULL;
+
 	if (given)
 		return take_named("the options", given, ret_path, err);
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
@@ -62,11 +78,21 @@ int xc_trust_find_among(const char *const places[], const char *given, char **re
 			return 0;
 		}
 	}
-	*ret_path = NULL;
+	if (program)
+		last = beside(program);
+	*ret_path = last && try_read(last) == 0 ? STEAL_PTR(last) : NULL;
 	return 0;
 }
 
 int xc_trust_find(const char *given, char **ret_path, struct xc_err *err)
 {
-	return xc_trust_find_among(system_places, given, ret_path, err);
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	/* Without /proc, or with a path cut short, the folder is not known. */
+	if (length < 0 || (size_t)length == sizeof(program) - 1)
+		length = 0;
+	program[length] = '\0';
+	return xc_trust_find_among(system_places, *program == '/' ? program : NULL, given, ret_path,
+				   err);
 }

@@ -52,7 +52,8 @@ static size_t choose_piece_bytes(struct xc_s3_store *store, size_t length)
 	uint64_t share_bytes;
 
 	xc_http_count(xc_s3_http(store->s3), &counters);
-	share_bytes = outstanding_bytes / XC_MAX(counters.connections, 1u);
+	/* More pieces than connections: only while some wait, more connections are tried. */
+	share_bytes = outstanding_bytes * 2 / 3 / XC_MAX(counters.connections, 1u);
 	if (share_bytes <= PIECE_BYTES_MIN)
 		return PIECE_BYTES_MIN;
 	return (size_t)XC_MIN(share_bytes, (uint64_t)PIECE_BYTES_MAX);
@@ -70,8 +71,8 @@ void xc_s3_store_read(struct xc_store *base, struct xc_store_read *read)
 		return;
 	}
 	piece_bytes = choose_piece_bytes(store, read->length);
-	count = (read->length - 1) / piece_bytes + 1;
-	/* Of one size, rather than a crumb at the end. */
+	/* Of one size, rather than a crumb at the end; a little more than a piece is one, too. */
+	count = XC_MAX((read->length + piece_bytes / 2) / piece_bytes, (size_t)1);
 	step = (read->length - 1) / count + 1;
 	count = (read->length - 1) / step + 1;
 	self = xc_calloc(1, sizeof(*self) + count * sizeof(self->pieces[0]));

@@ -65,7 +65,7 @@ static void finds_the_first_that_is_named(void **state)
 	static const char *const places[] = { "none", "dir", "place", "a", NULL };
 
 	(void)state;
-	make_tree(AT_FDCWD, "a=1 b=1 c=1 d=1 e=1 place=1 dir:", 0);
+	make_tree(AT_FDCWD, "a=1 b=1 c=1 d=1 e=1 place=1 dir: app: app/ca-certificates.crt=1", 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct find_row *row = &rows[i];
 		cleanup_free char *path = NULL;
@@ -74,7 +74,7 @@ static void finds_the_first_that_is_named(void **state)
 
 		print_message("%s?\n", row->bug);
 		set_variables(row->set);
-		result = xc_trust_find_among(places, row->given, &path, &err);
+		result = xc_trust_find_among(places, "app/xcache", row->given, &path, &err);
 		if (row->message) {
 			assert_int_equal(result, -1);
 			assert_null(path);
@@ -97,8 +97,27 @@ static void finds_none(void **state)
 
 	(void)state;
 	set_variables(unset);
-	assert_int_equal(xc_trust_find_among(places, NULL, &path, &err), 0);
+	make_tree(AT_FDCWD, "dir: app: app/ca-certificates.crt:", 0);
+	assert_int_equal(xc_trust_find_among(places, "app/xcache", NULL, &path, &err), 0);
 	assert_null(path);
+	path = (char *)"untouched";
+	assert_int_equal(xc_trust_find_among(places, NULL, NULL, &path, &err), 0);
+	assert_null(path);
+}
+
+/* An image without certificates would not reach a store by https, or a machine's own not count. */
+static void finds_those_beside_the_program(void **state)
+{
+	static const char *const places[] = { "none", "dir", NULL };
+	static const char *const unset[ARRAY_LEN(variables)] = { NULL };
+	cleanup_free char *path = NULL;
+	struct xc_err err;
+
+	(void)state;
+	make_tree(AT_FDCWD, "dir: app: app/ca-certificates.crt=1", 0);
+	set_variables(unset);
+	assert_int_equal(xc_trust_find_among(places, "app/xcache (deleted)", NULL, &path, &err), 0);
+	assert_string_equal(path, "app/ca-certificates.crt");
 }
 
 /* A folder in place of the file, or a name of no file, would end every https request. */
@@ -124,6 +143,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_the_first_that_is_named, scratch_setup,
 						scratch_teardown),
 		cmocka_unit_test_setup_teardown(finds_none, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(finds_those_beside_the_program, scratch_setup,
+						scratch_teardown),
 		cmocka_unit_test(finds_what_the_system_has),
 	};
 
