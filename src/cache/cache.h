@@ -199,9 +199,9 @@ void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void 
 struct xc_readahead;
 
 /*
- * Read and check the index of one layer of a match, from the pack's beginning
- * if that is being read (NULL: it is not) and reaches so far. CORRUPT if it is
- * not what the manifest says.
+ * Read and check the index of one layer of a match, from what is being read
+ * ahead (NULL: nothing is) if that holds it. CORRUPT if it is not what the
+ * manifest says.
  */
 int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
 			struct xc_readahead *ahead, struct xc_index *ret_index,

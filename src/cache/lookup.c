@@ -229,12 +229,12 @@ static int index_from_ahead(struct xc_readahead *ahead, const struct xc_layer *l
 	const char *data;
 
 	*ret_data = NULL;
-	if (!ahead || layer->index_offset + layer->index_bytes > xc_readahead_length(ahead))
+	if (!xc_readahead_holds(ahead, layer->index_offset, layer->index_bytes))
 		return 0;
-	if (xc_readahead_wait(ahead, &data, err) < 0)
+	if (xc_readahead_wait(ahead, layer->index_offset, &data, err) < 0)
 		return -1;
-	if (is_named_index(layer, data + layer->index_offset))
-		*ret_data = data + layer->index_offset;
+	if (is_named_index(layer, data))
+		*ret_data = data;
 	return 0;
 }
 

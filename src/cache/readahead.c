@@ -38,7 +38,7 @@ static void note_end(struct xc_store_read *read, int result)
 }
 
 struct xc_readahead *xc_readahead_start(struct xc_store *store, const char *pack_name,
-					size_t length)
+					uint64_t offset, size_t length)
 {
 	struct xc_readahead *ahead = xc_calloc(1, sizeof(*ahead));
 
@@ -48,6 +48,7 @@ struct xc_readahead *xc_readahead_start(struct xc_store *store, const char *pack
 	ahead->data = xc_malloc(length);
 	ahead->read = (struct xc_store_read){
 		.name = ahead->name,
+		.offset = offset,
 		.length = length,
 		.buffer = ahead->data,
 		.owner = ahead,
@@ -62,6 +63,13 @@ size_t xc_readahead_length(const struct xc_readahead *ahead)
 	return ahead->read.length;
 }
 
+bool xc_readahead_holds(const struct xc_readahead *ahead, uint64_t offset, size_t length)
+{
+	return ahead && offset >= ahead->read.offset &&
+	       offset - ahead->read.offset <= ahead->read.length &&
+	       length <= ahead->read.length - (size_t)(offset - ahead->read.offset);
+}
+
 static void wait_for_end(struct xc_readahead *ahead)
 {
 	pthread_mutex_lock(&ahead->lock);
@@ -70,14 +78,15 @@ static void wait_for_end(struct xc_readahead *ahead)
 	pthread_mutex_unlock(&ahead->lock);
 }
 
-int xc_readahead_wait(struct xc_readahead *ahead, const char **ret_data, struct xc_err *err)
+int xc_readahead_wait(struct xc_readahead *ahead, uint64_t offset, const char **ret_data,
+		      struct xc_err *err)
 {
 	wait_for_end(ahead);
 	if (ahead->result < 0) {
 		*err = ahead->read.err;
 		return -1;
 	}
-	*ret_data = ahead->data;
+	*ret_data = ahead->data + (offset - ahead->read.offset);
 	return 0;
 }
 

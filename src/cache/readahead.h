@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The beginning of a pack, read while its index is still on its way: over a
- * network a round trip less before the first file is made. A pack that is
- * no longer than one read comes as a whole, index included.
+ * Parts of a pack that are on their way before anyone waits for them: its
+ * index, and at the same time its beginning. Over a network that is a round
+ * trip less before the first file is made. A pack that is no longer than one
+ * read comes as a whole.
  */
 #ifndef XC_CACHE_READAHEAD_H
 #define XC_CACHE_READAHEAD_H
@@ -11,14 +12,19 @@
 
 struct xc_readahead;
 
-/* Start to read the first `length` bytes of a pack; never NULL. The name is copied. */
+/* Start to read `length` bytes of a pack; never NULL. The name is copied. */
 struct xc_readahead *xc_readahead_start(struct xc_store *store, const char *pack_name,
-					size_t length);
+					uint64_t offset, size_t length);
 
 size_t xc_readahead_length(const struct xc_readahead *ahead);
+/* Whether it holds all of these bytes of the pack. NULL holds none. */
+bool xc_readahead_holds(const struct xc_readahead *ahead, uint64_t offset, size_t length);
 
-/* Wait for its end; *ret_data is the reader's until xc_readahead_take. */
-int xc_readahead_wait(struct xc_readahead *ahead, const char **ret_data,
+/*
+ * Wait for its end; *ret_data is where the pack's byte `offset` lies, which it
+ * holds. The memory is the readahead's until xc_readahead_take.
+ */
+int xc_readahead_wait(struct xc_readahead *ahead, uint64_t offset, const char **ret_data,
 		      struct xc_err *err) XC_CHECK;
 
 /*

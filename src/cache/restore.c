@@ -28,8 +28,9 @@ struct restore {
 	struct xc_patterns *patterns;
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
-	uint32_t **layer_targets; /* per layer, per top */
-	struct target *targets;   /* sorted by stored path */
+	struct xc_readahead *index_ahead; /* of the first layer; NULL if it comes otherwise */
+	uint32_t **layer_targets;         /* per layer, per top */
+	struct target *targets;           /* sorted by stored path */
 	uint32_t target_count;
 	struct xc_stage_target *stage_targets;
 	struct xc_stage *stage;
@@ -55,25 +56,33 @@ static void fill_dead(struct xc_extract_layer *layer)
 		}
 }
 
-/* Most layers begin with members that all count, so their first bytes can be asked for unseen. */
-static void start_ahead(const struct restore *restore, struct xc_extract_layer *layer)
+/*
+ * The index first, as nothing begins without it. Most layers begin with
+ * members that all count, so their first bytes can be asked for unseen.
+ * Returns what will hold the index.
+ */
+static struct xc_readahead *start_ahead(struct restore *restore, struct xc_extract_layer *layer)
 {
 	struct xc_store *store = restore->cache->store;
 	const struct xc_layer *from = layer->layer;
 	uint64_t length = from->pack_bytes;
 
-	if (from->dead_count > 0)
-		return;
-	if (length > store->read_bytes)
-		length = XC_MIN(from->index_offset, (uint64_t)store->read_bytes);
-	if (length > 0)
-		layer->ahead = xc_readahead_start(store, layer->pack_name, (size_t)length);
+	if (from->dead_count == 0 && length <= store->read_bytes) {
+		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
+		return layer->ahead;
+	}
+	restore->index_ahead =
+		xc_readahead_start(store, layer->pack_name, from->index_offset, from->index_bytes);
+	length = XC_MIN(from->index_offset, (uint64_t)store->read_bytes);
+	if (from->dead_count == 0 && length > 0)
+		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
+	return restore->index_ahead;
 }
 
 static bool index_came_ahead(const struct xc_extract_layer *layer)
 {
-	return layer->ahead && xc_readahead_length(layer->ahead) >=
-				       layer->layer->index_offset + layer->layer->index_bytes;
+	return xc_readahead_holds(layer->ahead, layer->layer->index_offset,
+				  layer->layer->index_bytes);
 }
 
 static int load_layers(struct restore *restore, struct xc_err *err)
@@ -99,11 +108,11 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 		layer->pack_name = xc_buf_steal(&name);
 		if (xc_cancel_check(restore->cache->cancel, err) < 0)
 			return -1;
-		if (i == 0)
-			start_ahead(restore, layer);
-		if (xc_cache_load_index(restore->cache, restore->match, i, layer->ahead,
-					&layer->index, err) < 0)
+		if (xc_cache_load_index(restore->cache, restore->match, i,
+					i == 0 ? start_ahead(restore, layer) : NULL, &layer->index,
+					err) < 0)
 			return -1;
+		xc_readahead_free(STEAL_PTR(restore->index_ahead));
 		fill_dead(layer);
 	}
 	return 0;
@@ -324,6 +333,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 
 static void release_restore(struct restore *restore)
 {
+	xc_readahead_free(restore->index_ahead);
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
 
