@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The entry points of the actions: outputs, messages, validations and exit codes of actions/cache.
+# action_radosgw.bats is the same file: by that name its tests use a bucket instead of a folder.
 
 load helpers
+load servers
 load action_helpers
 
 saved() {
@@ -28,6 +30,7 @@ saved() {
 
 @test "what there is beside actions/cache's outputs is missing" {
     in_workflow
+    only_in_a_folder
     saved k-1
     act restore INPUT_KEY=k-1 INPUT_PATH=tree
     values_of "$GITHUB_OUTPUT" | grep -qx "cache-files=1"
@@ -117,6 +120,7 @@ saved() {
 
 @test "what an older action saved is not found, or taken for an entry" {
     in_workflow
+    only_in_a_folder
     put old/file text
     touch -d @1500000000 old/file old
     mkdir -p "$T/store"
@@ -164,6 +168,7 @@ saved() {
 @test "inputs that cannot be fail a save, or are annotated" {
     local long
     in_workflow
+    only_in_a_folder
     put tree/file
     act save INPUT_PATH=tree
     same "$status" 0
@@ -206,6 +211,7 @@ saved() {
 
 @test "an error of the store fails a restore, or is silent" {
     in_workflow
+    only_in_a_folder
     saved k
     pack=$(packs)
     printf x | dd of="$pack" bs=1 seek=40 conv=notrunc status=none
@@ -222,6 +228,7 @@ saved() {
 
 @test "an error of the store fails a save, or is silent" {
     in_workflow
+    only_in_a_folder
     put tree/file
     : >"$T/store"
     act save INPUT_KEY=k INPUT_PATH=tree
@@ -306,6 +313,7 @@ saved() {
 
 @test "no store at all is not explained" {
     in_workflow
+    only_in_a_folder
     unset INPUT_STORE
     act restore INPUT_KEY=k INPUT_PATH=tree
     same "$status" 1
@@ -393,6 +401,7 @@ saved() {
 
 @test "the cache mode is not obeyed" {
     in_workflow
+    only_in_a_folder
     saved k
     put tree/file
     for mode in none write-only; do
@@ -420,6 +429,7 @@ saved() {
 
 @test "strangers' triggers write where everybody reads" {
     in_workflow
+    only_in_a_folder
     saved k
     put tree/file
     for name in pull_request_target issue_comment workflow_run; do
@@ -449,6 +459,7 @@ saved() {
 
 @test "text of others starts a workflow command" {
     in_workflow
+    only_in_a_folder
     put tree/file
     key=$'k\n::error::forged\n::set-env name=PATH::x ##[error]forged\r##[add-path]x'
     act save INPUT_KEY="$key" INPUT_PATH=tree
@@ -468,6 +479,7 @@ saved() {
 
 @test "secrets are shown before they are hidden" {
     in_workflow
+    only_in_a_folder
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
         INPUT_AWS_SESSION_TOKEN=$'tok1\ntok2' INPUT_GITHUB_TOKEN=ghs_1
     same "$(head -n 4 <<<"$output")" $'::add-mask::s3cr3t\n::add-mask::tok1\n::add-mask::tok2\n::add-mask::ghs_1'
@@ -528,6 +540,7 @@ cleared() {
 
 @test "the clear tag takes other keys, or other refs' entries" {
     in_workflow
+    only_in_a_folder
     saved k
     saved other
     export GITHUB_REF=refs/heads/topic
@@ -558,6 +571,7 @@ cleared() {
 
 @test "the clear tag removes entries where a run only reads" {
     in_workflow
+    only_in_a_folder
     saved k
     event '{"head_commit": {"message": "[ci-clear-cache]"}}'
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_READ_ONLY=true

@@ -11,8 +11,17 @@ in_workflow() {
     export GITHUB_REF=refs/heads/main GITHUB_EVENT_PATH=$T/event.json
     export GITHUB_OUTPUT=$T/output GITHUB_STATE=$T/state GITHUB_STEP_SUMMARY=$T/summary
     export INPUT_STORE=file://$T/store
+    if [[ $BATS_TEST_FILENAME == */action_radosgw.bats ]]; then
+        use_server radosgw
+        INPUT_STORE=$S3_URL
+    fi
     unset XCACHE_STORE
     event '{"head_commit": {"message": "work"}}'
+}
+
+# For tests that look into the store by themselves.
+only_in_a_folder() {
+    [[ $INPUT_STORE == file:* ]] || skip "this is about a store in a folder"
 }
 
 # The event, with the repository's part added.
@@ -63,12 +72,14 @@ no_line_with() {
     lacks "$output" "$1"
 }
 
-# What a runner would obey: "name data", one a line.
+# What a runner would obey: "name data", one a line, but for the hiding of the store's own keys.
 commands() {
     PYTHONPATH=$RUNNER python3 -c '
-import sys
+import os, sys
 from files import read_log
 for name, data in read_log(sys.stdin.read())[0]:
+    if data == os.environ.get("AWS_SECRET_ACCESS_KEY"):
+        continue
     if name not in ("group", "endgroup", "debug"):
         print(name, data.replace("\n", "\\n"))' <<<"$output"
 }
