@@ -21,13 +21,14 @@ static uint64_t next_random(struct xc_retry *retry)
 
 uint64_t xc_retry_wait_ms(struct xc_retry *retry, unsigned attempts, unsigned cost)
 {
-	uint64_t bound_ms = XC_RETRY_WAIT_MS_MAX;
 	unsigned doublings = XC_MIN(attempts - 1, 30U);
+	uint64_t bound_ms =
+		XC_MIN((uint64_t)XC_RETRY_WAIT_MS_MAX, (uint64_t)retry->backoff_ms << doublings);
 
-	if (retry->tokens >= cost) {
+	if (retry->tokens >= cost)
 		retry->tokens -= cost;
-		bound_ms = XC_MIN(bound_ms, (uint64_t)retry->backoff_ms << doublings);
-	}
+	else
+		bound_ms = XC_MAX(bound_ms, (uint64_t)XC_RETRY_EMPTY_MS_MAX);
 	return next_random(retry) % (bound_ms + 1);
 }
 
