@@ -155,9 +155,13 @@ $(BUILD)/floor: bench/floor.c
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SRC) $(CURL) Makefile
+FUZZ_CC  = clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(filter-out src/main.c src/cmd/%,$(SRC)))
+$(BUILD)/fuzz/obj/%.o: src/%.c $(CURL) Makefile
 	@mkdir -p $(@D)
-	$(call say,FUZZ)clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fsanitize=fuzzer,address,undefined \
-	      -fno-sanitize-recover=all -o $@ $< $(filter-out src/main.c src/cmd/%,$(SRC)) $(LIBS)
+	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
--include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	$(call say,FUZZ)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d) $(FUZZ_OBJ:.o=.d)
