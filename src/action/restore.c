@@ -4,14 +4,7 @@
 #include <time.h>
 
 #include "action/internal.h"
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "base/clock.h"
 
 static int fail(const char *message)
 {
@@ -160,7 +153,7 @@ static int tell_error(struct xc_action_run *run, const struct xc_err *err, uint6
 		return fail("interrupted");
 	}
 	return tell_miss(run, err->kind == XC_ERR_NOT_FOUND ? XC_RESULT_MISS : XC_RESULT_FAILED,
-			 err->msg, now_ms() - since_ms);
+			 err->msg, xc_clock_ms() - since_ms);
 }
 
 static int look_up(struct xc_action_run *run, uint64_t since_ms)
@@ -171,7 +164,7 @@ static int look_up(struct xc_action_run *run, uint64_t since_ms)
 
 	if (xc_cache_lookup(&run->cache, &run->query, &match, &err) < 0)
 		return tell_error(run, &err, since_ms);
-	story.lookup_ms = story.total_ms = now_ms() - since_ms;
+	story.lookup_ms = story.total_ms = xc_clock_ms() - since_ms;
 	return tell_hit(run, &match, &story);
 }
 
@@ -192,7 +185,7 @@ static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 
 static int search(struct xc_action_run *run)
 {
-	uint64_t since_ms = now_ms();
+	uint64_t since_ms = xc_clock_ms();
 	struct xc_err err;
 
 	if (xc_action_run_open(run, run->inputs.key, &err) < 0)
@@ -203,11 +196,11 @@ static int search(struct xc_action_run *run)
 		return fail("interrupted");
 	case XC_CLEAR_YES:
 		return tell_miss(run, XC_RESULT_CLEARED, "the head commit asks for a clean build",
-				 now_ms() - since_ms);
+				 xc_clock_ms() - since_ms);
 	case XC_CLEAR_NO:
 		break;
 	}
-	since_ms = now_ms();
+	since_ms = xc_clock_ms();
 	return run->inputs.lookup_only ? look_up(run, since_ms) : bring_back(run, since_ms);
 }
 

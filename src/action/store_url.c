@@ -3,28 +3,14 @@
 
 #include <string.h>
 
-#include "base/buf.h"
-
-/* What RFC 3986 calls unreserved (2.3) stands for itself, and so does what `kept` holds. */
-static void add_encoded(struct xc_buf *url, const char *text, const char *kept)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~";
-
-	for (; *text != '\0'; text++) {
-		if (strchr(plain, *text) || strchr(kept, *text))
-			xc_buf_add_char(url, *text);
-		else
-			xc_buf_addf(url, "%%%02X", (unsigned char)*text);
-	}
-}
+#include "base/uri.h"
 
 static void add_option(struct xc_buf *url, const char *name, const char *value)
 {
 	if (*value == '\0')
 		return;
 	xc_buf_addf(url, "%c%s=", strchr(url->data, '?') ? '&' : '?', name);
-	add_encoded(url, value, "");
+	xc_uri_encode(value, strlen(value), false, url);
 }
 
 static char *s3_url(const struct xc_action_inputs *inputs)
@@ -34,14 +20,12 @@ static char *s3_url(const struct xc_action_inputs *inputs)
 	size_t length = strlen(prefix);
 
 	xc_buf_add_str(&url, "s3://");
-	add_encoded(&url, inputs->s3_bucket, "");
+	xc_uri_encode(inputs->s3_bucket, strlen(inputs->s3_bucket), false, &url);
 	while (length > 0 && prefix[length - 1] == '/')
 		length--;
 	if (length > 0) {
-		cleanup_free char *inner = xc_strndup(prefix, length);
-
 		xc_buf_add_char(&url, '/');
-		add_encoded(&url, inner, "/");
+		xc_uri_encode(prefix, length, true, &url);
 	}
 	add_option(&url, "region", inputs->s3_region);
 	add_option(&url, "endpoint", inputs->s3_endpoint);

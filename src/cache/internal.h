@@ -3,10 +3,9 @@
 #ifndef XC_CACHE_INTERNAL_H
 #define XC_CACHE_INTERNAL_H
 
+#include "base/clock.h"
 #include "cache/cache.h"
 
-/* Milliseconds of the monotonic clock. */
-uint64_t xc_clock_ms(void);
 /* Nanoseconds since 1970. */
 int64_t xc_clock_now_ns(void);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/uri.h"
 
 #define THREADS_MAX     256u
 #define CONNECTIONS_MAX 128u
@@ -16,20 +17,6 @@ static const char *variable(const char *name)
 	const char *value = getenv(name);
 
 	return value && *value ? value : NULL;
-}
-
-/* What RFC 3986 calls unreserved (2.3), and the slash, stand for themselves. */
-static void add_url_path(struct xc_buf *url, const char *path)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~/";
-
-	for (; *path != '\0'; path++) {
-		if (strchr(plain, *path))
-			xc_buf_add_char(url, *path);
-		else
-			xc_buf_addf(url, "%%%02X", (unsigned char)*path);
-	}
 }
 
 char *xc_defaults_store(struct xc_err *err)
@@ -43,10 +30,10 @@ char *xc_defaults_store(struct xc_err *err)
 	xc_buf_add_str(&url, "file://");
 	/* XDG Base Directory Specification: a relative path is to be ignored. */
 	if (cache && cache[0] == '/') {
-		add_url_path(&url, cache);
+		xc_uri_encode(cache, strlen(cache), true, &url);
 		xc_buf_add_str(&url, "/xcache");
 	} else if (home && home[0] == '/') {
-		add_url_path(&url, home);
+		xc_uri_encode(home, strlen(home), true, &url);
 		xc_buf_add_str(&url, "/.cache/xcache");
 	} else {
 		xc_buf_release(&url);

@@ -35,7 +35,7 @@ struct xc_attempt *xc_attempt_take(struct xc_http *http, const struct xc_target 
 	else
 		attempt = make(http);
 	if (!xc_target_same(&attempt->target, target) ||
-	    xc_http_now_ms() - attempt->idle_since_ms >= ADDRESS_KEPT_MS)
+	    xc_clock_ms() - attempt->idle_since_ms >= ADDRESS_KEPT_MS)
 		attempt->address[0] = '\0';
 	attempt->target = *target;
 	TAILQ_INSERT_TAIL(&http->running, attempt, link);
@@ -62,7 +62,7 @@ int xc_attempt_start(struct xc_attempt *attempt, struct xc_err *err)
 	if (attempt->fresh)
 		attempt->address[0] = '\0';
 	clear_answer(attempt, attempt->call->request);
-	attempt->started_ms = xc_http_now_ms();
+	attempt->started_ms = xc_clock_ms();
 	attempt->socket = -1;
 	xc_pace_start(&attempt->pace, attempt->started_ms, 0);
 	return xc_easy_prepare(attempt, err);
@@ -126,7 +126,7 @@ void xc_attempt_stop(struct xc_attempt *attempt)
 			call->attempts[i] = NULL;
 	}
 	attempt->call = NULL;
-	attempt->idle_since_ms = xc_http_now_ms();
+	attempt->idle_since_ms = xc_clock_ms();
 	TAILQ_REMOVE(&http->running, attempt, link);
 	TAILQ_INSERT_HEAD(&http->idle, attempt, link);
 	http->running_count--;

@@ -66,7 +66,7 @@ static void finish_active(struct xc_call *call, int result)
 void xc_calls_accept(struct xc_http *http)
 {
 	struct xc_call *call;
-	uint64_t now_ms = xc_http_now_ms();
+	uint64_t now_ms = xc_clock_ms();
 
 	pthread_mutex_lock(&http->mutex);
 	while ((call = TAILQ_FIRST(&http->incoming)) != NULL) {
@@ -288,7 +288,7 @@ static void delay(struct xc_call *call, const struct xc_outcome *outcome)
 	call->cost = outcome->cost;
 	if (outcome->at_once)
 		wait_ms = 0;
-	call->ready_ms = xc_http_now_ms() + XC_MAX(wait_ms, outcome->wait_least_ms);
+	call->ready_ms = xc_clock_ms() + XC_MAX(wait_ms, outcome->wait_least_ms);
 	TAILQ_INSERT_TAIL(&http->delayed, call, link);
 	http->bulk_delayed += call->request->bulk;
 }
@@ -321,7 +321,7 @@ void xc_attempt_ended(struct xc_attempt *attempt, CURLcode code)
 	struct xc_http *http = attempt->http;
 	struct xc_call *call = attempt->call;
 	const struct xc_http_request *request = call->request;
-	uint64_t now_ms = xc_http_now_ms();
+	uint64_t now_ms = xc_clock_ms();
 	uint64_t bytes = attempt->got_bytes + attempt->body_at;
 	uint64_t duration_ms = now_ms - attempt->started_ms;
 	bool sent = was_sent(attempt, code);

@@ -13,14 +13,6 @@
 /* While nothing is under way only a wakeup can bring news. */
 #define IDLE_MS 60000
 
-uint64_t xc_http_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static bool read_messages(struct xc_http *http)
 {
 	CURLMsg *message;
@@ -57,7 +49,7 @@ static void sleep_for_news(struct xc_http *http)
 {
 	struct pollfd fds[XC_RESOLVE_POLL_MAX];
 	struct curl_waitfd waits[XC_RESOLVE_POLL_MAX];
-	int timeout = timeout_ms(http, xc_http_now_ms());
+	int timeout = timeout_ms(http, xc_clock_ms());
 	unsigned count = http->resolver ? xc_resolver_poll(http->resolver, fds, &timeout) : 0;
 
 	for (unsigned i = 0; i < count; i++)
@@ -88,7 +80,7 @@ static void *run(void *context)
 	int running;
 
 	while (!is_over(http)) {
-		uint64_t now_ms = xc_http_now_ms();
+		uint64_t now_ms = xc_clock_ms();
 
 		xc_calls_accept(http);
 		xc_calls_cancel(http, now_ms);
@@ -99,7 +91,7 @@ static void *run(void *context)
 		if (read_messages(http))
 			continue;
 		/* Attempts have begun since the loop did: none may be younger than "now". */
-		now_ms = xc_http_now_ms();
+		now_ms = xc_clock_ms();
 		if (now_ms - http->ticked_ms >= TICK_MS / 2) {
 			http->ticked_ms = now_ms;
 			xc_watch(http, now_ms);
@@ -146,7 +138,7 @@ static struct xc_http *make(const struct xc_http_opts *opts)
 	TAILQ_INIT(&http->running);
 	TAILQ_INIT(&http->idle);
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-		seed = xc_http_now_ms();
+		seed = xc_clock_ms();
 	xc_retry_init(&http->retry, http->opts.backoff_ms, seed);
 	xc_connections_init(&http->connections, opts->connections);
 	http->count_connections = http->connections.limit;

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "http/connections.h"
 #include "http/http.h"
 #include "http/proxy.h"
@@ -177,7 +178,6 @@ void xc_call_hedge(struct xc_call *call);
 /* watch.c: what is looked at while attempts run: stalls, the tail, the number of connections. */
 void xc_watch(struct xc_http *http, uint64_t now_ms);
 
-uint64_t xc_http_now_ms(void);
 /* Let other threads see the counters as they are. */
 void xc_http_publish(struct xc_http *http);
 

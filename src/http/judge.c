@@ -199,7 +199,7 @@ void xc_trace(struct xc_attempt *attempt, CURLcode code)
 			   "%u%s%s%s",
 			   request->method, xc_url_public(request->url, url, sizeof(url)),
 			   attempt->status, attempt->body_at, attempt->got_bytes,
-			   (unsigned long long)(xc_http_now_ms() - attempt->started_ms),
+			   (unsigned long long)(xc_clock_ms() - attempt->started_ms),
 			   attempt->number, attempt->is_hedge ? " (beside the first)" : "",
 			   code == CURLE_OK ? "" : ": ",
 			   code == CURLE_OK ? "" : curl_easy_strerror(code));

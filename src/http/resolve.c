@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/resolve_internal.h"
 
+#include "base/clock.h"
+
 #include <ares.h>
 #include <string.h>
 #include <strings.h>
@@ -37,14 +39,6 @@ struct xc_resolver {
 	uint64_t (*now_ms)(void);
 };
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 int xc_resolver_new(struct xc_resolver **ret_resolver, struct xc_err *err)
 {
 	struct ares_options options = { .timeout = QUERY_MS, .tries = QUERY_TRIES };
@@ -55,7 +49,7 @@ int xc_resolver_new(struct xc_resolver **ret_resolver, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_IO, "cannot start to resolve names: %s",
 				  ares_strerror(status));
 	resolver = xc_calloc(1, sizeof(*resolver));
-	resolver->now_ms = monotonic_ms;
+	resolver->now_ms = xc_clock_ms;
 	status = ares_init_options(&resolver->channel, &options,
 				   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 	if (status != ARES_SUCCESS) {

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/human.h"
@@ -29,14 +30,6 @@ struct xc_reporter {
 	enum xc_phase phase;
 	uint64_t phase_start_ms;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static const char *phase_name(enum xc_phase phase)
 {
@@ -145,7 +138,7 @@ static struct xc_progress_view take_view(struct xc_reporter *reporter)
 	const struct xc_progress *progress = reporter->progress;
 	enum xc_phase phase =
 		(enum xc_phase)atomic_load_explicit(&progress->phase, memory_order_relaxed);
-	uint64_t now = now_ms();
+	uint64_t now = xc_clock_ms();
 
 	if (phase != reporter->phase) {
 		reporter->phase = phase;
@@ -202,7 +195,7 @@ static void wait_until(struct xc_reporter *reporter, uint64_t deadline_ms)
 static void *report(void *context)
 {
 	struct xc_reporter *reporter = context;
-	uint64_t start_ms = now_ms(), next_line_ms = start_ms + LOG_LINE_MS;
+	uint64_t start_ms = xc_clock_ms(), next_line_ms = start_ms + LOG_LINE_MS;
 	uint64_t deadline_ms = start_ms;
 
 	reporter->phase_start_ms = start_ms;
@@ -211,12 +204,12 @@ static void *report(void *context)
 		struct xc_progress_view view;
 
 		/* Without a terminal too: the rate needs to know when the phase began. */
-		deadline_ms = XC_MAX(deadline_ms + REDRAW_MS, now_ms());
+		deadline_ms = XC_MAX(deadline_ms + REDRAW_MS, xc_clock_ms());
 		wait_until(reporter, deadline_ms);
 		if (reporter->stop)
 			break;
 		view = take_view(reporter);
-		if (!reporter->live && now_ms() < next_line_ms)
+		if (!reporter->live && xc_clock_ms() < next_line_ms)
 			continue;
 		draw(reporter, &view);
 		next_line_ms += LOG_LINE_MS;

@@ -5,6 +5,7 @@
  * its standard error is the job's, since what it says there is for people.
  */
 #include "s3/credentials_internal.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,14 +65,6 @@ int xc_cred_split_command(const char *command, struct xc_strlist *ret_words)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* In a group of its own, so that what it starts can be ended with it, and with no signal blocked.
  */
 static int start(char *const *words, int out_fd, pid_t *ret_pid)
@@ -108,7 +101,7 @@ static int check_time(const struct xc_cred_context *context, int64_t deadline_ms
 {
 	if (xc_cancel_check(context->opts->cancel, err) < 0)
 		return -1;
-	if (now_ms() >= deadline_ms)
+	if ((int64_t)xc_clock_ms() >= deadline_ms)
 		return xc_err_set(err, XC_ERR_AUTH, WHO " did not end within %u s",
 				  timeout_ms(context) / 1000);
 	return 0;
@@ -169,7 +162,7 @@ static int await_end(const struct xc_cred_context *context, pid_t pid, int64_t d
 static int run(const struct xc_cred_context *context, const struct xc_strlist *words,
 	       struct xc_buf *out, struct xc_err *err)
 {
-	int64_t deadline_ms = now_ms() + timeout_ms(context);
+	int64_t deadline_ms = (int64_t)xc_clock_ms() + timeout_ms(context);
 	cleanup_fd int read_fd = -1, write_fd = -1;
 	bool has_ended = false;
 	int fds[2], reason, result;

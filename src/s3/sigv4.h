@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 #include "base/strlist.h"
-#include "s3/uri.h"
+#include "base/uri.h"
 
 #define XC_SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
 /* Presigned URLs live at most 7 days. */

@@ -3,7 +3,7 @@
 #include "s3/xml_internal.h"
 
 #include "base/json.h"
-#include "s3/uri.h"
+#include "base/uri.h"
 
 /* Servers are asked for 1000, and AWS never sends more. */
 #define ITEMS_MAX 10000

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/uri.h"
 #include "base/utf8.h"
 
 /* <ctype.h> goes by the locale, URLs do not. */
@@ -20,17 +21,6 @@ static bool is_digit(char c)
 static bool is_control(char c)
 {
 	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 size_t xc_url_scheme_length(const char *url)
@@ -57,8 +47,8 @@ int xc_url_decode(const char *text, size_t length, char **ret_bytes, struct xc_e
 			bytes[used++] = text[i];
 			continue;
 		}
-		high = length - i > 2 ? hex_value(text[i + 1]) : -1;
-		low = length - i > 2 ? hex_value(text[i + 2]) : -1;
+		high = length - i > 2 ? xc_uri_hex_value(text[i + 1]) : -1;
+		low = length - i > 2 ? xc_uri_hex_value(text[i + 2]) : -1;
 		if (high < 0 || low < 0) {
 			cleanup_free char *bad =
 				xc_strndup(text + i, XC_MIN(length - i, (size_t)3));

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "s3/uri.h"
+#include "base/uri.h"
 
 static void all_but_the_unreserved_is_encoded(void **state)
 {

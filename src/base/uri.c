@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "s3/uri.h"
+#include "base/uri.h"
 
 #include <string.h>
 
@@ -33,7 +33,7 @@ void xc_uri_add_query(struct xc_buf *query, const char *name, const char *value)
 	xc_uri_encode(value, strlen(value), false, query);
 }
 
-static int hex_value(char c)
+int xc_uri_hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -52,8 +52,8 @@ bool xc_uri_decode(const char *text, size_t length, struct xc_buf *out)
 		int high = -1, low = -1;
 
 		if (text[i] == '%' && length - i > 2) {
-			high = hex_value(text[i + 1]);
-			low = hex_value(text[i + 2]);
+			high = xc_uri_hex_value(text[i + 1]);
+			low = xc_uri_hex_value(text[i + 2]);
 		}
 		if (high >= 0 && low >= 0) {
 			xc_buf_add_char(out, (char)(high << 4 | low));
