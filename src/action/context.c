@@ -16,6 +16,7 @@ static const struct {
 	{ "GITHUB_EVENT_NAME", offsetof(struct xc_action_context, event_name) },
 	{ "GITHUB_EVENT_PATH", offsetof(struct xc_action_context, event_path) },
 	{ "GITHUB_API_URL", offsetof(struct xc_action_context, api_url) },
+	{ "RUNNER_TEMP", offsetof(struct xc_action_context, temp) },
 	{ "ACTIONS_CACHE_MODE", offsetof(struct xc_action_context, cache_mode) },
 	{ "GITHUB_OUTPUT", offsetof(struct xc_action_context, output_path) },
 	{ "GITHUB_STATE", offsetof(struct xc_action_context, state_path) },

@@ -92,6 +92,13 @@ struct xc_action_story {
 	uint64_t transferred_bytes;
 };
 
+/*
+ * Append what an exact hit saved beside building what it holds, as it took
+ * the job that saved it; nothing if that is not known, or if it was no such hit.
+ */
+void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_story *story,
+			  struct xc_buf *out);
+
 /* The key or restore key that a matched key starts with; NULL if none does. */
 const char *xc_action_matched_by(const struct xc_query *query, const char *matched);
 

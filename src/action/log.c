@@ -17,6 +17,33 @@ const char *xc_action_matched_by(const struct xc_query *query, const char *match
 	return NULL;
 }
 
+void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_story *story,
+			  struct xc_buf *out)
+{
+	const struct xc_manifest *manifest = story->manifest;
+	uint64_t took_ms = story->total_ms;
+
+	if (story->result != XC_RESULT_RESTORED && story->result != XC_RESULT_FOUND)
+		return;
+	if (manifest->build_ms == 0 || !xc_action_same_key(run->query.key, manifest->key))
+		return;
+	if (manifest->build_ms > took_ms)
+		xc_buf_addf(out, "%s: ", XC_DURATION(manifest->build_ms - took_ms));
+	else
+		xc_buf_add_str(out, "none: ");
+	xc_buf_addf(out, "the job that saved it had worked %s for it",
+		    XC_DURATION(manifest->build_ms));
+}
+
+static void tell_saved_time(const struct xc_action_run *run, const struct xc_action_story *story)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_action_saved_time(run, story, &text);
+	if (text.len_bytes > 0)
+		xc_action_info("Saved time: %s", xc_buf_str(&text));
+}
+
 static void open_group(const struct xc_action_story *story)
 {
 	const struct xc_totals *totals = story->manifest ? &story->manifest->totals : NULL;
@@ -95,5 +122,6 @@ void xc_action_log(const struct xc_action_run *run, const struct xc_action_story
 			       XC_DURATION(story->lookup_ms), XC_DURATION(story->work_ms));
 	else
 		xc_action_info("Lookup took %s", XC_DURATION(story->lookup_ms));
+	tell_saved_time(run, story);
 	xc_action_endgroup();
 }

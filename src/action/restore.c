@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "action/build_time.h"
 #include "action/internal.h"
 #include "base/clock.h"
 
@@ -19,6 +20,12 @@ static int keep_key(const struct xc_action_run *run, struct xc_err *err)
 
 	return run->root ? xc_action_save_state(&run->context, XC_STATE_KEY, key, err)
 			 : xc_action_set_output(&run->context, "cache-primary-key", key, err);
+}
+
+/* From here on the job does itself what the cache would have done. */
+static void begin_build(const struct xc_action_run *run)
+{
+	xc_action_build_begin(&run->context, run->inputs.key, &run->inputs.paths);
 }
 
 /* Keys and paths, in the order and the words of actions/cache. */
@@ -55,6 +62,7 @@ static int end_as_miss(const struct xc_action_run *run)
 {
 	cleanup_free char *keys = input_keys(&run->inputs);
 
+	begin_build(run);
 	if (run->inputs.fail_on_cache_miss) {
 		xc_action_command("error",
 				  "Failed to restore cache entry. Exiting as fail-on-cache-miss is "
@@ -143,6 +151,8 @@ static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
 			       : "Cache restored from key: %s",
 		       manifest->key);
 	xc_action_summary(run, story);
+	if (!xc_action_same_key(run->inputs.key, manifest->key))
+		begin_build(run);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
+#include "action/build_time.h"
 #include "action/internal.h"
 
 /* What actions/cache's saves say of inputs that cannot be: a line, not an annotation. */
@@ -108,6 +109,7 @@ static int store_entry(struct xc_action_run *run, const char *key)
 		xc_action_command("warning", "Failed to save: %s", err.msg);
 		return 0;
 	}
+	opts.build_ms = xc_action_build_ms(&run->context, key, &run->inputs.paths);
 	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)
 		return tell_failure(run, &err);
 	tell_saved(run, key, &result);

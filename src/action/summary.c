@@ -103,10 +103,17 @@ static void add_entry(const struct xc_action_run *run, const struct xc_action_st
 	xc_buf_addf(out, "| Stored | %s |\n", XC_SIZE(totals->stored_bytes));
 }
 
-static void add_times(const struct xc_action_story *story, struct xc_buf *out)
+static void add_times(const struct xc_action_run *run, const struct xc_action_story *story,
+		      struct xc_buf *out)
 {
 	bool saved = story->result == XC_RESULT_SAVED;
+	cleanup_buf struct xc_buf saved_time = XC_BUF_INIT;
 
+	xc_action_saved_time(run, story, &saved_time);
+	if (saved_time.len_bytes > 0)
+		add_row(out, "Saved time", xc_buf_str(&saved_time));
+	if (saved && story->manifest->build_ms > 0)
+		add_row(out, "Built in", XC_DURATION(story->manifest->build_ms));
 	if (saved)
 		add_row(out, "Scanning", XC_DURATION(story->scan_ms));
 	else
@@ -151,7 +158,7 @@ void xc_action_summary_text(const struct xc_action_run *run, const struct xc_act
 		add_code_row(out, "Why", story->reason);
 	if (story->manifest) {
 		add_entry(run, story, out);
-		add_times(story, out);
+		add_times(run, story, out);
 	} else if (story->scope) {
 		add_code_row(out, "Scope", story->scope);
 	} else {

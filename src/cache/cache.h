@@ -83,8 +83,9 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 		    struct xc_match *ret_match, struct xc_err *err) XC_CHECK;
 
 struct xc_save_opts {
-	int level;   /* XC_LEVEL_MIN to XC_LEVEL_MAX */
-	bool update; /* replace an entry of this key instead of keeping it */
+	int level;         /* XC_LEVEL_MIN to XC_LEVEL_MAX */
+	bool update;       /* replace an entry of this key instead of keeping it */
+	uint64_t build_ms; /* for the manifest; 0 if not known */
 };
 
 /* Special files are left out of a save; these count them. */

@@ -6,9 +6,6 @@
 #include "base/clock.h"
 #include "cache/cache.h"
 
-/* Nanoseconds since 1970. */
-int64_t xc_clock_now_ns(void);
-
 /* Append the name of an entry's manifest. */
 int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
 		  const char *key, struct xc_buf *out, struct xc_err *err) XC_CHECK;

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "cache/internal.h"
-
-int64_t xc_clock_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
 		    struct xc_buf *out, struct xc_err *err)

@@ -224,6 +224,7 @@ static void fill_manifest(struct save *save, struct xc_manifest *manifest)
 		.key = xc_strdup(save->query->key),
 		.created_ns = xc_clock_now_ns(),
 		.tool = xc_strdup("xcache " XC_VERSION),
+		.build_ms = save->opts->build_ms,
 		.totals = {
 			.files = tree->files,
 			.directories = tree->directories,

@@ -2,8 +2,8 @@
 #include "key/key.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/utf8.h"
 
@@ -59,11 +59,8 @@ void xc_key_version(const struct xc_strlist *path_lines, char ret_version[XC_VER
 void xc_key_new_id(char ret_id[XC_PACK_ID_LEN + 1])
 {
 	uint8_t id[XC_PACK_ID_LEN / 2];
-	struct timespec now;
-	uint64_t milliseconds;
+	uint64_t milliseconds = (uint64_t)xc_clock_now_ns() / 1000000;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	milliseconds = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	/* Big-endian, so that the digits sort as the number does: 48 bits last until the year
 	 * 10889. */
 	for (size_t i = 0; i < 6; i++)

@@ -4,9 +4,9 @@
  * Writing it is the commit. docs/FORMAT.md specifies the members.
  *
  *   {"xcache": 1, "key": …, "version": …, "paths": […], "created": RFC 3339 with ns, "tool": …,
- *    "totals": {"files":…, "directories":…, "symlinks":…, "hardlinks":…, "bytes":…, "stored":…},
- *    "layers": [{"pack": id, "size":…, "members":…,
- *                "index": {"offset":…, "size":…, "sha256": hex}, "dead": "…"}]}
+ *    "build_ms": …, "totals": {"files":…, "directories":…, "symlinks":…, "hardlinks":…, "bytes":…,
+ * "stored":…}, "layers": [{"pack": id, "size":…, "members":…, "index": {"offset":…, "size":…,
+ * "sha256": hex}, "dead": "…"}]}
  *
  * A key or a path that is not UTF-8 stands as an object {"base64": "…"}.
  */
@@ -54,6 +54,7 @@ struct xc_manifest {
 	char version[17];
 	struct xc_strlist paths;
 	int64_t created_ns; /* since 1970 */
+	uint64_t build_ms;  /* how long the job worked for the contents; 0: nobody knows */
 	char *tool;
 	struct xc_totals totals;
 	struct xc_layer *layers; /* oldest first */

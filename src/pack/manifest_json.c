@@ -96,6 +96,8 @@ void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out)
 	set(object, "paths", paths);
 	set(object, "created", xc_json_time(manifest->created_ns));
 	set(object, "tool", xc_json_text(manifest->tool));
+	if (manifest->build_ms > 0)
+		set_integer(object, "build_ms", manifest->build_ms);
 	set(object, "totals", totals_json(&manifest->totals));
 	for (uint32_t i = 0; i < manifest->layer_count; i++)
 		append(layers, layer_json(&manifest->layers[i]));
@@ -275,6 +277,9 @@ static int parse_object(const json_t *object, struct xc_manifest *manifest, stru
 		return bad(err, "", "created");
 	if (get_text(json_object_get(object, "tool"), TOOL_MAX, &manifest->tool) < 0)
 		return bad(err, "", "tool");
+	if (json_object_get(object, "build_ms") &&
+	    get_integer(object, "", "build_ms", INT64_MAX, &manifest->build_ms, err) < 0)
+		return -1;
 	if (parse_totals(json_object_get(object, "totals"), &manifest->totals, err) < 0)
 		return -1;
 	return parse_layers(json_object_get(object, "layers"), manifest, err);

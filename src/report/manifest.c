@@ -64,6 +64,8 @@ void xc_manifest_print(const char *scope, const struct xc_manifest *manifest, in
 	fprintf(out, "%-9s %s, stored as %s (%s)\n", "Size", XC_SIZE(totals->content_bytes),
 		XC_SIZE(totals->stored_bytes),
 		XC_RATIO(totals->content_bytes, totals->stored_bytes));
+	if (manifest->build_ms > 0)
+		fprintf(out, "%-9s %s\n", "Built in", XC_DURATION(manifest->build_ms));
 	print_layers(manifest, out);
 }
 
@@ -117,6 +119,8 @@ void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_man
 	json_object_set_new(object, "created", xc_json_time(manifest->created_ns));
 	if (manifest->tool)
 		json_object_set_new(object, "tool", xc_json_text(manifest->tool));
+	if (manifest->build_ms > 0)
+		json_object_set_new(object, "build_ms", integer(manifest->build_ms));
 	json_object_set_new(object, "totals", totals_json(&manifest->totals));
 	if (!layers)
 		return;

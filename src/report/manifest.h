@@ -14,8 +14,9 @@ void xc_manifest_print(const char *scope, const struct xc_manifest *manifest, in
 		       FILE *out);
 
 /*
- * "key", "scope" (unless NULL), "version", "paths", "created", "tool" and
- * "totals", set in `object`; with `layers` also "layers".
+ * "key", "scope" (unless NULL), "version", "paths", "created", "tool",
+ * "build_ms" (if known) and "totals", set in `object`; with `layers` also
+ * "layers".
  */
 void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_manifest *manifest,
 			  bool layers);

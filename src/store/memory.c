@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/internal.h"
 
 struct object {
@@ -103,11 +104,7 @@ static struct object *find_or_fail(const struct memory_store *store, const char 
 /* Each change is newer than the one before, however coarse the clock. */
 static int64_t next_modified_ns(struct memory_store *store)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	store->last_modified_ns =
-		XC_MAX(store->last_modified_ns + 1, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	store->last_modified_ns = XC_MAX(store->last_modified_ns + 1, xc_clock_now_ns());
 	return store->last_modified_ns;
 }
 

@@ -19,6 +19,7 @@ static const char whole[] =
 	"{\"xcache\":1,\"key\":\"npm-linux\",\"version\":\"0123456789abcdef\","
 	"\"paths\":[\"node_modules\",{\"base64\":\"/w==\"}],"
 	"\"created\":\"2026-01-31T12:34:56.123456789Z\",\"tool\":\"xcache 0.1.0\","
+	"\"build_ms\":128000,"
 	"\"totals\":{\"files\":3,\"directories\":2,\"symlinks\":1,\"hardlinks\":4,\"bytes\":500,"
 	"\"stored\":1300},"
 	"\"layers\":[{\"pack\":\"" ID "\",\"size\":1000,\"members\":100,"
@@ -49,6 +50,7 @@ static void every_member_is_read_and_written_again(void **state)
 	assert_string_equal(manifest.paths.items[1], "\xff");
 	assert_true(manifest.created_ns == 1769862896123456789);
 	assert_string_equal(manifest.tool, "xcache 0.1.0");
+	assert_int_equal(manifest.build_ms, 128000);
 	assert_int_equal(manifest.totals.files, 3);
 	assert_int_equal(manifest.totals.directories, 2);
 	assert_int_equal(manifest.totals.symlinks, 1);
@@ -120,6 +122,9 @@ static void every_member_is_checked(void **state)
 		{ "[\"node_modules\",{\"base64\":\"/w==\"}]", "{}", "\"paths\"" },
 		{ "2026-01-31", "2026-02-31", "\"created\"" },
 		{ "\"xcache 0.1.0\"", "[]", "\"tool\"" },
+		{ "\"build_ms\":128000,", "", NULL },
+		{ "\"build_ms\":128000", "\"build_ms\":-1", "\"build_ms\"" },
+		{ "\"build_ms\":128000", "\"build_ms\":\"long\"", "\"build_ms\"" },
 		{ "\"files\":3", "\"files\":-3", "totals: \"files\"" },
 		{ "\"files\":3", "\"files\":3.5", "totals: \"files\"" },
 		{ "\"stored\":1300", "\"other\":1300", "totals: \"stored\"" },

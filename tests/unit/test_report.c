@@ -279,6 +279,7 @@ static const struct xc_manifest manifest = {
 	.paths = { .items = path_items, .count = 1 },
 	.created_ns = 1795230720 * (int64_t)1000000000,
 	.tool = tool_text,
+	.build_ms = 128000,
 	.totals = { 105449, 2, 1, 0, 733123456, 118111222 },
 	.layers = layer_rows,
 	.layer_count = 1,
@@ -352,6 +353,7 @@ static void manifests(void **state)
 		       "By        xcache 0.1.0\n"
 		       "Contents  105,449 files, 2 directories, 1 symlink, 0 hard links\n"
 		       "Size      733 MB, stored as 118 MB (6.2x)\n"
+		       "Built in  2 min 8 s\n"
 		       "Layers    1\n"
 		       "        1 pack 0123456789abcdef0123456789abcdef, 118 MB, 10 members, "
 		       "3 of them replaced or dropped later\n");
@@ -359,7 +361,7 @@ static void manifests(void **state)
 		    "{\"ok\":true,\"key\":\"linux-old\",\"scope\":\"refs/heads/main\","
 		    "\"version\":\"0123456789abcdef\",\"paths\":[\"node_modules\"],"
 		    "\"created\":\"2026-11-21T03:12:00.000000000Z\",\"tool\":\"xcache 0.1.0\","
-		    "\"totals\":{\"files\":105449,\"directories\":2,\"symlinks\":1,"
+		    "\"build_ms\":128000,\"totals\":{\"files\":105449,\"directories\":2,\"symlinks\":1,"
 		    "\"hardlinks\":0,\"bytes\":733123456,\"stored\":118111222},\"layers\":"
 		    "[{\"pack\":\"0123456789abcdef0123456789abcdef\",\"size\":118111222,"
 		    "\"members\":10,\"dead\":3,\"index\":{\"offset\":7,\"size\":8,\"sha256\":"
