@@ -31,8 +31,7 @@ void xc_action_saved_time(const struct xc_action_run *run, const struct xc_actio
 		xc_buf_addf(out, "%s: ", XC_DURATION(manifest->build_ms - took_ms));
 	else
 		xc_buf_add_str(out, "none: ");
-	xc_buf_addf(out, "the job that saved it had worked %s for it",
-		    XC_DURATION(manifest->build_ms));
+	xc_buf_addf(out, "building it took %s when it was saved", XC_DURATION(manifest->build_ms));
 }
 
 static void tell_saved_time(const struct xc_action_run *run, const struct xc_action_story *story)

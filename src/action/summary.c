@@ -163,6 +163,7 @@ void xc_action_summary_text(const struct xc_action_run *run, const struct xc_act
 		add_code_row(out, "Scope", story->scope);
 	} else {
 		add_search(run, story, out);
+		add_row(out, "Lookup", XC_DURATION(story->lookup_ms));
 	}
 	add_timeline(story, out);
 	xc_buf_add_str(out, "\n");

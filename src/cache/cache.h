@@ -175,8 +175,9 @@ struct xc_remove_opts {
 /*
  * Remove entries from the first scope, each after leaving a tombstone under
  * removed/ that names its packs. The packs stay, for restores that are
- * running. `removed`, if not NULL, is called for each. *ret_count is how many
- * there were; 0 is success.
+ * running. Several are removed at once; `removed`, if not NULL, is called for
+ * each in turn. *ret_count is how many there were; 0 is success. On failure
+ * some may be gone that were not told.
  */
 int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *opts,
 		    xc_cache_entry_fn *removed, void *context, uint64_t *ret_count,

@@ -5,32 +5,27 @@
 #include "cache/internal.h"
 
 /* Requests at once: a listing of many entries takes as long as the network is far away. */
-#define LOADS_MAX 16u
+#define VISITS_MAX 16u
 
-/* A manifest that is read while those before it are told. */
-struct load {
+struct removal;
+
+/* An entry whose manifest is read, and which is removed if that is wanted, while those before it
+ * are told. */
+struct visit {
 	struct xc_job job; /* first, so that the job leads here */
 	const struct xc_cache *cache;
+	const struct removal *removal; /* NULL: only read */
+	const char *scope;
 	const struct xc_listed *listed;
 	struct xc_manifest manifest; /* empty unless err.kind is NONE */
 	struct xc_err err;
+	bool removed;
+	struct xc_err removal_err; /* NONE unless the removal failed */
 };
 
-static void run_load(struct xc_job *job, void *worker)
-{
-	struct load *load = (struct load *)job;
-	const struct xc_listed *listed = load->listed;
-
-	(void)worker;
-	if (xc_cancel_check(load->cache->cancel, &load->err) == 0 &&
-	    xc_load_manifest(load->cache, listed->object, listed->version, listed->key,
-			     &load->manifest, &load->err) == 0)
-		load->err.kind = XC_ERR_NONE;
-}
-
-/* `load` is NULL if manifests were not asked for. */
-static int tell_entry(const char *scope, const struct xc_listed *listed, const struct load *load,
-		      xc_cache_entry_fn *found, void *context, struct xc_err *err)
+/* `visit` is NULL if manifests were not asked for. */
+static struct xc_entry entry_of(const char *scope, const struct xc_listed *listed,
+				const struct visit *visit)
 {
 	struct xc_entry entry = {
 		.scope = scope,
@@ -41,48 +36,124 @@ static int tell_entry(const char *scope, const struct xc_listed *listed, const s
 		.modified_ns = listed->modified_ns,
 	};
 
-	if (load && load->err.kind == XC_ERR_NOT_FOUND)
-		return 0; /* removed since it was listed */
-	if (load && load->err.kind != XC_ERR_NONE) {
-		entry.manifest_err = &load->err;
-	} else if (load) {
-		entry.manifest = &load->manifest;
-		entry.key = load->manifest.key;
+	if (visit && visit->err.kind != XC_ERR_NONE) {
+		entry.manifest_err = &visit->err;
+	} else if (visit) {
+		entry.manifest = &visit->manifest;
+		entry.key = visit->manifest.key;
 	}
+	return entry;
+}
+
+struct removal {
+	const struct xc_remove_opts *opts;
+	xc_cache_entry_fn *removed;
+	void *context;
+	uint64_t count;
+};
+
+static bool is_wanted(const struct xc_remove_opts *opts, const struct xc_entry *entry)
+{
+	/* An entry whose key nobody can tell is only removed by a prefix that its name matched. */
+	if (!entry->key)
+		return opts->key_prefix != NULL;
+	return opts->key ? strcmp(entry->key, opts->key) == 0
+			 : strncmp(entry->key, opts->key_prefix, strlen(opts->key_prefix)) == 0;
+}
+
+/* 1: removed; 0: there is none any more. */
+static int remove_entry(const struct xc_cache *cache, const struct xc_entry *entry,
+			struct xc_err *err)
+{
+	const char *name = entry->key ? entry->key : entry->object;
+
+	/* What is no manifest names no pack; of one that cannot be read now nobody knows. */
+	if (entry->manifest_err && entry->manifest_err->kind != XC_ERR_CORRUPT &&
+	    entry->manifest_err->kind != XC_ERR_FORMAT) {
+		*err = *entry->manifest_err;
+		return xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
+	}
+	/* The tombstone first: a pack must never lose its last entry without a trace. */
+	if (entry->manifest && xc_write_tombstone(cache, entry->scope, entry->manifest, err) < 0)
+		return xc_err_wrap(err, "cannot leave a tombstone for key %s", XC_QUOTE(name));
+	if (xc_store_remove(cache->store, entry->object, err) == 0)
+		return 1;
+	return err->kind == XC_ERR_NOT_FOUND
+		       ? 0
+		       : xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
+}
+
+static void run_visit(struct xc_job *job, void *worker)
+{
+	struct visit *visit = (struct visit *)job;
+	const struct xc_listed *listed = visit->listed;
+	struct xc_entry entry;
+	int result;
+
+	(void)worker;
+	if (xc_cancel_check(visit->cache->cancel, &visit->err) < 0)
+		return;
+	if (xc_load_manifest(visit->cache, listed->object, listed->version, listed->key,
+			     &visit->manifest, &visit->err) == 0)
+		visit->err.kind = XC_ERR_NONE;
+	entry = entry_of(visit->scope, listed, visit);
+	if (!visit->removal || visit->err.kind == XC_ERR_NOT_FOUND ||
+	    !is_wanted(visit->removal->opts, &entry))
+		return;
+	result = remove_entry(visit->cache, &entry, &visit->removal_err);
+	visit->removed = result > 0;
+	if (result >= 0)
+		visit->removal_err.kind = XC_ERR_NONE;
+}
+
+static int tell_visit(const struct visit *visit, xc_cache_entry_fn *found, void *context,
+		      struct xc_err *err)
+{
+	struct xc_entry entry = entry_of(visit->scope, visit->listed, visit);
+
+	if (visit->removal_err.kind != XC_ERR_NONE) {
+		*err = visit->removal_err;
+		return -1;
+	}
+	/* What is not there any more was removed by others since it was listed. */
+	if (visit->removal ? !visit->removed : visit->err.kind == XC_ERR_NOT_FOUND)
+		return 0;
 	return found(&entry, context, err);
 }
 
-/* One after the other, in the listing's order, while those that follow are being read. */
-static int tell_with_manifests(const struct xc_cache *cache, const char *scope,
-			       const struct xc_listing *listing, xc_cache_entry_fn *found,
-			       void *context, struct xc_err *err)
+/* One after the other, in the listing's order, while those that follow are being visited. */
+static int visit_all(const struct xc_cache *cache, const char *scope,
+		     const struct xc_listing *listing, const struct removal *removal,
+		     xc_cache_entry_fn *found, void *context, struct xc_err *err)
 {
 	struct xc_pool *pool =
-		xc_pool_new(XC_MIN(cache->store->read_concurrency, LOADS_MAX), XC_POOL_FIFO, NULL);
-	struct load loads[LOADS_MAX] = { 0 };
+		xc_pool_new(XC_MIN(cache->store->read_concurrency, VISITS_MAX), XC_POOL_FIFO, NULL);
+	struct visit visits[VISITS_MAX] = { 0 };
 	size_t submitted = 0;
 	int result = 0;
 
 	for (size_t told = 0; result == 0 && told < listing->count; told++) {
-		struct load *load = &loads[told % LOADS_MAX];
+		struct visit *visit = &visits[told % VISITS_MAX];
 
-		for (; submitted < listing->count && submitted - told < LOADS_MAX; submitted++) {
-			loads[submitted % LOADS_MAX] = (struct load){
-				.job = { .run = run_load },
+		for (; submitted < listing->count && submitted - told < VISITS_MAX; submitted++) {
+			visits[submitted % VISITS_MAX] = (struct visit){
+				.job = { .run = run_visit },
 				.cache = cache,
+				.removal = removal,
+				.scope = scope,
 				.listed = &listing->items[submitted],
 			};
-			xc_pool_submit(pool, &loads[submitted % LOADS_MAX].job);
+			xc_pool_submit(pool, &visits[submitted % VISITS_MAX].job);
 		}
-		xc_pool_wait(pool, &load->job);
+		xc_pool_wait(pool, &visit->job);
 		result = xc_cancel_check(cache->cancel, err);
 		if (result == 0)
-			result = tell_entry(scope, load->listed, load, found, context, err);
-		xc_manifest_release(&load->manifest);
+			result = tell_visit(visit, found, context, err);
+		xc_manifest_release(&visit->manifest);
 	}
 	xc_pool_free(pool);
-	for (size_t i = 0; i < LOADS_MAX; i++)
-		xc_manifest_release(&loads[i].manifest);
+	for (size_t i = 0; i < VISITS_MAX; i++)
+		xc_manifest_release(&visits[i].manifest);
 	return result;
 }
 
@@ -90,10 +161,12 @@ static int tell_names(const struct xc_cache *cache, const char *scope,
 		      const struct xc_listing *listing, xc_cache_entry_fn *found, void *context,
 		      struct xc_err *err)
 {
-	for (size_t i = 0; i < listing->count; i++)
-		if (xc_cancel_check(cache->cancel, err) < 0 ||
-		    tell_entry(scope, &listing->items[i], NULL, found, context, err) < 0)
+	for (size_t i = 0; i < listing->count; i++) {
+		struct xc_entry entry = entry_of(scope, &listing->items[i], NULL);
+
+		if (xc_cancel_check(cache->cancel, err) < 0 || found(&entry, context, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -132,54 +205,19 @@ int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
 
 		if (xc_list_scope(cache, scope, opts->version, filter.prefix, &listing, err) < 0)
 			return -1;
-		if ((opts->with_manifests ? tell_with_manifests : tell_names)(
-			    cache, scope, &listing, tell_if_matching, &filter, err) < 0)
+		if (opts->with_manifests ? visit_all(cache, scope, &listing, NULL, tell_if_matching,
+						     &filter, err) < 0
+					 : tell_names(cache, scope, &listing, tell_if_matching,
+						      &filter, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-struct removal {
-	const struct xc_cache *cache;
-	const struct xc_remove_opts *opts;
-	xc_cache_entry_fn *removed;
-	void *context;
-	uint64_t count;
-};
-
-static bool is_wanted(const struct xc_remove_opts *opts, const struct xc_entry *entry)
-{
-	/* An entry whose key nobody can tell is only removed by a prefix that its name matched. */
-	if (!entry->key)
-		return opts->key_prefix != NULL;
-	return opts->key ? strcmp(entry->key, opts->key) == 0
-			 : strncmp(entry->key, opts->key_prefix, strlen(opts->key_prefix)) == 0;
-}
-
-static int remove_entry(const struct xc_entry *entry, void *context, struct xc_err *err)
+static int count_removed(const struct xc_entry *entry, void *context, struct xc_err *err)
 {
 	struct removal *removal = context;
 
-	if (!is_wanted(removal->opts, entry))
-		return 0;
-	/* What is no manifest names no pack; of one that cannot be read now nobody knows. */
-	if (entry->manifest_err && entry->manifest_err->kind != XC_ERR_CORRUPT &&
-	    entry->manifest_err->kind != XC_ERR_FORMAT) {
-		*err = *entry->manifest_err;
-		return xc_err_wrap(err, "cannot remove key %s",
-				   XC_QUOTE(entry->key ? entry->key : entry->object));
-	}
-	/* The tombstone first: a pack must never lose its last entry without a trace. */
-	if (entry->manifest &&
-	    xc_write_tombstone(removal->cache, entry->scope, entry->manifest, err) < 0)
-		return xc_err_wrap(err, "cannot leave a tombstone for key %s",
-				   XC_QUOTE(entry->key));
-	if (xc_store_remove(removal->cache->store, entry->object, err) < 0) {
-		if (err->kind == XC_ERR_NOT_FOUND)
-			return 0;
-		return xc_err_wrap(err, "cannot remove key %s",
-				   XC_QUOTE(entry->key ? entry->key : entry->object));
-	}
 	removal->count++;
 	return removal->removed ? removal->removed(entry, removal->context, err) : 0;
 }
@@ -189,7 +227,6 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		    struct xc_err *err)
 {
 	struct removal removal = {
-		.cache = cache,
 		.opts = opts,
 		.removed = removed,
 		.context = context,
@@ -200,7 +237,7 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 
 	if (xc_list_scope(cache, scope, opts->version, prefix, &listing, err) < 0)
 		return -1;
-	if (tell_with_manifests(cache, scope, &listing, remove_entry, &removal, err) < 0)
+	if (visit_all(cache, scope, &listing, &removal, count_removed, &removal, err) < 0)
 		return -1;
 	*ret_count = removal.count;
 	return 0;
