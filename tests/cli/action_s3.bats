@@ -86,6 +86,72 @@ with_bucket() {
         "::add-mask::$INPUT_AWS_SECRET_ACCESS_KEY"
 }
 
+# Where direct connections are blocked: nobody listens at the endpoint, whatever its name means.
+behind_proxy() {
+    with_bucket
+    export INPUT_S3_ENDPOINT=$1://s3.localhost:1 "${1}_proxy=$2"
+    put tree/file text
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+    rm -r tree
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$(outputs | head -n 1)" "cache-hit=true"
+    same "$(cat tree/file)" text
+    act restore INPUT_KEY=k INPUT_PATH=tree "${1}_proxy=" XCACHE_BACKOFF_MS=20
+    has "$(commands)" "warning Failed to restore: "
+}
+
+@test "the job's proxy is not asked" {
+    needs radosgw
+    # The server takes requests to a proxy as well.
+    behind_proxy http "$XC_TEST_RADOSGW_ENDPOINT"
+}
+
+# A proxy that leads all tunnels to one server; its port is in $port.
+start_tunnels() {
+    python3 - "${1#*//}" "$T/port" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import socket, socketserver, sys, threading
+
+class Tunnel(socketserver.StreamRequestHandler):
+    def handle(self):
+        if not self.rfile.readline().startswith(b"CONNECT s3.localhost:1 "):
+            return
+        while self.rfile.readline().strip():
+            pass
+        server = socket.create_connection(sys.argv[1].split(":"))
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=pump, args=(server, self.connection), daemon=True).start()
+        pump(self.connection, server)
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+class Proxy(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+server = Proxy(("127.0.0.1", 0), Tunnel)
+threading.Timer(30, server.shutdown).start()
+open(sys.argv[2], "w").write(str(server.server_address[1]))
+server.serve_forever()
+PYTHON
+    proxy=$!
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "the job's proxy is not asked for a tunnel" {
+    needs radosgw
+    start_tunnels "$XC_TEST_RADOSGW_TLS_ENDPOINT"
+    export AWS_CA_BUNDLE=$XC_TEST_CA
+    behind_proxy https "http://127.0.0.1:$port"
+    kill $proxy
+}
+
 # A step of a composite action, as a runner makes it, that has nothing but the job's identity.
 identity_job() {
     mkdir -p "$T/tree/dist"
