@@ -108,6 +108,7 @@ saved() {
     in_workflow
     saved k-1
     act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true
+    line "Cache hit for: k-1"
     line "Lookup only - skipping download"
     line "Cache found and can be restored from key: k-1"
     same "$(outputs)" $'cache-hit=true\ncache-matched-key=k-1\ncache-primary-key=k-1'
@@ -199,6 +200,9 @@ saved() {
     same "$status" 0
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS="$nine"$'\n10'
     same "$status $(commands)" "1 error Key Validation Error: Keys are limited to a maximum of 10."
+    act main INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS="$nine"$'\n10' INPUT_LOOKUP_ONLY=true
+    same "$status $(commands)" "1 error Key Validation Error: Keys are limited to a maximum of 10."
+    same "$(outputs)" ""
     long=$(printf 'k%.0s' {1..512})
     act restore INPUT_KEY="$long" INPUT_PATH=tree
     same "$status" 0
@@ -206,6 +210,7 @@ saved() {
     same "$status $(commands)" "1 error Key Validation Error: ${long}k cannot be larger than 512 characters."
     act restore INPUT_KEY=a,b INPUT_PATH=tree
     same "$status $(commands)" "1 error Key Validation Error: a,b cannot contain commas."
+    same "$(outputs)" "cache-primary-key=a,b"
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS=$'a\nb,c'
     same "$status $(commands)" "1 error Key Validation Error: b,c cannot contain commas."
 }
