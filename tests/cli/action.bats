@@ -564,7 +564,7 @@ saved() {
 @test "secrets are shown before they are hidden" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
-        INPUT_AWS_SESSION_TOKEN=$'tok1\ntok2' INPUT_AWS_ACCESS_KEY_ID=AKIA1 INPUT_GITHUB_TOKEN=ghs_1
+        INPUT_AWS_SESSION_TOKEN=$'tok1\n\ntok2' INPUT_AWS_ACCESS_KEY_ID=AKIA1 INPUT_GITHUB_TOKEN=ghs_1
     same "$(head -n 5 <<<"$output")" "$(printf '::add-mask::%s\n' s3cr3t tok1 tok2 AKIA1 ghs_1)"
     for secret in s3cr3t tok1 tok2 AKIA1 ghs_1; do
         same "$(grep -c $secret <<<"$output")" 1

@@ -76,6 +76,50 @@ with_bucket() {
     has "$(commands)" "warning Failed to restore: "
 }
 
+# A server that takes requests and says nothing; its port is in $port.
+start_silence() {
+    python3 - "$T/port" "$T/asked" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import socket, sys
+
+server = socket.create_server(("127.0.0.1", 0))
+server.settimeout(20)
+open(sys.argv[1], "w").write(str(server.getsockname()[1]))
+connection = server.accept()[0]
+connection.settimeout(20)
+connection.recv(1)
+open(sys.argv[2], "w").write("asked")
+while connection.recv(4096):
+    pass
+PYTHON
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "a step that is cancelled passes, or tells of a miss that a later step believes" {
+    local entry
+    in_workflow
+    export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret
+    put tree/file
+    for entry in restore main save; do
+        rm -f "$T/port" "$T/asked"
+        start_silence
+        : >"$GITHUB_OUTPUT"
+        INPUT_STORE="s3://bucket/p?region=r&endpoint=http://127.0.0.1:$port" INPUT_KEY=k \
+            INPUT_PATH=tree "$XCACHE" action "$entry" >"$T/log" 2>&1 3>&- &
+        step=$!
+        until [ -s "$T/asked" ]; do sleep 0.05; done
+        kill -TERM $step
+        status=0
+        wait $step || status=$?
+        output=$(cat "$T/log")
+        same "$status" 1
+        [[ $(commands) == "error "*interrupted* ]]
+        no_line_with "Cache not found"
+        no_line_with "Cache saved"
+        lacks "$(outputs)" cache-hit
+    done
+}
+
 @test "a debugging run hides requests, or shows secrets" {
     with_bucket
     act restore INPUT_KEY=k INPUT_PATH=tree
