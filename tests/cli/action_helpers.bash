@@ -19,9 +19,54 @@ in_workflow() {
     event '{"head_commit": {"message": "work"}}'
 }
 
-# For tests that look into the store by themselves.
-only_in_a_folder() {
-    [[ $INPUT_STORE == file:* ]] || skip "this is about a store in a folder"
+# What the store holds, whichever it is.
+
+in_folder() {
+    [[ $INPUT_STORE == file:* ]]
+}
+
+# The keys of a scope's entries, one a line, sorted.
+keys_in() {
+    "$XCACHE" list --store "$INPUT_STORE" --scope "$1" --keys-only | LC_ALL=C sort
+}
+
+# Of the only pack.
+pack_name() {
+    s3 list | sed -n 's|^[0-9]* \(.*/packs/.*\)$|\1|p'
+}
+
+pack_bytes() {
+    if in_folder; then
+        stat -c %s "$(packs)"
+    else
+        s3 list | sed -n 's|^\([0-9]*\) .*/packs/.*$|\1|p'
+    fi
+}
+
+# One byte of the only pack is another.
+spoil_pack() {
+    local pack=$T/pack
+    if in_folder; then pack=$(packs); else s3 get "$(pack_name)" >"$pack"; fi
+    printf x | dd of="$pack" bs=1 seek=40 conv=notrunc status=none
+    in_folder || s3 put "$(pack_name)" "$pack"
+}
+
+# put_object NAME FILE
+put_object() {
+    if in_folder; then
+        mkdir -p "$T/store" && cp "$2" "$T/store/$1"
+    else
+        s3 put "$1" "$2"
+    fi
+}
+
+# From here on there is no folder, or no bucket.
+break_store() {
+    if in_folder; then
+        rm -rf "$T/store" && : >"$T/store"
+    else
+        INPUT_STORE=${INPUT_STORE/$XC_TEST_RADOSGW_BUCKET/no-such-bucket}
+    fi
 }
 
 # The event, with the repository's part added.
@@ -63,6 +108,11 @@ states() {
     values_of "$GITHUB_STATE" | grep '^CACHE_' || true
 }
 
+# The names in a file of values, in one line, each as often as it stands there.
+names_set() {
+    sed -n 's/<<xcache_[0-9a-f]*$//p' "$1" | LC_ALL=C sort | paste -sd ' '
+}
+
 # Whether the log has exactly this line.
 line() {
     grep -qxF -e "$1" <<<"$output" || fail "there is no line '$1' in: $output"
@@ -82,4 +132,10 @@ for name, data in read_log(sys.stdin.read())[0]:
         continue
     if name not in ("group", "endgroup", "debug"):
         print(name, data.replace("\n", "\\n"))' <<<"$output"
+}
+
+# Whether all that a runner would obey is one warning that begins so.
+one_warning() {
+    [[ $(commands) == "warning $1"* ]] || fail "no warning '$1': $(commands)"
+    same "$(commands | wc -l)" 1
 }

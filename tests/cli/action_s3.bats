@@ -76,6 +76,50 @@ with_bucket() {
     has "$(commands)" "warning Failed to restore: "
 }
 
+# A server that takes requests and says nothing; its port is in $port.
+start_silence() {
+    python3 - "$T/port" "$T/asked" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import socket, sys
+
+server = socket.create_server(("127.0.0.1", 0))
+server.settimeout(20)
+open(sys.argv[1], "w").write(str(server.getsockname()[1]))
+connection = server.accept()[0]
+connection.settimeout(20)
+connection.recv(1)
+open(sys.argv[2], "w").write("asked")
+while connection.recv(4096):
+    pass
+PYTHON
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "a step that is cancelled passes, or tells of a miss that a later step believes" {
+    local entry
+    in_workflow
+    export AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=secret
+    put tree/file
+    for entry in restore main save; do
+        rm -f "$T/port" "$T/asked"
+        start_silence
+        : >"$GITHUB_OUTPUT"
+        INPUT_STORE="s3://bucket/p?region=r&endpoint=http://127.0.0.1:$port" INPUT_KEY=k \
+            INPUT_PATH=tree "$XCACHE" action "$entry" >"$T/log" 2>&1 3>&- &
+        step=$!
+        until [ -s "$T/asked" ]; do sleep 0.05; done
+        kill -TERM $step
+        status=0
+        wait $step || status=$?
+        output=$(cat "$T/log")
+        same "$status" 1
+        [[ $(commands) == "error "*interrupted* ]]
+        no_line_with "Cache not found"
+        no_line_with "Cache saved"
+        lacks "$(outputs)" cache-hit
+    done
+}
+
 @test "a debugging run hides requests, or shows secrets" {
     with_bucket
     act restore INPUT_KEY=k INPUT_PATH=tree
@@ -84,6 +128,72 @@ with_bucket() {
     grep -q '^::debug::.*GET' <<<"$output"
     same "$(grep -F "$INPUT_AWS_SECRET_ACCESS_KEY" <<<"$output" | sort -u)" \
         "::add-mask::$INPUT_AWS_SECRET_ACCESS_KEY"
+}
+
+# Where direct connections are blocked: nobody listens at the endpoint, whatever its name means.
+behind_proxy() {
+    with_bucket
+    export INPUT_S3_ENDPOINT=$1://s3.localhost:1 "${1}_proxy=$2"
+    put tree/file text
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+    rm -r tree
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    same "$(outputs | head -n 1)" "cache-hit=true"
+    same "$(cat tree/file)" text
+    act restore INPUT_KEY=k INPUT_PATH=tree "${1}_proxy=" XCACHE_BACKOFF_MS=20
+    has "$(commands)" "warning Failed to restore: "
+}
+
+@test "the job's proxy is not asked" {
+    needs radosgw
+    # The server takes requests to a proxy as well.
+    behind_proxy http "$XC_TEST_RADOSGW_ENDPOINT"
+}
+
+# A proxy that leads all tunnels to one server; its port is in $port.
+start_tunnels() {
+    python3 - "${1#*//}" "$T/port" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import socket, socketserver, sys, threading
+
+class Tunnel(socketserver.StreamRequestHandler):
+    def handle(self):
+        if not self.rfile.readline().startswith(b"CONNECT s3.localhost:1 "):
+            return
+        while self.rfile.readline().strip():
+            pass
+        server = socket.create_connection(sys.argv[1].split(":"))
+        self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        threading.Thread(target=pump, args=(server, self.connection), daemon=True).start()
+        pump(self.connection, server)
+
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+class Proxy(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+server = Proxy(("127.0.0.1", 0), Tunnel)
+threading.Timer(30, server.shutdown).start()
+open(sys.argv[2], "w").write(str(server.server_address[1]))
+server.serve_forever()
+PYTHON
+    proxy=$!
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "the job's proxy is not asked for a tunnel" {
+    needs radosgw
+    start_tunnels "$XC_TEST_RADOSGW_TLS_ENDPOINT"
+    export AWS_CA_BUNDLE=$XC_TEST_CA
+    behind_proxy https "http://127.0.0.1:$port"
+    kill $proxy
 }
 
 # A step of a composite action, as a runner makes it, that has nothing but the job's identity.

@@ -214,6 +214,15 @@ bring_back() {
     same "$(cat "$name")" content
 }
 
+@test "a name that tar takes for an option or an escape is lost, or breaks the save" {
+    local names=(-x --checkpoint-action=exec=false 'back\nslash\' $'line\nbreak' cache.tzst manifest.txt '@list')
+    for name in "${names[@]}"; do put "$name" && put "tree/$name"; done
+    before=$(names_below .)
+    bring_back --path '*' --path='-x' --path 'back\\nslash\\'
+    same "$(names_below .)" "$before"
+    for name in "${names[@]}"; do same "$(cat -- "$name" "tree/$name")" "${name}tree/$name"; done
+}
+
 @test "a store within the path breaks saving or restoring" {
     put tree/x content
     export XCACHE_STORE=file://$T/ws/tree/store

@@ -155,8 +155,8 @@ static void levels_are_checked(void **state)
 static void key_faults_are_told_in_full(void **state)
 {
 	cleanup_strlist struct xc_strlist none = XC_STRLIST_INIT, many = XC_STRLIST_INIT,
-					  comma = XC_STRLIST_INIT;
-	char longest[513], longer[514];
+					  comma = XC_STRLIST_INIT, too_long = XC_STRLIST_INIT;
+	char longest[513], longer[514], pairs[4 * 256 + 1], more_pairs[4 * 257 + 1];
 	struct {
 		const char *catches, *key;
 		const struct xc_strlist *restore_keys;
@@ -165,6 +165,11 @@ static void key_faults_are_told_in_full(void **state)
 		{ "a good key is refused", "k", &none, NULL, NULL },
 		{ "512 characters are refused", longest, &none, NULL, NULL },
 		{ "513 characters pass, or the key is cut", longer, &none,
+		  "Key Validation Error: kkkkk", "kkkkk cannot be larger than 512 characters." },
+		{ "code points of two units count as more", pairs, &none, NULL, NULL },
+		{ "code points of two units count once", more_pairs, &none,
+		  "Key Validation Error: ", "cannot be larger than 512 characters." },
+		{ "a restore key may be of any length", "a", &too_long,
 		  "Key Validation Error: kkkkk", "kkkkk cannot be larger than 512 characters." },
 		{ "a comma passes", "a,b", &none, "Key Validation Error: a,b",
 		  "cannot contain commas." },
@@ -184,6 +189,11 @@ static void key_faults_are_told_in_full(void **state)
 	for (int i = 0; i < 10; i++)
 		xc_strlist_add(&many, "r");
 	xc_strlist_add(&comma, "x,y");
+	xc_strlist_add(&too_long, longer);
+	for (size_t i = 0; i < 257; i++)
+		memcpy(more_pairs + 4 * i, "\xf0\x9f\x98\x80", 5);
+	memcpy(pairs, more_pairs, sizeof(pairs) - 1);
+	pairs[sizeof(pairs) - 1] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		cleanup_free char *fault = xc_action_key_fault(rows[i].key, rows[i].restore_keys);
 		size_t length = fault ? strlen(fault) : 0;

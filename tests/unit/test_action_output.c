@@ -54,8 +54,10 @@ static void lines_are_no_commands(void **state)
 /* Any value comes out of the runner as it went in, whatever it holds. */
 static void values_are_fenced(void **state)
 {
-	static const char *const rows[] = { "",       "v",          "a\nb",
-					    "a<<b=c", "::error::x", "xcache_0\nname=forged\n" };
+	static const char *const rows[] = {
+		"",     "v",  "a\nb",  "a<<b=c",   "::error::x", "xcache_0\nname=forged\n",
+		"\n\n", "=x", "<<EOF", "a\r\nb\r", " a\t",       "EOF\nEOF",
+	};
 	struct xc_action_context context = { .output_path = "out" };
 
 	(void)state;

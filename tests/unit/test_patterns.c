@@ -123,6 +123,9 @@ static void globs_match_as_in_minimatch(void **state)
 		{ "a[/]b", "/w/a[/]b", true, "a class reaches over a slash" },
 		{ "[]a]", "/w/]", true, "a bracket in first place closes" },
 		{ "[!]a]", "/w/xa]", true, "an empty negated class is not any character" },
+		{ "[*]", "/w/*", true, "a star in a class is no member" },
+		{ "[*]", "/w/a", false, "a star in a class is a star" },
+		{ "[?]", "/w/a", false, "a question mark in a class is one" },
 		{ "[a", "/w/[a", true, "an open class is not literal" },
 		{ "[a*", "/w/[abc", true, "a star behind an open bracket is literal" },
 		{ "[]", "/w/[]", true, "an empty class is not literal" },
@@ -257,6 +260,7 @@ static void judging(void **state)
 		{ "a\n!**/*.log", "/w/a/x.logs", false, IN, "a glob excludes too much" },
 		{ "a\n!**/*.log\na/keep.log", "/w/a/keep.log", false, IN, "the last line wins" },
 		{ "a\n!a", "/w/a", true, OUT, "an exclusion of the same" },
+		{ "a\n ! !\t! a ", "/w/a", true, OUT, "an odd number of exclusions includes" },
 		{ "!a\na", "/w/a", true, IN, "an earlier exclusion takes it back" },
 		{ "a\n!a\na/b", "/w/a", true, DOWN, "what a later line includes is lost" },
 		{ "a\n!a\na/b", "/w/a/b", true, IN, "what a later line includes is lost" },
@@ -398,18 +402,22 @@ static void the_literal_part_ends_before_the_first_wildcard(void **state)
 	}
 }
 
-static void the_workspace_is_no_glob(void **state)
+static void workspace_and_home_are_no_globs(void **state)
 {
-	static const struct xc_roots odd = { .workspace = (char *)"/w[1]*" };
+	static const struct xc_roots odd = { .workspace = (char *)"/w[1]*",
+					     .home = (char *)"/h[1]*" };
 	cleanup_strlist struct xc_strlist lines = XC_STRLIST_INIT;
 	struct xc_patterns *patterns = NULL;
 	struct xc_err err;
 
 	(void)state;
 	xc_strlist_add(&lines, "a");
+	xc_strlist_add(&lines, "~/b");
 	assert_int_equal(xc_patterns_parse(&lines, &odd, &patterns, &err), 0);
 	assert_true(declares(patterns, "/w[1]*/a"));
 	assert_false(declares(patterns, "/w1x/a"));
+	assert_true(declares(patterns, "/h[1]*/b"));
+	assert_false(declares(patterns, "/h1x/b"));
 	xc_patterns_free(patterns);
 }
 
@@ -490,7 +498,7 @@ int main(void)
 		cmocka_unit_test(lines_that_cannot_be_used),
 		cmocka_unit_test(a_home_is_needed_only_for_a_tilde),
 		cmocka_unit_test(root_directories_as_roots),
-		cmocka_unit_test(the_workspace_is_no_glob),
+		cmocka_unit_test(workspace_and_home_are_no_globs),
 		cmocka_unit_test(the_literal_part_ends_before_the_first_wildcard),
 		cmocka_unit_test(ceilings),
 		cmocka_unit_test(hostile_lines_take_no_time),
