@@ -20,6 +20,9 @@ static int judge(const struct xc_entry *entry, void *context, struct xc_err *err
 		return 0;
 	while (entry->key[common] != '\0' && entry->key[common] == search->key[common])
 		common++;
+	/* The key itself, saved with other path lines, is nearer than what begins like it. */
+	if (entry->key[common] == '\0' && search->key[common] == '\0')
+		common++;
 	/* Entries come newest first: of equal ones the first stays. */
 	if (common <= search->common)
 		return 0;

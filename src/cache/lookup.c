@@ -119,6 +119,24 @@ static int find_newest(struct lookup *lookup, const struct xc_listing *listing, 
 	return 1;
 }
 
+/* An entry of exactly this key, which goes before newer ones that begin so. */
+static int find_listed(struct lookup *lookup, const struct xc_listing *listing, const char *scope,
+		       const char *key, struct xc_match *ret_match, struct xc_err *err)
+{
+	for (size_t i = 0; i < listing->count; i++) {
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		int loaded;
+
+		if (!listing->items[i].key || strcmp(listing->items[i].key, key) != 0)
+			continue;
+		loaded = load_listed(lookup, &listing->items[i], key, &manifest, err);
+		if (loaded == 0)
+			take_match(scope, false, &manifest, ret_match);
+		return loaded;
+	}
+	return 1;
+}
+
 /* What the key and all restore keys start with, on the heap. */
 static char *common_prefix(const struct xc_query *query)
 {
@@ -149,9 +167,13 @@ static int find_prefixes(struct lookup *lookup, const struct xc_query *query, co
 	if (xc_list_scope(lookup->cache, scope, lookup->version, prefix, &listing, err) < 0)
 		return -1;
 	found = find_newest(lookup, &listing, scope, query->key, ret_match, err);
-	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++)
-		found = find_newest(lookup, &listing, scope, query->restore_keys->items[i],
-				    ret_match, err);
+	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++) {
+		const char *key = query->restore_keys->items[i];
+
+		found = find_listed(lookup, &listing, scope, key, ret_match, err);
+		if (found == 1)
+			found = find_newest(lookup, &listing, scope, key, ret_match, err);
+	}
 	return found;
 }
 

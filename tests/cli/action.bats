@@ -77,6 +77,33 @@ saved() {
     line "Nearest key: npm-1 in scope refs/heads/main"
     act restore INPUT_KEY=npm-1 INPUT_PATH=other
     has "$output" "saved with other path lines"
+    # The key itself is nearer than a newer one that begins so.
+    saved npm-10
+    act restore INPUT_KEY=npm-1 INPUT_PATH=other
+    line "Nearest key: npm-1 in scope refs/heads/main, saved with other path lines, so it is another cache"
+}
+
+@test "nobody is told what a hit saved" {
+    in_workflow
+    mkdir -p "$T/temp"
+    export RUNNER_TEMP=$T/temp
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree
+    # As if the step had been two minutes ago.
+    touch -d '-128 seconds' "$T"/temp/xcache-build-*
+    saved k-1
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Built in | 2 min "
+    act restore INPUT_KEY=k-1 INPUT_PATH=tree
+    [[ $output =~ "Saved time: 2 min "[0-9]+" s: building it took 2 min "[0-9]+" s when it was saved" ]]
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Saved time | 2 min "
+    # After an older entry the job builds, and an entry of another job has nothing to tell.
+    act restore INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
+    no_line_with "Saved time"
+    rm "$T"/temp/*
+    saved k-3
+    lacks "$(cat "$GITHUB_STEP_SUMMARY")" "Built in"
+    act restore INPUT_KEY=k-3 INPUT_PATH=tree
+    no_line_with "Saved time"
+    same "$(ls "$T/temp")" ""
 }
 
 @test "an older entry wins, or restore keys are not tried in order" {

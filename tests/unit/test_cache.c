@@ -39,6 +39,9 @@ static void looks_up_in_order(void **state)
 		/* Restore keys in their order. */
 		{ "x", "yarn-\nnpm-", "yarn-9 in main, prefix" },
 		{ "x", "no-\nnpm-22", "npm-22 in main, prefix" },
+		/* Of a restore key, too, the entry of exactly it goes before newer ones. */
+		{ "x", "npm", "npm in main, prefix" },
+		{ "x", "npm-2\nnpm", "npm-22 in main, prefix" },
 		/* A restore key in an earlier scope wins over the exact key in a later one. */
 		{ "base-1", "npm-", "npm-1 in main, prefix" },
 		{ "base-1", "", "base-1 in base, exact" },
