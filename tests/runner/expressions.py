@@ -48,6 +48,15 @@ def as_number(value):
         return float("nan")
 
 
+class Declared(dict):
+    """A context whose names are known: another one is a mistake, where GitHub has an empty text."""
+
+    def get(self, key, default=None):
+        if key not in self:
+            raise ValueError(f"there is no {key}, only {', '.join(self)}")
+        return self[key]
+
+
 class Expression:
     """One expression, read by recursive descent and evaluated at once."""
 
