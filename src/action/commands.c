@@ -17,10 +17,20 @@ void xc_action_escape_data(const char *text, struct xc_buf *out)
 	}
 }
 
+/*
+ * Where a runner may see the beginning of a line: it trims all that Unicode
+ * calls white space. To know which that is would gain nothing.
+ */
+static const char *first_of_line(const char *text)
+{
+	while (*text == ' ' || (unsigned char)*text >= 0x80)
+		text++;
+	return text;
+}
+
 void xc_action_escape_line(const char *text, struct xc_buf *out)
 {
-	/* The runner trims before it looks for "::": only blanks stood there so far. */
-	const char *first = text + strspn(text, " ");
+	const char *first = first_of_line(text);
 
 	for (const char *at = text; *at != '\0'; at++) {
 		unsigned char c = (unsigned char)*at;

@@ -40,6 +40,16 @@ static int check_source(const struct xc_action_message_source *source, struct xc
 	return 0;
 }
 
+/* When a limit or a maintenance ends, this step shall be long over. */
+static enum xc_http_verdict judge(struct xc_http_request *request, struct xc_err *err)
+{
+	enum xc_http_verdict verdict = xc_http_judge_status(request, err);
+	char value[100];
+	bool later = xc_http_header(request, "Retry-After", value, sizeof(value));
+
+	return verdict == XC_HTTP_RETRY && later ? XC_HTTP_FAIL : verdict;
+}
+
 static void fill_request(const struct xc_action_message_source *source,
 			 struct xc_http_request *request)
 {
@@ -48,6 +58,7 @@ static void fill_request(const struct xc_action_message_source *source,
 	request->method = "GET";
 	request->url = xc_asprintf("%s/repos/%s/git/commits/%s", context->api_url,
 				   context->repository, source->sha);
+	request->judge = judge;
 	request->max_reply_bytes = XC_ACTION_MESSAGE_BYTES_MAX;
 	xc_strlist_add(&request->headers, "Accept: application/vnd.github+json");
 	xc_strlist_add(&request->headers, "X-GitHub-Api-Version: 2022-11-28");

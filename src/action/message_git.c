@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -9,34 +10,59 @@
 
 #include "action/message.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
-extern char **environ;
+#define GIT_MS     10000
+#define LOOK_MS    100
+#define READ_BYTES 65536
 
-/* In a partial clone git would go and fetch what is not there. */
-static char **quiet_environment(void)
+/* Whether `folder`, of that length, is `workspace` or in it. */
+static bool is_within(const char *folder, size_t length, const char *workspace)
 {
-	static char no_fetch[] = "GIT_NO_LAZY_FETCH=1", no_prompt[] = "GIT_TERMINAL_PROMPT=0";
-	size_t count = 0;
-	char **copy;
+	size_t root = strlen(workspace);
 
-	while (environ[count])
-		count++;
-	copy = xc_calloc(count + 3, sizeof(*copy));
-	memcpy(copy, environ, count * sizeof(*copy));
-	copy[count] = no_fetch;
-	copy[count + 1] = no_prompt;
-	return copy;
+	return length >= root && strncmp(folder, workspace, root) == 0 &&
+	       (length == root || folder[root] == '/');
 }
+
+/* A program of the machine's: what lies in the workspace, the commit's author may have written. */
+static char *find_git(const char *workspace)
+{
+	const char *path = getenv("PATH");
+
+	while (path && *path != '\0') {
+		size_t length = strcspn(path, ":");
+		cleanup_free char *git = xc_asprintf("%.*s/git", (int)length, path);
+
+		if (*path == '/' && !is_within(path, length, workspace) && access(git, X_OK) == 0)
+			return STEAL_PTR(git);
+		path += length + (path[length] == ':');
+	}
+	return NULL;
+}
+
+/*
+ * A repository is other people's text. Nothing of it may make git fetch what
+ * is missing (not all versions know GIT_NO_LAZY_FETCH), or put another object
+ * in a commit's place. And git needs none of the secrets of this step.
+ */
+static const char *const quiet[] = {
+	"GIT_NO_LAZY_FETCH=1",   "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1",
+	"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1",
+};
 
 static int spawn_git(char *const *argv, int out, pid_t *ret_pid)
 {
-	cleanup_free char **environment = quiet_environment();
+	const char *path = getenv("PATH");
+	cleanup_free char *path_line = xc_asprintf("PATH=%s", path ? path : "");
+	char *environment[ARRAY_LEN(quiet) + 2] = { path_line };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
 	int failed;
 
+	memcpy(environment + 1, quiet, sizeof(quiet));
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
@@ -47,21 +73,41 @@ static int spawn_git(char *const *argv, int out, pid_t *ret_pid)
 	sigaddset(&defaults, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	failed = posix_spawnp(ret_pid, argv[0], &actions, &attributes, argv, environment);
+	failed = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return failed;
 }
 
-static int read_all(int fd, struct xc_buf *out, struct xc_err *err)
+/* Until there is something to read. */
+static int wait_for(int fd, uint64_t end_ms, const struct xc_cancel *cancel, struct xc_err *err)
 {
+	struct pollfd input = { .fd = fd, .events = POLLIN };
+
+	while (poll(&input, 1, LOOK_MS) <= 0) {
+		if (xc_cancel_check(cancel, err) < 0)
+			return -1;
+		if (xc_clock_ms() >= end_ms)
+			return xc_err_set(err, XC_ERR_IO, "git did not answer within %d s",
+					  GIT_MS / 1000);
+	}
+	return 0;
+}
+
+static int read_all(int fd, const struct xc_cancel *cancel, struct xc_buf *out, struct xc_err *err)
+{
+	uint64_t end_ms = xc_clock_ms() + GIT_MS;
+
 	for (;;) {
-		char *room = xc_buf_reserve(out, 65536);
-		ssize_t got = room ? read(fd, room, 65536) : -1;
+		char *room = xc_buf_reserve(out, READ_BYTES);
+		ssize_t got;
 
 		if (!room)
 			return xc_err_set(err, XC_ERR_CORRUPT,
 					  "the commit is larger than %zu bytes", out->max_bytes);
+		if (wait_for(fd, end_ms, cancel, err) < 0)
+			return -1;
+		got = read(fd, room, READ_BYTES);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -72,7 +118,8 @@ static int read_all(int fd, struct xc_buf *out, struct xc_err *err)
 	}
 }
 
-static int run_git(char *const *argv, struct xc_buf *out, struct xc_err *err)
+static int run_git(char *const *argv, const struct xc_cancel *cancel, struct xc_buf *out,
+		   struct xc_err *err)
 {
 	int ends[2], status = -1, failed, result;
 	pid_t pid;
@@ -85,9 +132,10 @@ static int run_git(char *const *argv, struct xc_buf *out, struct xc_err *err)
 		close(ends[0]);
 		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no git to read it with");
 	}
-	result = read_all(ends[0], out, err);
-	/* If it was too much, git ends by SIGPIPE. */
+	result = read_all(ends[0], cancel, out, err);
 	close(ends[0]);
+	if (result < 0)
+		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (result == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
@@ -103,7 +151,8 @@ int xc_action_message_from_git(const struct xc_action_message_source *source, ch
 	cleanup_free char *place = xc_asprintf("%s/.git", workspace);
 	cleanup_free char *commit = xc_strdup(source->sha ? source->sha : "HEAD^2");
 	cleanup_free char *folder = xc_strdup(workspace);
-	char git[] = "git", option[] = "-c", in[] = "-C", cat[] = "cat-file", type[] = "commit";
+	cleanup_free char *git = find_git(workspace);
+	char option[] = "-c", in[] = "-C", cat[] = "cat-file", type[] = "commit";
 	/* In job containers the workspace often belongs to another user. */
 	char any_owner[] = "safe.directory=*";
 	char *argv[] = { git, option, any_owner, in, folder, cat, type, commit, NULL };
@@ -112,7 +161,9 @@ int xc_action_message_from_git(const struct xc_action_message_source *source, ch
 
 	if (access(place, F_OK) < 0)
 		return xc_err_set(err, XC_ERR_NOT_FOUND, "no repository is checked out");
-	if (run_git(argv, &text, err) < 0)
+	if (!git)
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no git to read it with");
+	if (run_git(argv, source->cancel, &text, err) < 0)
 		return -1;
 	/* Headers, an empty line, the message: gitformat-commit. */
 	body = text.data ? strstr(text.data, "\n\n") : NULL;

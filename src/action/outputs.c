@@ -13,7 +13,9 @@
 
 static int append(const char *path, const struct xc_buf *text, struct xc_err *err)
 {
-	cleanup_fd int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	/* O_NONBLOCK: a FIFO without a reader is an error, not a wait. */
+	cleanup_fd int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0644);
 
 	if (fd < 0)
 		return xc_err_sys(err, errno, "cannot open %s", XC_QUOTE(path));

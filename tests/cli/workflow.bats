@@ -367,6 +367,39 @@ YAML
     done
 }
 
+@test "a program that did not come along, or is not executable, fails a job without a sentence" {
+    in_repository
+    chmod 644 "$TREE"/dist/xcache-linux-x64
+    with_each_shell no_program
+    rm "$TREE"/dist/xcache-linux-x64
+    with_each_shell no_program
+    mkdir "$TREE"/dist/xcache-linux-x64
+    with_each_shell no_program
+}
+
+no_program() {
+    job <<YAML
+ref: refs/heads/main
+runner: {RUNNER_OS: Linux, RUNNER_ARCH: X64}
+steps:
+  - id: cache
+    uses: org/xcache/restore@v1
+    with: {path: tree, key: k, store: "$STORE"}
+  - id: save
+    uses: org/xcache/save@v1
+    with: {path: tree, key: k, store: "$STORE"}
+  - id: must
+    uses: org/xcache/restore@v1
+    with: {path: tree, key: k, store: "$STORE", fail-on-cache-miss: True}
+YAML
+    local what="The action's file dist/xcache-linux-x64 is missing or cannot be executed"
+    same "$(outcome_of cache) $(outcome_of save) $(outcome_of must)" "success success failure"
+    same "$(commands_of cache)" "warning $what: nothing is restored."
+    same "$(commands_of save)" "warning $what: nothing is saved."
+    same "$(commands_of must)" "error $what, and fail-on-cache-miss is set."
+    same "$(output_of cache cache-hit)" ""
+}
+
 @test "an action.yml or an example holds what a runner refuses or ignores" {
     "$BATS_TEST_DIRNAME/../runner/check-actions" "$BATS_TEST_DIRNAME/../.."
 }

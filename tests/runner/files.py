@@ -53,8 +53,8 @@ DATA = [("%0D", "\r"), ("%0A", "\n"), ("%25", "%")]
 
 def read_command(line):
     """(name, data) if a runner would obey this line of a log, else None."""
-    if line.lstrip(" \t").startswith("::"):
-        found = re.match(r"::([^ :]+)(?: [^:]*)?::(.*)$", line.lstrip(" \t"), re.S)
+    if line.lstrip().startswith("::"):
+        found = re.match(r"::([^ :]+)(?: [^:]*)?::(.*)$", line.lstrip(), re.S)
     else:
         found = re.search(r"##\[([^\] ]+)[^\]]*\](.*)$", line, re.S)
     if not found or found[1] not in COMMANDS:

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What others may have prepared for a step: repositories, servers, folders in PATH, files of the
+# runner that are none.
+
+load helpers
+load action_helpers
+
+SHA=0123456789abcdef0123456789abcdef01234567
+
+# A checkout of one commit with that message; its name is in $sha. The run is about a pull request.
+checkout() {
+    command -v git >/dev/null || skip "no git"
+    in_workflow
+    git init -q .
+    git -c user.name=n -c user.email=e@x commit -q --allow-empty -m "$1"
+    sha=$(git rev-parse HEAD)
+    pull_request "$sha"
+    put tree/file
+    act save INPUT_KEY=k INPUT_PATH=tree
+    line "Cache saved with key: k"
+}
+
+pull_request() {
+    export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
+    event "{\"pull_request\": {\"head\": {\"sha\": \"$1\", \"repo\": {\"full_name\": \"owner/name\"}}}}"
+}
+
+# No file called hurt* anywhere, which is what all that is hostile here would leave.
+unhurt() {
+    same "$(find "$T" -name 'hurt*')" ""
+}
+
+@test "an object that replaces a commit forges its message" {
+    checkout plain
+    git replace "$sha" "$(git -c user.name=n -c user.email=e@x commit-tree -m '[ci-clear-cache]' "$sha^{tree}")"
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+}
+
+@test "a program of the workspace is taken for git, or git is told secrets" {
+    local folder
+    checkout "[ci-clear-cache:none]"
+    mkdir -p bin
+    printf '#!/bin/sh\nenv >"%s/hurt-$$"\n' "$T" >bin/git
+    chmod +x bin/git
+    cp bin/git .
+    for folder in . bin "$T/ws/bin" "$T/ws" ""; do
+        act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$folder:$PATH"
+        line "Cache restored from key: k"
+        unhurt
+    done
+    # One of the machine's own is asked, and has no need for more than PATH.
+    mkdir "$T/bin"
+    printf '#!/bin/sh\nenv >"%s/environment"\nexec %s "$@"\n' "$T" "$(command -v git)" >"$T/bin/git"
+    chmod +x "$T/bin/git"
+    act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/bin:$PATH" INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN=s3cr3t
+    line "Cache restored from key: k"
+    has "$(cat "$T/environment")" "PATH=$T/bin:"
+    lacks "$(cat "$T/environment")" s3cr3t
+}
+
+@test "a checkout's configuration runs programs when a commit is read" {
+    local name
+    checkout plain
+    git config core.repositoryformatversion 1
+    git config extensions.partialClone origin
+    git config remote.origin.promisor true
+    git config remote.origin.url "ext::sh -c touch% $T/hurt-url% %S"
+    git config protocol.ext.allow always
+    for name in core.fsmonitor core.pager core.sshCommand core.gitProxy core.alternateRefsCommand \
+        credential.helper gpg.program; do
+        git config "$name" "touch $T/hurt-$name"
+    done
+    git config alias.cat-file "!touch $T/hurt-alias"
+    git config trace2.eventTarget "$T/hurt-trace"
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+    same "$(commands)" ""
+    # What is not there would be fetched.
+    pull_request $SHA
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    has "$(commands)" "the commit was not fetched into the workspace"
+    # Another program at the other end.
+    git config remote.origin.url "$T/ws"
+    git config remote.origin.uploadpack "touch $T/hurt-pack;"
+    act restore INPUT_KEY=k INPUT_PATH=tree
+    unhurt
+}
+
+@test "a git that never ends holds a step up, or outlives a cancelled one" {
+    local step since=$SECONDS
+    checkout plain
+    mkdir "$T/bin"
+    printf '#!/bin/sh\necho $$ >"%s/pid"\nexec sleep 300\n' "$T" >"$T/bin/git"
+    chmod +x "$T/bin/git"
+    act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/bin:$PATH"
+    has "$(commands)" "git did not answer"
+    line "Cache restored from key: k"
+    [ $((SECONDS - since)) -lt 60 ]
+    ends 1 kill -0 "$(cat "$T/pid")"
+    rm "$T/pid"
+    # As a runner does it, which asks by SIGINT.
+    env INPUT_KEY=k INPUT_PATH=tree "PATH=$T/bin:$PATH" python3 -c '
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&- &
+    step=$!
+    until [ -s "$T/pid" ]; do sleep 0.05; done
+    kill -INT $step
+    status=0
+    wait $step || status=$?
+    same "$status" 1
+    has "$(cat "$T/log")" "::error::interrupted"
+    ends 1 kill -0 "$(cat "$T/pid")"
+}
+
+# A GitHub that answers as its first argument says; its port is in $port, what it was asked in $T/requests.
+start_github() {
+    rm -f "$T/port" "$T/requests"
+    python3 - "$1" "$T/port" "$T/requests" >/dev/null 2>&1 3>&- <<'PYTHON' &
+import http.server, sys
+
+class GitHub(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        with open(sys.argv[3], "a") as log:
+            print(self.path, self.headers["Authorization"], file=log)
+        status, headers, body = {
+            "limit": (429, {"Retry-After": "3600"}, b"{}"),
+            "busy": (503, {"Retry-After": "3600"}, b"{}"),
+            "forbidden": (403, {"Retry-After": "3600"}, b'{"message": "[ci-clear-cache]"}'),
+            "elsewhere": (302, {"Location": f"http://localhost:{server.server_port}/stolen"}, b""),
+            "page": (200, {}, b"<html>\n::error::x"),
+            "number": (200, {}, b'{"message": 5}'),
+            "endless": (200, {}, b'{"message": "' + b"a" * (17 << 20) + b'[ci-clear-cache]"}'),
+        }[sys.argv[1]]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), GitHub)
+open(sys.argv[2], "w").write(str(server.server_port))
+server.timeout = 20
+for _ in range(10):
+    server.handle_request()
+PYTHON
+    github=$!
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    port=$(cat "$T/port")
+}
+
+@test "GitHub's answers hold a step up, are followed elsewhere, or are believed" {
+    local kind since
+    in_workflow
+    pull_request $SHA
+    put tree/file
+    act save INPUT_KEY=k INPUT_PATH=tree
+    for kind in limit busy forbidden elsewhere page number endless; do
+        start_github "$kind"
+        since=$SECONDS
+        act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=ghs_1 \
+            "GITHUB_API_URL=http://127.0.0.1:$port"
+        kill $github
+        [ $((SECONDS - since)) -lt 10 ] || fail "$kind took $((SECONDS - since)) s"
+        line "Cache restored from key: k"
+        same "$(grep -c . "$T/requests") $kind" "1 $kind"
+        has "$(commands)" "notice Whether the head commit asks to clear caches is not known"
+        same "$(commands | grep -vc add-mask)" 1
+    done
+}
+
+@test "a file of the runner that nobody reads stops a step for good" {
+    in_workflow
+    put tree/file
+    mkfifo "$T/fifo"
+    for row in "OUTPUT restore 1" "STATE main 1" "STEP_SUMMARY restore 0"; do
+        read -r file entry code <<<"$row"
+        ends "$code" timeout 10 env INPUT_KEY=k INPUT_PATH=tree "GITHUB_$file=$T/fifo" \
+            "$XCACHE" action "$entry"
+        has "$output" "::cannot open $T/fifo"
+    done
+    act save INPUT_KEY=k INPUT_PATH=tree GITHUB_STEP_SUMMARY=/dev/full
+    same "$status" 0
+    has "$(commands)" "warning cannot write to /dev/full"
+}
