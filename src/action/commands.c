@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log_line.h"
 
 void xc_action_escape_data(const char *text, struct xc_buf *out)
 {
@@ -17,27 +18,14 @@ void xc_action_escape_data(const char *text, struct xc_buf *out)
 	}
 }
 
-/*
- * Where a runner may see the beginning of a line: it trims all that Unicode
- * calls white space. To know which that is would gain nothing.
- */
-static const char *first_of_line(const char *text)
-{
-	while (*text == ' ' || (unsigned char)*text >= 0x80)
-		text++;
-	return text;
-}
-
 void xc_action_escape_line(const char *text, struct xc_buf *out)
 {
-	const char *first = first_of_line(text);
+	const struct xc_log_line line = xc_log_line_of(text);
 
 	for (const char *at = text; *at != '\0'; at++) {
 		unsigned char c = (unsigned char)*at;
-		bool command = (at == first && strncmp(at, "::", 2) == 0) ||
-			       (at >= text + 2 && c == '[' && memcmp(at - 2, "##", 2) == 0);
 
-		if (command || c < 0x20 || c == 0x7f)
+		if (xc_log_line_commands(&line, at) || c < 0x20 || c == 0x7f)
 			xc_buf_addf(out, "\\x%02x", c);
 		else
 			xc_buf_add_char(out, (char)c);

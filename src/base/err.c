@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log_line.h"
 #include "base/utf8.h"
 
 static void XC_PRINTF(2, 0) set_message(struct xc_err *err, const char *format, va_list args)
@@ -66,12 +67,13 @@ int xc_err_wrap(struct xc_err *err, const char *format, ...)
 
 const char *xc_err_quote(const char *text, char *out, size_t out_size)
 {
+	const struct xc_log_line line = xc_log_line_of(text);
 	size_t used = 0;
 
 	while (*text != '\0') {
 		size_t length = xc_utf8_sequence(text);
-		bool plain = length > 1 ||
-			     (length == 1 && *text != '\\' && *text >= 0x20 && *text != 0x7f);
+		bool plain = length > 1 || (length == 1 && *text != '\\' && *text >= 0x20 &&
+					    *text != 0x7f && !xc_log_line_commands(&line, text));
 		size_t need = plain ? length : 4;
 
 		/* "..." and the terminator must still fit behind. */

@@ -17,8 +17,9 @@
 
 #define XC_RETRY_WAIT_MS_MAX 20000
 /* Without tokens each wait is drawn from this: a server that is gone for good is known in 40 s. */
-#define XC_RETRY_EMPTY_MS_MAX   5000
-#define XC_RETRY_ASKED_MS_MAX   60000 /* a server may ask for no more */
+#define XC_RETRY_EMPTY_MS_MAX 5000
+/* A server may ask for no more: eight times that is long for a cache. */
+#define XC_RETRY_ASKED_MS_MAX   20000
 #define XC_RETRY_TOKENS         500
 #define XC_RETRY_COST_TRANSPORT 10
 #define XC_RETRY_COST_STATUS    5

@@ -146,11 +146,26 @@ json_t *xc_document_inspect(const struct xc_match *match)
 	return document;
 }
 
+/* JSON has another way to write what a CI runner would take for a command ("##[", base/log_line.h).
+ */
+static void write_json(const json_t *value, int pretty, struct xc_buf *out)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+	const char *at, *found;
+
+	xc_json_write(value, pretty, &text);
+	for (at = xc_buf_str(&text); (found = strstr(at, "##[")) != NULL; at = found + 3) {
+		xc_buf_add(out, at, (size_t)(found - at));
+		xc_buf_add_str(out, "##\\u005b");
+	}
+	xc_buf_add_str(out, at);
+}
+
 void xc_document_print(const json_t *document, FILE *out)
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 
-	xc_json_write(document, isatty(fileno(out)), &text);
+	write_json(document, isatty(fileno(out)), &text);
 	fwrite(text.data, 1, text.len_bytes, out);
 }
 
@@ -158,7 +173,7 @@ void xc_document_begin_array(const json_t *document, const char *name, FILE *out
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 
-	xc_json_write(document, 0, &text);
+	write_json(document, 0, &text);
 	/* The text ends in "}\n"; what follows takes the place of that. */
 	fprintf(out, "%.*s,\"%s\":[", (int)(text.len_bytes - 2), text.data, name);
 }
@@ -167,7 +182,7 @@ void xc_document_add_element(json_t *element, bool first, FILE *out)
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 
-	xc_json_write(element, 0, &text);
+	write_json(element, 0, &text);
 	json_decref(element);
 	fputs(first ? "\n" : ",\n", out);
 	fwrite(text.data, 1, text.len_bytes - 1, out);

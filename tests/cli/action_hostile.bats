@@ -190,3 +190,24 @@ PYTHON
     same "$status" 0
     has "$(commands)" "warning cannot write to /dev/full"
 }
+
+@test "in a job's log the command line obeys keys and names of others" {
+    local key=$'::error::forged ##[add-path]/x'
+    in_workflow
+    put 'tree/##[error]forged'
+    put $'tree/\u2003::error::forged'
+    act save INPUT_KEY="$key" INPUT_PATH=tree
+    output=$("$XCACHE" list --store "$INPUT_STORE")
+    has "$output" 'add-path'
+    same "$(commands)" ""
+    output=$("$XCACHE" inspect --store "$INPUT_STORE" --key "$key" --files)
+    has "$output" 'forged'
+    same "$(commands)" ""
+    output=$("$XCACHE" inspect --store "$INPUT_STORE" --key "$key" --files --json)
+    same "$(commands)" ""
+    same "$(json 'd["key"]' <<<"$output")" "$key"
+    has "$(json '[m["path"] for m in d["members"]]' <<<"$output")" '##[error]forged'
+    output=$("$XCACHE" remove --store "$INPUT_STORE" --key "$key")
+    has "$output" 'Removed'
+    same "$(commands)" ""
+}
