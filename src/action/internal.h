@@ -54,7 +54,7 @@ bool xc_action_run_lacks_store(const struct xc_action_run *run);
 /* Why this run must not write, NULL if it may: read-only, or xc_action_access_ban. */
 const char *xc_action_run_ban(const struct xc_action_run *run);
 
-/* Warn where the root action's container does not hold what a path line names. */
+/* Warn where the root action's container does not hold what a path line or the store names. */
 void xc_action_warn_outside(const struct xc_action_run *run);
 
 /* An entry that a miss came close to. */

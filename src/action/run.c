@@ -150,6 +150,24 @@ static bool is_outside(const char *line, const char *workspace)
 				(line[length] != '/' && line[length] != '\0'));
 }
 
+/* A folder of the container, which is gone with it. */
+static void warn_outside_store(const struct xc_action_run *run)
+{
+	static const char scheme[] = "file://";
+	struct xc_err err;
+	cleanup_free char *url = xc_action_store_url(&run->inputs, &err);
+	const char *folder = url ? url + strlen(scheme) : NULL;
+
+	if (url && strncmp(url, scheme, strlen(scheme)) == 0 &&
+	    is_outside(folder, run->context.workspace))
+		xc_action_command(
+			"warning",
+			"This action runs in a container that holds the workspace "
+			"alone, so the store %s would vanish with it; use org/xcache/restore "
+			"and org/xcache/save instead, or a store in S3.",
+			url);
+}
+
 void xc_action_warn_outside(const struct xc_action_run *run)
 {
 	const struct xc_strlist *paths = &run->inputs.paths;
@@ -157,6 +175,7 @@ void xc_action_warn_outside(const struct xc_action_run *run)
 
 	if (!workspace || strcmp(workspace, DOCKER_WORKSPACE) != 0)
 		return;
+	warn_outside_store(run);
 	for (size_t i = 0; i < paths->count; i++)
 		if (is_outside(paths->items[i], workspace))
 			xc_action_command(

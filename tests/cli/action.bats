@@ -393,9 +393,13 @@ saved() {
 @test "the root action promises what its container cannot hold" {
     in_workflow
     act main GITHUB_WORKSPACE=/github/workspace INPUT_KEY=k INPUT_PATH=$'~/.npm\n/opt/x\nnode_modules\n/github/workspace/a'
-    same "$(commands | grep -c "^warning This action runs in a container")" 2
+    same "$(commands | grep -c "^warning This action runs in a container.*so the path ")" 2
     has "$output" "the path ~/.npm"
     has "$output" "the path /opt/x"
+    act main GITHUB_WORKSPACE=/github/workspace INPUT_KEY=k INPUT_PATH=tree INPUT_STORE=file:///var/cache/x
+    same "$(commands | grep -c "^warning This action runs in a container.*the store file:///var/cache/x would vanish with it")" 1
+    act main GITHUB_WORKSPACE=/github/workspace INPUT_KEY=k INPUT_PATH=tree INPUT_STORE=file:///github/workspace/x
+    same "$(commands)" ""
     act restore INPUT_KEY=k INPUT_PATH='~/.npm'
     same "$(commands)" ""
 }
