@@ -3,7 +3,7 @@
 # Job containers: small userlands, strange users, and kernels and seccomp profiles that lack calls.
 # The program is DIST's if that is set, a folder like dist/; else the one that was built.
 
-# shellcheck disable=SC2154 # set by run
+# shellcheck disable=SC2154,SC2030,SC2031,SC2088 # set by run; a test is a subshell; xcache expands ~
 load helpers
 load servers
 
