@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alone.h"
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/nearest.h"
@@ -100,5 +101,6 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	xc_alone_begin();
 	return xc_cmd_finish(dispatch(argc, argv));
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -108,6 +109,17 @@ int xc_hex_decode(const char *text, void *out, size_t length)
 	return 0;
 }
 
+/* All since Linux 3.17 have it, and so do all profiles; TLS could not do without either. */
+static void lacks_random_bytes(void)
+{
+	static const char message[] =
+		"xcache: getrandom(2) is denied here, and there are no caches "
+		"without random numbers\n";
+
+	(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+	_exit(1);
+}
+
 void xc_random_bytes(void *out, size_t length)
 {
 	char *bytes = out;
@@ -118,7 +130,7 @@ void xc_random_bytes(void *out, size_t length)
 		if (got < 0) {
 			if (errno == EINTR)
 				continue;
-			abort();
+			lacks_random_bytes();
 		}
 		bytes += got;
 		length -= (size_t)got;

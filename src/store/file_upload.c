@@ -82,7 +82,8 @@ static int open_anonymous(struct file_upload *upload, struct xc_err *err)
 	}
 	if (upload->fd >= 0 && xc_file_can_link_open(upload->fd))
 		return 0;
-	if (upload->fd < 0 && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+	if (upload->fd < 0 && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL &&
+	    errno != ENOSYS && errno != EPERM)
 		return xc_file_err(store, upload->path, errno, "create", err);
 	xc_fd_close(&upload->fd);
 	atomic_store(&store->lacks_anonymous, true);

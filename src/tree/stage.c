@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "tree/stage_internal.h"
 
 #define NAME_TRIES 16
@@ -38,7 +39,13 @@ static uint64_t mount_id(int fd)
 
 static bool may_write(int dir_fd)
 {
-	return faccessat(dir_fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+	/*
+	 * glibc's takes faccessat2(2), which old seccomp profiles deny with EPERM, and goes on
+	 * without it at ENOSYS only. The older call asks for the real user: this is no program
+	 * with set-id bits.
+	 */
+	return faccessat(dir_fd, ".", W_OK | X_OK, AT_EACCESS) == 0 ||
+	       (errno == EPERM && syscall(SYS_faccessat, dir_fd, ".", W_OK | X_OK) == 0);
 }
 
 static int explain_path(const struct xc_stage_place *place, int error, struct xc_err *err)
@@ -175,8 +182,7 @@ static int make_folder(struct xc_stage_folder *folder)
 	for (int i = 0; i < NAME_TRIES; i++) {
 		uint64_t tag;
 
-		if (getrandom(&tag, sizeof(tag), 0) != (ssize_t)sizeof(tag))
-			return -1;
+		xc_random_bytes(&tag, sizeof(tag));
 		snprintf(folder->name, sizeof(folder->name), XC_STAGE_PREFIX "%016llx",
 			 (unsigned long long)tag);
 		if (mkdirat(folder->base_fd, folder->name, S_IRWXU) < 0) {

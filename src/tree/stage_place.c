@@ -247,7 +247,8 @@ static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entr
 	}
 	if (errno == EXDEV)
 		return place_across(site, entry, err);
-	if (errno == EINVAL || errno == ENOSYS)
+	/* EPERM: see xc_stage_rename(). */
+	if (errno == EINVAL || errno == ENOSYS || errno == EPERM)
 		return replace_in_steps(site, entry, err);
 	return xc_stage_refuse(site, entry, err);
 }

@@ -299,7 +299,9 @@ static int rename_flags(int from_fd, const char *from, int to_fd, const char *to
 	if (flags == 0)
 		return renameat(from_fd, from, to_fd, to);
 	result = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
-	if (result == 0 || flags != RENAME_NOREPLACE || (errno != EINVAL && errno != ENOSYS))
+	/* EPERM may be a seccomp profile's; if it is the file system's, it comes again. */
+	if (result == 0 || flags != RENAME_NOREPLACE ||
+	    (errno != EINVAL && errno != ENOSYS && errno != EPERM))
 		return result;
 	if (fstatat(to_fd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		errno = EEXIST;

@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2154 # set by run
 load helpers
+load servers
 
 top=$BATS_TEST_DIRNAME/../..
 DIST=${DIST:-$top/dist}
@@ -36,7 +37,9 @@ inside() {
     local name=$1
     shift
     find_runner "$name"
-    env -i PATH="$PATH" XCACHE_STORE=file:///store chroot "$T/root" ${runner:+/emulator} "/xcache-$name" "$@"
+    env -i PATH="$PATH" XCACHE_STORE=file:///store AWS_EC2_METADATA_DISABLED=true \
+        AWS_CA_BUNDLE="${S3_URL:+/ca.pem}" AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID-}" \
+        AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY-}" chroot "$T/root" ${runner:+/emulator} "/xcache-$name" "$@"
 }
 
 # Saved by the program of processor $1 and restored by that of $2.
@@ -71,6 +74,129 @@ round_trip_between() {
     round_trip_between x64 arm64
     rm -rf "$T/root" "$T/original"
     round_trip_between arm64 x64
+}
+
+# Saved to and restored from a server by https, by the program of processor $1.
+https_round_trip() {
+    bare_root "$1"
+    use_server radosgw tls
+    cp "$XC_TEST_CA" "$T/root/ca.pem"
+    mktree plain "$T/root/tree"
+    by_https() {
+        inside "$@" --store "$S3_URL" --path tree --key k
+    }
+    by_https "$1" save
+    ends 0 by_https "$1" lookup
+    mv "$T/root/tree" "$T/original"
+    by_https "$1" restore
+    same_tree "$T/original" "$T/root/tree"
+    # Without the authority nobody is trusted.
+    rm "$T/root/ca.pem"
+    run_split by_https "$1" lookup
+    [ "$status" -ne 0 ] || fail "a server was trusted without certificates"
+}
+
+@test "the program for x64 does not speak https where nothing else is" {
+    https_round_trip x64
+}
+
+@test "the program for arm64 does not speak https where nothing else is" {
+    https_round_trip arm64
+}
+
+# Run the program for x64 in the environment of a userland that is another one, or means no good, and
+# have the names of all files that it opens in $T/opened: watched ARGUMENT...
+watched() {
+    local bad=$T/bad
+    if [ ! -d "$bad" ]; then
+        mkdir "$bad"
+        # Both are said to be for what every program converts and every one that speaks TLS loads.
+        printf 'module %s %s %s/bad.so 1\n' UTF-8// INTERNAL "$bad" INTERNAL UTF-8// "$bad" \
+            UTF-8// ANSI_X3.4-1968// "$bad" ANSI_X3.4-1968// UTF-8// "$bad" >"$bad/gconv-modules"
+        printf '%s\n' 'openssl_conf = a' '[a]' 'engines = b' 'providers = d' '[b]' 'x = c' '[c]' \
+            "dynamic_path = $bad/bad.so" '[d]' 'y = e' '[e]' "module = $bad/bad.so" 'activate = 1' \
+            >"$bad/openssl.cnf"
+    fi
+    strace -qq -f -o "$T/trace" -e trace=open,openat,openat2,execve -E LD_PRELOAD="$bad/bad.so" \
+        -E LD_LIBRARY_PATH="$bad" -E LOCPATH="$bad" -E GCONV_PATH="$bad" -E NLSPATH="$bad/%N" \
+        -E LANGUAGE=ja -E LANG="${LOCALE-ja_JP.EUC-JP}" -E LC_ALL="${LOCALE-ja_JP.EUC-JP}" \
+        -E OPENSSL_CONF="$bad/openssl.cnf" -E OPENSSL_MODULES="$bad" -E OPENSSL_ENGINES="$bad" \
+        -E SSL_CERT_DIR="$bad" \
+        "$DIST/xcache-linux-x64" "$@"
+    sed 's/^[^"]*"//; s/".*//' "$T/trace" >>"$T/opened"
+}
+
+nothing_was_loaded() {
+    local opened
+    # /etc/nsswitch.conf is read for the order of its sources alone.
+    opened=$(grep -E "$T/bad|\.so(\.|$)|gconv|locale|libnss|libgcc|openssl|engines|ossl-modules" \
+        "$T/opened" || true)
+    same "$opened" ""
+    [ "$(wc -l <"$T/opened")" -gt 20 ] || fail "nothing was watched: $(cat "$T/opened")"
+}
+
+can_watch() {
+    need_dist
+    find_runner x64
+    [ -z "$runner" ] || skip "not the processor for it"
+    command -v strace >/dev/null || skip "no strace"
+    strace -qq -o "$T/trace" true 2>/dev/null || skip "strace cannot trace here"
+}
+
+# Names that a locale would want to read.
+names_beyond_ascii() {
+    put "$1/ümlaut/$(printf 'x%.0s' {1..200})/日本語" 1
+    put "$1/$(printf '\377\376')" 2
+    put "$1/$(printf '\244\242')" 3
+    put "$1/e$(printf '\314\201')" 4
+    ln "$1/ümlaut/$(printf 'x%.0s' {1..200})/日本語" "$1/härt"
+    ln -s "$(printf 'n\303\266where/\200')" "$1/wéich"
+    find "$1" -depth -exec touch -h -d @1500000000 {} +
+}
+
+@test "a program loads a library, a locale or a module of the machine's" {
+    can_watch
+    names_beyond_ascii tree
+    watched save --key k --path tree
+    mv tree original
+    watched restore --key k --path tree
+    watched lookup --key k --path tree
+    watched list
+    same_tree original tree
+    nothing_was_loaded
+}
+
+@test "by https a program loads a library, an engine or a configuration of the machine's" {
+    can_watch
+    use_server radosgw tls
+    names_beyond_ascii tree
+    watched save --key k --path tree
+    mv tree original
+    watched restore --key k --path tree
+    watched lookup --key k --path tree
+    same_tree original tree
+    nothing_was_loaded
+    # A name instead of an address.
+    run_split watched lookup --key k --path tree --store "${S3_URL/127.0.0.1/localhost}"
+    nothing_was_loaded
+}
+
+@test "names of the older layout are translated, or by a module of the machine's" {
+    can_watch
+    names_beyond_ascii original
+    mkdir -p "$T/store"
+    tar -C original --format=posix -cf - . | zstd -q >"$T/store/posix-base.tar.zst"
+    tar -C original --format=gnu -cf - . | zstd -q >"$T/store/gnu-base.tar.zst"
+    bsdtar -C original --format=pax --options hdrcharset=BINARY -cf - . |
+        zstd -q >"$T/store/binary-base.tar.zst"
+    for key in posix gnu binary; do
+        for LOCALE in "" C C.UTF-8 ja_JP.EUC-JP tr_TR.ISO-8859-9; do
+            watched restore --legacy-layout --key $key --path tree
+            same_tree original tree
+            rm -rf tree
+        done
+    done
+    nothing_was_loaded
 }
 
 @test "a program is for another processor, asks for a loader, or keeps its symbols" {
