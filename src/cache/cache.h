@@ -123,7 +123,7 @@ struct xc_restore_result {
 	uint64_t lookup_ms, extract_ms, total_ms;
 	uint64_t fetched_bytes; /* read from the store */
 	uint64_t replaced;      /* files that stood where members went */
-	bool owner_dropped;     /* members belong to others, but only root can give files away */
+	bool owner_dropped;     /* members belong to others, to whom this process cannot give them */
 	uint64_t left_out;      /* older layout: devices, FIFOs and sockets in it */
 };
 

@@ -48,8 +48,8 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 
 	if (result->owner_dropped)
 		xc_cmd_warn(&command, args,
-			    "the files now belong to you: only root can give them to the users "
-			    "they were saved from");
+			    "files that belonged to other users are yours now: this process "
+			    "may not give them away");
 	if (result->left_out > 0)
 		xc_cmd_warn(&command, args, "left out %s",
 			    XC_COUNTED(result->left_out, "special file", "special files"));

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "tree/beneath.h"
+#include "tree/owner.h"
 
 /* A directory and what it is to become once nothing is made in it any more. */
 struct directory {
@@ -203,14 +204,19 @@ int xc_fill_directory(struct xc_fill *fill, const char *path,
 	return remember(fill, path, attributes, err);
 }
 
-/* Whether the owner must be set; remembers when it should be but cannot. */
-static bool wants_owner(struct xc_fill *fill, const struct xc_fill_attributes *attributes)
+/* As in place.c: 1 if it is theirs now, 0 if it stays ours, which is remembered. */
+static int give(struct xc_fill *fill, const struct xc_fill_attributes *attributes, int dir_fd,
+		const char *name)
 {
+	int given = 0;
+
 	if (fill->uid == 0)
-		return true;
-	if (attributes->uid != fill->uid)
+		given = xc_owner_set(dir_fd, name, attributes->uid, attributes->gid);
+	else if (attributes->uid == fill->uid)
+		given = 1;
+	if (given == 0)
 		fill->owner_dropped = true;
-	return false;
+	return given;
 }
 
 static void fill_times(const struct xc_fill_attributes *attributes, struct timespec times[2])
@@ -222,13 +228,17 @@ static void fill_times(const struct xc_fill_attributes *attributes, struct times
 
 static int set_attributes(struct xc_fill *fill, int fd, const struct xc_fill_attributes *attributes)
 {
+	mode_t mode = attributes->mode;
 	struct timespec times[2];
+	int given = give(fill, attributes, fd, "");
 
 	fill_times(attributes, times);
-	/* chown(2) clears set-id bits, so the mode comes behind it. */
-	if (wants_owner(fill, attributes) && fchown(fd, attributes->uid, attributes->gid) < 0)
+	if (given < 0)
 		return -1;
-	return fchmod(fd, attributes->mode) < 0 ? -1 : futimens(fd, times);
+	/* Set-id bits are for the owner that they were saved with; chown(2) clears them. */
+	if (!given)
+		mode &= ~(mode_t)06000;
+	return fchmod(fd, mode) < 0 ? -1 : futimens(fd, times);
 }
 
 int xc_fill_begin_file(struct xc_fill *fill, const char *path, struct xc_err *err)
@@ -285,9 +295,7 @@ int xc_fill_symlink(struct xc_fill *fill, const char *path, const char *target,
 		if (made < 0 && errno == EEXIST && take_away(fill, dir_fd, name) == 0)
 			made = symlinkat(target, dir_fd, name);
 	}
-	if (made < 0 ||
-	    (wants_owner(fill, attributes) &&
-	     fchownat(dir_fd, name, attributes->uid, attributes->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
+	if (made < 0 || give(fill, attributes, dir_fd, name) < 0 ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_at(path, "create the symlink", err);
 	return 0;

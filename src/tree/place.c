@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "tree/dirs.h"
+#include "tree/owner.h"
 
 /* A file whose content comes in pieces, until all have come. */
 struct partial_file {
@@ -249,16 +250,30 @@ static int directory_of(struct xc_place_worker *worker, uint32_t position, int *
 	return 0;
 }
 
-/* Whether the owner must be set; remembers when it should be but cannot. */
-static bool wants_owner(struct xc_place *place, const struct xc_member *member)
+/*
+ * Give what stands at `name`, or with "" the open file itself, to its owner.
+ * 1 if it is theirs, 0 if it stays ours, which is remembered.
+ */
+static int give(struct xc_place *place, const struct xc_member *member, int dir_fd,
+		const char *name)
 {
+	int given = 0;
+
 	if (member->uid == place->uid && member->gid == place->gid && !place->inherits)
-		return false;
+		return 1;
 	if (place->root)
-		return true;
-	if (member->uid != place->uid)
+		given = xc_owner_set(dir_fd, name, member->uid, member->gid);
+	else if (member->uid == place->uid)
+		given = 1;
+	if (given == 0)
 		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
-	return false;
+	return given;
+}
+
+/* Set-id bits are for the owner that they were saved with. */
+static mode_t mode_of(const struct xc_member *member, int given)
+{
+	return given ? member->mode : member->mode & ~(mode_t)06000;
 }
 
 static int set_xattrs(int fd, const struct xc_member *member)
@@ -284,16 +299,17 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
 	};
-	bool owner = wants_owner(place, member);
+	int given;
 
 	if (set_xattrs(fd, member) < 0)
 		return -1;
-	if (owner && fchown(fd, member->uid, member->gid) < 0)
+	given = give(place, member, fd, "");
+	if (given < 0)
 		return -1;
 	/* chown(2) clears set-id bits, and unless root writes so does write(2). */
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmod(fd, member->mode) < 0)
+	    fchmod(fd, mode_of(member, given)) < 0)
 		return -1;
 	return futimens(fd, times);
 }
@@ -363,8 +379,7 @@ static int create_symlink(struct xc_place_worker *worker, uint32_t position, str
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	if (symlinkat(member->extra->target, dir_fd, name) < 0 ||
-	    (wants_owner(worker->place, member) &&
-	     fchownat(dir_fd, name, member->uid, member->gid, AT_SYMLINK_NOFOLLOW) < 0) ||
+	    give(worker->place, member, dir_fd, name) < 0 ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_at(worker, position, "create the symlink", err);
 	return 0;
@@ -510,7 +525,7 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 	/* If unknown, unlike what any member has, so that it is set. */
 	mode_t created_mode = own ? member->mode | S_IRWXU : (mode_t)~0;
 	const char *name;
-	int dir_fd;
+	int dir_fd, given;
 
 	if (member->extra && member->extra->xattr_count > 0) {
 		int fd = xc_dirs_open(worker->dirs, position);
@@ -519,12 +534,12 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 	}
 	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0)
 		return -1;
-	if (wants_owner(place, member) &&
-	    fchownat(dir_fd, name, member->uid, member->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	given = give(place, member, dir_fd, name);
+	if (given < 0)
 		return -1;
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmodat(dir_fd, name, member->mode, 0) < 0)
+	    fchmodat(dir_fd, name, mode_of(member, given), 0) < 0)
 		return -1;
 	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
 }

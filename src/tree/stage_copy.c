@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "tree/owner.h"
 #include "tree/stage_internal.h"
 
 #define COPY_BYTES  ((size_t)128 << 10)
@@ -179,7 +180,7 @@ static int copy_symlink(int from_dir, const char *from, int to_dir, const char *
 	target[length] = '\0';
 	if (symlinkat(target, to_dir, to) < 0)
 		return -1;
-	if (geteuid() == 0 && fchownat(to_dir, to, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (geteuid() == 0 && xc_owner_set(to_dir, to, st->st_uid, st->st_gid) < 0)
 		return -1;
 	return utimensat(to_dir, to, times, AT_SYMLINK_NOFOLLOW);
 }

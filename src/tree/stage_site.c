@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "tree/beneath.h"
+#include "tree/owner.h"
 #include "tree/stage_internal.h"
 
 size_t xc_stage_parent_bytes(const char *path, size_t length)
@@ -283,7 +284,7 @@ int xc_stage_set_attributes(int fd, const struct xc_stage_attributes *attributes
 	if (fstat(fd, &st) < 0)
 		return -1;
 	if (geteuid() == 0 && (st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
-	    fchown(fd, attributes->uid, attributes->gid) < 0)
+	    xc_owner_set(fd, "", attributes->uid, attributes->gid) < 0)
 		return -1;
 	if (futimens(fd, attributes->times) < 0)
 		return -1;

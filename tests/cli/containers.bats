@@ -314,3 +314,32 @@ END
     has "$stderr" "getrandom(2) is denied here"
     absent "$T/store/local"
 }
+
+@test "root that may give nothing away, or does not know the users, restores nothing" {
+    local how
+    alone
+    need_root
+    put tree/mine
+    put tree/other
+    chmod 4755 tree/other
+    ln -s other tree/link
+    chown -h 1234:1234 tree/other tree/link
+    chmod u+s tree/other
+    xc save --key k --path tree
+    tar -C tree -cf - . | zstd -q >"$T/store/k-base.tar.zst"
+    for how in "setpriv --bounding-set -chown --inh-caps -chown" "unshare --user --map-root-user"; do
+        # shellcheck disable=SC2086 # a command and its options
+        $how true 2>/dev/null || continue
+        for layout in "--key k" "--scope none --legacy-layout --key k"; do
+            # Into nothing, and into what is there.
+            rm -rf tree
+            # shellcheck disable=SC2086
+            ends 0 $how "$PROGRAM" restore $layout --path tree
+            has "$stderr" "this process may not give them away"
+            # shellcheck disable=SC2086
+            ends 0 $how "$PROGRAM" restore $layout --path tree
+            same "$(cat tree/other) $(stat -c '%u %a' tree/other) $(readlink tree/link)" "tree/other 0 755 other"
+        done
+    done
+    [ -n "${layout-}" ] || skip "no rights can be taken away here"
+}
