@@ -357,15 +357,16 @@ static void manifests(void **state)
 		       "Layers    1\n"
 		       "        1 pack 0123456789abcdef0123456789abcdef, 118 MB, 10 members, "
 		       "3 of them replaced or dropped later\n");
-	assert_json(xc_document_inspect(&match),
-		    "{\"ok\":true,\"key\":\"linux-old\",\"scope\":\"refs/heads/main\","
-		    "\"version\":\"0123456789abcdef\",\"paths\":[\"node_modules\"],"
-		    "\"created\":\"2026-11-21T03:12:00.000000000Z\",\"tool\":\"xcache 0.1.0\","
-		    "\"build_ms\":128000,\"totals\":{\"files\":105449,\"directories\":2,\"symlinks\":1,"
-		    "\"hardlinks\":0,\"bytes\":733123456,\"stored\":118111222},\"layers\":"
-		    "[{\"pack\":\"0123456789abcdef0123456789abcdef\",\"size\":118111222,"
-		    "\"members\":10,\"dead\":3,\"index\":{\"offset\":7,\"size\":8,\"sha256\":"
-		    "\"0000000000000000000000000000000000000000000000000000000000000000\"}}]}\n");
+	assert_json(
+		xc_document_inspect(&match),
+		"{\"ok\":true,\"key\":\"linux-old\",\"scope\":\"refs/heads/main\","
+		"\"version\":\"0123456789abcdef\",\"paths\":[\"node_modules\"],"
+		"\"created\":\"2026-11-21T03:12:00.000000000Z\",\"tool\":\"xcache 0.1.0\","
+		"\"build_ms\":128000,\"totals\":{\"files\":105449,\"directories\":2,\"symlinks\":1,"
+		"\"hardlinks\":0,\"bytes\":733123456,\"stored\":118111222},\"layers\":"
+		"[{\"pack\":\"0123456789abcdef0123456789abcdef\",\"size\":118111222,"
+		"\"members\":10,\"dead\":3,\"index\":{\"offset\":7,\"size\":8,\"sha256\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\"}}]}\n");
 }
 
 /* An entry whose manifest is broken that ends the listing, or shows as empty. */
