@@ -123,7 +123,7 @@ struct xc_restore_result {
 	uint64_t lookup_ms, extract_ms, total_ms;
 	uint64_t fetched_bytes; /* read from the store */
 	uint64_t replaced;      /* files that stood where members went */
-	bool owner_dropped;     /* members belong to others, to whom this process cannot give them */
+	bool owner_dropped;     /* members of others, which nobody could give to them */
 	uint64_t left_out;      /* older layout: devices, FIFOs and sockets in it */
 };
 
