@@ -164,6 +164,34 @@ for path in Path(sys.argv[1]).iterdir():
   npm test; tested"
 }
 
+@test "the README's job that looks first builds what is there" {
+    in_project
+    flow README-2
+    same "$told" "look: success
+  miss
+toolchain: success
+  ./build-toolchain toolchain; built the toolchain
+  saved"
+    flow README-2
+    same "$told" "look: success
+  hit
+toolchain: skipped"
+}
+
+@test "the README's one step does not save" {
+    in_project
+    flow README-3
+    same "$told" "test: success
+  miss
+  npm ci; downloaded x.tgz
+  npm test; tested
+  saved"
+    flow README-3
+    same "$told" "test: success
+  hit
+  npm test; tested
+  not saved"
+}
 
 @test "the README's commands do not build once and then restore" {
     in_project
