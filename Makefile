@@ -101,11 +101,15 @@ format: ## bring all sources into the project's format
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: sanitize
+# Each test takes several times as long: without those that wait, that are about other things than the
+# program, or that take the same ways again; for threads, without those that have no ways of their own.
+WITHOUT = s3_faults dist docker examples containers layers treediff action_radosgw
+WITHOUT_TSAN = $(WITHOUT) action action_hostile workflow doctor keys paths usage output lifecycle proxy
 sanitize: deps-test deps-servers ## the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
-	tests/run --no-faults $(BUILD)/asan
+	tests/run --without "$(WITHOUT)" $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
-	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --no-faults $(BUILD)/tsan
+	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
 
 .PHONY: fuzz
 fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
@@ -158,6 +162,7 @@ $(BUILD)/floor: bench/floor.c
 # Fuzz targets are built apart, by clang, with all of the library inside.
 FUZZ_CC  = clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fno-sanitize-recover=all
 FUZZ_OBJ := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(filter-out src/main.c src/cmd/%,$(SRC)))
+.SECONDARY: $(FUZZ_OBJ)
 $(BUILD)/fuzz/obj/%.o: src/%.c $(CURL) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
