@@ -711,11 +711,6 @@ json.dump({"head_commit": {"message": message}}, open(sys.argv[1], "w"))' "$GITH
     [ "${#output}" -lt 5000 ]
 }
 
-pull_request() {
-    export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
-    event "{\"pull_request\": {\"head\": {\"sha\": \"$1\", \"repo\": {\"full_name\": \"${2:-owner/name}\"}}}}"
-}
-
 commit_with() {
     git init -q .
     git -c user.name=n -c user.email=e@x commit -q --allow-empty -m "$1"
@@ -751,42 +746,12 @@ commit_with() {
     same "$(commands)" ""
 }
 
-# A GitHub that knows one commit; its port is in $port.
-start_github() {
-    python3 - "$1" "$T/port" "$T/requests" >/dev/null 2>&1 3>&- <<'PYTHON' &
-import http.server, json, sys
-
-class GitHub(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        with open(sys.argv[3], "a") as log:
-            print(self.path, self.headers["Authorization"], file=log)
-        body = json.dumps({"sha": "x", "message": sys.argv[1]}).encode()
-        self.send_response(200 if self.headers["Authorization"] == "Bearer ghs_1" else 401)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-server = http.server.HTTPServer(("127.0.0.1", 0), GitHub)
-open(sys.argv[2], "w").write(str(server.server_port))
-server.timeout = 20
-for _ in range(10):
-    server.handle_request()
-PYTHON
-    github=$!
-    until [ -s "$T/port" ]; do sleep 0.05; done
-    port=$(cat "$T/port")
-}
-
 @test "a pull request's message is not fetched" {
     local sha=0123456789abcdef0123456789abcdef01234567
     in_workflow
     pull_request $sha
     saved k
-    start_github $'again "$(touch hurt)"\n[ci-clear-cache]'
-    export GITHUB_API_URL=http://127.0.0.1:$port
+    start_github message $'again "$(touch hurt)"\n[ci-clear-cache]'
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=wrong
     has "$(commands)" "notice Whether the head commit asks to clear caches is not known"
     line "Cache restored from key: k"

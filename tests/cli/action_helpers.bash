@@ -139,3 +139,20 @@ one_warning() {
     [[ $(commands) == "warning $1"* ]] || fail "no warning '$1': $(commands)"
     same "$(commands | wc -l)" 1
 }
+
+# The run is about a pull request whose head is this commit, of this repository: pull_request SHA [FULL-NAME]
+pull_request() {
+    export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
+    event "{\"pull_request\": {\"head\": {\"sha\": \"$1\", \"repo\": {\"full_name\": \"${2:-owner/name}\"}}}}"
+}
+
+# See tests/servers/github.py: start_github KIND [MESSAGE]. The API is $GITHUB_API_URL, the process
+# $github, and what it was asked is in $T/requests.
+start_github() {
+    rm -f "$T/port" "$T/requests"
+    "$BATS_TEST_DIRNAME/../servers/github.py" "$T/port" "$T/requests" "$@" >/dev/null 2>&1 3>&- &
+    github=$!
+    until [ -s "$T/port" ]; do sleep 0.05; done
+    GITHUB_API_URL=http://127.0.0.1:$(cat "$T/port")
+    export GITHUB_API_URL
+}
