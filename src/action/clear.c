@@ -6,12 +6,6 @@
 #include "action/internal.h"
 #include "action/message.h"
 
-static void tell_request(void *context, const char *line)
-{
-	(void)context;
-	xc_action_command("debug", "%s", line);
-}
-
 /* The message that may hold the tag; NULL if there is none, or nobody can tell it. */
 static char *find_message(const struct xc_action_run *run)
 {
@@ -20,7 +14,7 @@ static char *find_message(const struct xc_action_run *run)
 		.sha = run->event.head_sha,
 		.token = run->inputs.github_token,
 		.cancel = run->host->cancel,
-		.trace = run->context.debug ? tell_request : NULL,
+		.trace = run->context.debug ? xc_action_trace : NULL,
 	};
 	const char *event = run->context.event_name;
 	char *message;

@@ -71,6 +71,12 @@ void xc_action_command(const char *command, const char *format, ...)
 	va_end(list);
 }
 
+void xc_action_trace(void *unused, const char *line)
+{
+	(void)unused;
+	xc_action_command("debug", "%s", line);
+}
+
 void xc_action_group(const char *format, ...)
 {
 	va_list list;

@@ -29,6 +29,9 @@ void xc_action_info(const char *format, ...) XC_PRINTF(1, 2);
 /* "::<command>::<message>", such as error, warning, notice, debug. */
 void xc_action_command(const char *command, const char *format, ...) XC_PRINTF(2, 3);
 
+/* A line for debugging runs, as struct xc_store_opts and struct xc_http_opts take it. */
+void xc_action_trace(void *unused, const char *line);
+
 /* Lines until xc_action_endgroup are folded below `format`. */
 void xc_action_group(const char *format, ...) XC_PRINTF(1, 2);
 void xc_action_endgroup(void);

@@ -68,6 +68,14 @@ void xc_action_context_scopes(const struct xc_action_context *context, struct xc
 		xc_strlist_add(scopes, base);
 }
 
+bool xc_action_is_within(const char *path, size_t length, const char *folder)
+{
+	size_t root = strlen(folder);
+
+	return length >= root && strncmp(path, folder, root) == 0 &&
+	       (length == root || path[root] == '/');
+}
+
 const char *xc_action_context_state(const char *name)
 {
 	cleanup_free char *full = xc_asprintf("STATE_%s", name);

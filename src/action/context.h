@@ -46,6 +46,9 @@ void xc_action_context_release(struct xc_action_context *context);
  */
 void xc_action_context_scopes(const struct xc_action_context *context, struct xc_strlist *scopes);
 
+/* Whether `path`, of that length, is `folder` or in it, by their texts. */
+bool xc_action_is_within(const char *path, size_t length, const char *folder);
+
 /* What an earlier step of the same action left with GITHUB_STATE; NULL if nothing. Borrowed. */
 const char *xc_action_context_state(const char *name);
 

@@ -17,15 +17,6 @@
 #define LOOK_MS    100
 #define READ_BYTES 65536
 
-/* Whether `folder`, of that length, is `workspace` or in it. */
-static bool is_within(const char *folder, size_t length, const char *workspace)
-{
-	size_t root = strlen(workspace);
-
-	return length >= root && strncmp(folder, workspace, root) == 0 &&
-	       (length == root || folder[root] == '/');
-}
-
 /* A program of the machine's: what lies in the workspace, the commit's author may have written. */
 static char *find_git(const char *workspace)
 {
@@ -35,7 +26,8 @@ static char *find_git(const char *workspace)
 		size_t length = strcspn(path, ":");
 		cleanup_free char *git = xc_asprintf("%.*s/git", (int)length, path);
 
-		if (*path == '/' && !is_within(path, length, workspace) && access(git, X_OK) == 0)
+		if (*path == '/' && !xc_action_is_within(path, length, workspace) &&
+		    access(git, X_OK) == 0)
 			return STEAL_PTR(git);
 		path += length + (path[length] == ':');
 	}

@@ -7,12 +7,6 @@
 /* Where the runner mounts the workspace in the containers of Docker actions. */
 #define DOCKER_WORKSPACE "/github/workspace"
 
-static void tell_request(void *context, const char *line)
-{
-	(void)context;
-	xc_action_command("debug", "%s", line);
-}
-
 static void hide_secret(void *context, const char *value)
 {
 	(void)context;
@@ -66,7 +60,7 @@ static int open_store(struct xc_action_run *run, struct xc_err *err)
 		.secret_access_key = *inputs->secret_access_key ? inputs->secret_access_key : NULL,
 		.session_token = *inputs->session_token ? inputs->session_token : NULL,
 		.role_arn = *inputs->role_arn ? inputs->role_arn : NULL,
-		.trace = run->context.debug ? tell_request : NULL,
+		.trace = run->context.debug ? xc_action_trace : NULL,
 		.secret = hide_secret,
 	};
 
@@ -141,13 +135,9 @@ const char *xc_action_run_ban(const struct xc_action_run *run)
 
 static bool is_outside(const char *line, const char *workspace)
 {
-	size_t length = strlen(workspace);
-
 	line += *line == '!';
-	if (*line == '~')
-		return true;
-	return *line == '/' && (strncmp(line, workspace, length) != 0 ||
-				(line[length] != '/' && line[length] != '\0'));
+	return *line == '~' ||
+	       (*line == '/' && !xc_action_is_within(line, strlen(line), workspace));
 }
 
 /* A folder of the container, which is gone with it. */

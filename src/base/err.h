@@ -51,9 +51,8 @@ int xc_err_wrap(struct xc_err *err, const char *format, ...) XC_PRINTF(2, 3);
 /*
  * Make foreign text safe to stand in one line of a message or a log: control
  * characters, invalid UTF-8, backslashes and what would make a command of it
- * to a CI runner become \xNN. `out` holds
- * `out_size` bytes and is always terminated; too long a text ends in "...".
- * Returns `out`.
+ * to a CI runner (base/log_line.h) become \xNN. `out` holds `out_size` bytes
+ * and is always terminated; too long a text ends in "...". Returns `out`.
  */
 const char *xc_err_quote(const char *text, char *out, size_t out_size);
 

@@ -7,8 +7,7 @@ struct xc_log_line xc_log_line_of(const char *text)
 {
 	struct xc_log_line line = { .text = text, .first = text };
 
-	/* A runner trims all that Unicode calls white space; to know which that is gains nothing.
-	 */
+	/* It trims all of Unicode's white space; to know which that is would gain nothing. */
 	while (*line.first == ' ' || (unsigned char)*line.first >= 0x80)
 		line.first++;
 	return line;

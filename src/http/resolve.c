@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/resolve_internal.h"
 
-#include "base/clock.h"
-
 #include <ares.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "http/addresses.h"
 
 #define ANSWER_KEPT_MS  30000

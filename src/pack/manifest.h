@@ -4,9 +4,10 @@
  * Writing it is the commit. docs/FORMAT.md specifies the members.
  *
  *   {"xcache": 1, "key": …, "version": …, "paths": […], "created": RFC 3339 with ns, "tool": …,
- *    "build_ms": …, "totals": {"files":…, "directories":…, "symlinks":…, "hardlinks":…, "bytes":…,
- * "stored":…}, "layers": [{"pack": id, "size":…, "members":…, "index": {"offset":…, "size":…,
- * "sha256": hex}, "dead": "…"}]}
+ *    "build_ms": …,
+ *    "totals": {"files":…, "directories":…, "symlinks":…, "hardlinks":…, "bytes":…, "stored":…},
+ *    "layers": [{"pack": id, "size":…, "members":…,
+ *                "index": {"offset":…, "size":…, "sha256": hex}, "dead": "…"}]}
  *
  * A key or a path that is not UTF-8 stands as an object {"base64": "…"}.
  */

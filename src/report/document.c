@@ -146,8 +146,7 @@ json_t *xc_document_inspect(const struct xc_match *match)
 	return document;
 }
 
-/* JSON has another way to write what a CI runner would take for a command ("##[", base/log_line.h).
- */
+/* JSON has another way to write "##[", which is a command to runners (base/log_line.h). */
 static void write_json(const json_t *value, int pretty, struct xc_buf *out)
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;

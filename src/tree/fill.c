@@ -208,12 +208,8 @@ int xc_fill_directory(struct xc_fill *fill, const char *path,
 static int give(struct xc_fill *fill, const struct xc_fill_attributes *attributes, int dir_fd,
 		const char *name)
 {
-	int given = 0;
+	int given = xc_owner_give(fill->uid, dir_fd, name, attributes->uid, attributes->gid);
 
-	if (fill->uid == 0)
-		given = xc_owner_set(dir_fd, name, attributes->uid, attributes->gid);
-	else if (attributes->uid == fill->uid)
-		given = 1;
 	if (given == 0)
 		fill->owner_dropped = true;
 	return given;
@@ -228,17 +224,14 @@ static void fill_times(const struct xc_fill_attributes *attributes, struct times
 
 static int set_attributes(struct xc_fill *fill, int fd, const struct xc_fill_attributes *attributes)
 {
-	mode_t mode = attributes->mode;
 	struct timespec times[2];
 	int given = give(fill, attributes, fd, "");
 
 	fill_times(attributes, times);
 	if (given < 0)
 		return -1;
-	/* Set-id bits are for the owner that they were saved with; chown(2) clears them. */
-	if (!given)
-		mode &= ~(mode_t)06000;
-	return fchmod(fd, mode) < 0 ? -1 : futimens(fd, times);
+	/* chown(2) clears set-id bits, so the mode comes behind it. */
+	return fchmod(fd, xc_owner_mode(attributes->mode, given)) < 0 ? -1 : futimens(fd, times);
 }
 
 int xc_fill_begin_file(struct xc_fill *fill, const char *path, struct xc_err *err)

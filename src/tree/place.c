@@ -38,7 +38,6 @@ struct xc_place {
 	mode_t umask;
 	uid_t uid;
 	gid_t gid;
-	bool root;
 	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
 	bool inherits;
 	atomic_bool owner_dropped;
@@ -109,7 +108,6 @@ struct xc_place *xc_place_new(const struct xc_place_opts *opts)
 	place->umask = current_umask();
 	place->uid = geteuid();
 	place->gid = getegid();
-	place->root = place->uid == 0;
 	pthread_mutex_init(&place->mutex, NULL);
 	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++)
 		if (members->items[i].parent == XC_MEMBER_NONE)
@@ -257,23 +255,14 @@ static int directory_of(struct xc_place_worker *worker, uint32_t position, int *
 static int give(struct xc_place *place, const struct xc_member *member, int dir_fd,
 		const char *name)
 {
-	int given = 0;
+	int given;
 
 	if (member->uid == place->uid && member->gid == place->gid && !place->inherits)
 		return 1;
-	if (place->root)
-		given = xc_owner_set(dir_fd, name, member->uid, member->gid);
-	else if (member->uid == place->uid)
-		given = 1;
+	given = xc_owner_give(place->uid, dir_fd, name, member->uid, member->gid);
 	if (given == 0)
 		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
 	return given;
-}
-
-/* Set-id bits are for the owner that they were saved with. */
-static mode_t mode_of(const struct xc_member *member, int given)
-{
-	return given ? member->mode : member->mode & ~(mode_t)06000;
 }
 
 static int set_xattrs(int fd, const struct xc_member *member)
@@ -309,7 +298,7 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 	/* chown(2) clears set-id bits, and unless root writes so does write(2). */
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmod(fd, mode_of(member, given)) < 0)
+	    fchmod(fd, xc_owner_mode(member->mode, given)) < 0)
 		return -1;
 	return futimens(fd, times);
 }
@@ -539,7 +528,7 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 		return -1;
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmodat(dir_fd, name, mode_of(member, given), 0) < 0)
+	    fchmodat(dir_fd, name, xc_owner_mode(member->mode, given), 0) < 0)
 		return -1;
 	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
 }

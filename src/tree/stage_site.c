@@ -283,8 +283,8 @@ int xc_stage_set_attributes(int fd, const struct xc_stage_attributes *attributes
 		return 0;
 	if (fstat(fd, &st) < 0)
 		return -1;
-	if (geteuid() == 0 && (st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
-	    xc_owner_set(fd, "", attributes->uid, attributes->gid) < 0)
+	if ((st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
+	    xc_owner_give(geteuid(), fd, "", attributes->uid, attributes->gid) < 0)
 		return -1;
 	if (futimens(fd, attributes->times) < 0)
 		return -1;

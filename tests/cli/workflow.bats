@@ -341,13 +341,11 @@ YAML
     with_each_shell other_runners
 }
 
-other_runners() {
-    local runner
-    for runner in "RUNNER_OS: macOS, RUNNER_ARCH: ARM64" "RUNNER_OS: Windows, RUNNER_ARCH: X64" \
-        "RUNNER_OS: Linux, RUNNER_ARCH: ARM"; do
-        job <<YAML
+# A job of a restore, a save and a restore that must hit, where the runner says this of itself.
+each_step_on() {
+    job <<YAML
 ref: refs/heads/main
-runner: {$runner}
+runner: {$1}
 steps:
   - id: cache
     uses: org/xcache/restore@v1
@@ -359,6 +357,13 @@ steps:
     uses: org/xcache/restore@v1
     with: {path: tree, key: k, store: "$STORE", fail-on-cache-miss: True}
 YAML
+}
+
+other_runners() {
+    local runner
+    for runner in "RUNNER_OS: macOS, RUNNER_ARCH: ARM64" "RUNNER_OS: Windows, RUNNER_ARCH: X64" \
+        "RUNNER_OS: Linux, RUNNER_ARCH: ARM"; do
+        each_step_on "$runner"
         same "$(outcome_of cache) $(outcome_of save) $(outcome_of must)" "success success failure"
         [[ $(commands_of cache) == "warning xcache is for Linux on x64 and arm64, not for "* ]]
         [[ $(commands_of save) == "warning xcache is for Linux on x64 and arm64, not for "* ]]
@@ -378,20 +383,7 @@ YAML
 }
 
 no_program() {
-    job <<YAML
-ref: refs/heads/main
-runner: {RUNNER_OS: Linux, RUNNER_ARCH: X64}
-steps:
-  - id: cache
-    uses: org/xcache/restore@v1
-    with: {path: tree, key: k, store: "$STORE"}
-  - id: save
-    uses: org/xcache/save@v1
-    with: {path: tree, key: k, store: "$STORE"}
-  - id: must
-    uses: org/xcache/restore@v1
-    with: {path: tree, key: k, store: "$STORE", fail-on-cache-miss: True}
-YAML
+    each_step_on "RUNNER_OS: Linux, RUNNER_ARCH: X64"
     local what="The action's file dist/xcache-linux-x64 is missing or cannot be executed"
     same "$(outcome_of cache) $(outcome_of save) $(outcome_of must)" "success success failure"
     same "$(commands_of cache)" "warning $what: nothing is restored."
