@@ -106,7 +106,7 @@ static int read_all(int fd, const struct xc_cancel *cancel, struct xc_buf *out, 
 			return xc_err_sys(err, errno, "cannot read what git says");
 		if (got == 0)
 			return 0;
-		out->len_bytes += (size_t)got;
+		xc_buf_grow_by(out, (size_t)got);
 	}
 }
 

@@ -57,8 +57,7 @@ int xc_buf_try_add(struct xc_buf *buf, const void *data, size_t length_bytes)
 		return -1;
 	if (length_bytes > 0)
 		memcpy(at, data, length_bytes);
-	buf->len_bytes += length_bytes;
-	buf->data[buf->len_bytes] = '\0';
+	xc_buf_grow_by(buf, length_bytes);
 	return 0;
 }
 
@@ -93,7 +92,7 @@ void xc_buf_vaddf(struct xc_buf *buf, const char *format, va_list args)
 	if (!at)
 		xc_out_of_memory();
 	vsnprintf(at, (size_t)length + 1, format, args);
-	buf->len_bytes += (size_t)length;
+	xc_buf_grow_by(buf, (size_t)length);
 }
 
 void xc_buf_addf(struct xc_buf *buf, const char *format, ...)

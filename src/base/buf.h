@@ -37,8 +37,18 @@ void xc_buf_clear(struct xc_buf *buf);
 /* Cut to `len_bytes`, at most what is there. */
 void xc_buf_truncate(struct xc_buf *buf, size_t len_bytes);
 
-/* Room for `extra_bytes` more behind the end; returns where, or NULL over the ceiling. */
+/*
+ * Room for `extra_bytes` more behind the end; returns where, or NULL over the ceiling.
+ * What is written there counts from xc_buf_grow_by on.
+ */
 char *xc_buf_reserve(struct xc_buf *buf, size_t extra_bytes) XC_CHECK;
+
+/* The first `length_bytes` of what was reserved have been written: they are the buffer's now. */
+static inline void xc_buf_grow_by(struct xc_buf *buf, size_t length_bytes)
+{
+	buf->len_bytes += length_bytes;
+	buf->data[buf->len_bytes] = '\0';
+}
 
 /* Append; return 0, or -1 over the ceiling with the buffer as it was. */
 int xc_buf_try_add(struct xc_buf *buf, const void *data, size_t length_bytes) XC_CHECK;

@@ -116,8 +116,7 @@ int xc_fd_read_file(int dir_fd, const char *path, size_t max_bytes, struct xc_bu
 		got = xc_fd_read_full(fd, at, 16384);
 		if (got < 0)
 			return -1;
-		out->len_bytes += (size_t)got;
-		out->data[out->len_bytes] = '\0';
+		xc_buf_grow_by(out, (size_t)got);
 	} while (got == 16384);
 	if (out->len_bytes - start_bytes > max_bytes) {
 		errno = EFBIG;

@@ -132,5 +132,5 @@ void xc_human_quote(const char *text, struct xc_buf *out)
 	if (!at)
 		xc_out_of_memory();
 	xc_err_quote(text, at, room);
-	out->len_bytes += strlen(at);
+	xc_buf_grow_by(out, strlen(at));
 }

@@ -52,8 +52,7 @@ void xc_members_path(const struct xc_members *members, uint32_t position, struct
 	if (length > 1 && path[0] == '/' && path[1] == '/') {
 		memmove(path, path + 1, --length);
 	}
-	out->len_bytes += length;
-	out->data[out->len_bytes] = '\0';
+	xc_buf_grow_by(out, length);
 }
 
 uint32_t xc_members_top(const struct xc_members *members, uint32_t position)

@@ -228,7 +228,7 @@ static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, i
 		take_over(member, &status);
 		return READ_CHANGED;
 	}
-	worker->raw.len_bytes += length;
+	xc_buf_grow_by(&worker->raw, length);
 	if (length > 0) {
 		uint8_t digest[XC_SHA256_BYTES];
 
@@ -325,7 +325,7 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 		return fail_at(worker, item->first, &slot->err);
 	if ((size_t)got != length || !is_unchanged(member, &status))
 		return fail_changed(worker, item->first, &slot->err);
-	worker->raw.len_bytes += length;
+	xc_buf_grow_by(&worker->raw, length);
 	xc_hasher_digest(worker->hasher, at, length, slot->piece_digest);
 	if (item->offset + item->length == xc_member_content_bytes(member))
 		add_padding(&worker->raw, item->length);

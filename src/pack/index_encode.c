@@ -29,7 +29,7 @@ static void put_varint128(struct encode *encode, unsigned __int128 value)
 	char *at = xc_buf_reserve(&encode->raw, XC_VARINT128_MAX_BYTES);
 
 	if (at)
-		encode->raw.len_bytes += xc_varint_put128(at, value);
+		xc_buf_grow_by(&encode->raw, xc_varint_put128(at, value));
 	else
 		encode->full = true;
 }
@@ -39,7 +39,7 @@ static void put_varint(struct encode *encode, uint64_t value)
 	char *at = xc_buf_reserve(&encode->raw, XC_VARINT64_MAX_BYTES);
 
 	if (at)
-		encode->raw.len_bytes += xc_varint_put(at, value);
+		xc_buf_grow_by(&encode->raw, xc_varint_put(at, value));
 	else
 		encode->full = true;
 }
@@ -53,7 +53,7 @@ static int finish(struct encode *encode, enum xc_section_id id)
 	if (xc_section_append(encode->writer, id, &encode->raw, encode->out, encode->err) < 0)
 		return -1;
 	encode->longest = XC_MAX(encode->longest, encode->raw.len_bytes);
-	encode->raw.len_bytes = 0;
+	xc_buf_clear(&encode->raw);
 	return 0;
 }
 

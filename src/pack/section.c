@@ -202,7 +202,6 @@ int xc_section_append(struct xc_section_writer *writer, enum xc_section_id id,
 	xc_le_put(at + 10, XC_SECTION_NEEDED, 2);
 	xc_le_put(at + 12, 0, 4);
 	xc_le_put(at + 16, raw->len_bytes, 8);
-	out->len_bytes += before_bytes + frame_bytes;
-	out->data[out->len_bytes] = '\0';
+	xc_buf_grow_by(out, before_bytes + frame_bytes);
 	return 0;
 }

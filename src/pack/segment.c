@@ -91,8 +91,7 @@ int xc_segment_encode(struct xc_segment_encoder *encoder, const void *raw, size_
 	if (ZSTD_isError(stored_bytes))
 		return xc_err_set(err, XC_ERR_INTERNAL, "cannot compress a segment: %s",
 				  ZSTD_getErrorName(stored_bytes));
-	out->len_bytes = stored_bytes;
-	at[stored_bytes] = '\0';
+	xc_buf_grow_by(out, stored_bytes);
 	ret_segment->stored_bytes = (uint32_t)stored_bytes;
 	ret_segment->raw_bytes = (uint32_t)raw_bytes;
 	xc_hasher_digest(encoder->hasher, at, stored_bytes, ret_segment->sha256);

@@ -128,8 +128,7 @@ static int read_output(const struct xc_cred_context *context, int fd, int64_t de
 			return xc_err_sys(err, errno, "cannot read from " WHO);
 		if (count == 0)
 			return 0;
-		out->len_bytes += (size_t)count;
-		out->data[out->len_bytes] = '\0';
+		xc_buf_grow_by(out, (size_t)count);
 	}
 }
 

@@ -70,9 +70,8 @@ static int file_get(struct xc_store *base, const char *name, size_t max_bytes,
 	if (!at)
 		return too_large(name, (long long)status.st_size, ret_data->max_bytes, err);
 	got = xc_fd_read_full(fd, at, (size_t)status.st_size);
-	at[got > 0 ? got : 0] = '\0';
 	if (got == status.st_size) {
-		ret_data->len_bytes += (size_t)got;
+		xc_buf_grow_by(ret_data, (size_t)got);
 		return 0;
 	}
 	*at = '\0';

@@ -122,11 +122,12 @@ static void relative_path(struct xc_dirs *dirs, uint32_t ancestor, uint32_t posi
 	for (uint32_t i = position; i != ancestor; i = items[i].parent) {
 		size_t name_length = strlen(items[i].name);
 
-		dirs->relative.data[--at] = i == position ? '\0' : '/';
+		dirs->relative.data[--at] = '/';
 		at -= name_length;
 		memcpy(dirs->relative.data + at, items[i].name, name_length);
 	}
-	dirs->relative.len_bytes = length - 1;
+	/* Without the last slash. */
+	xc_buf_grow_by(&dirs->relative, length - 1);
 }
 
 int xc_dirs_open(struct xc_dirs *dirs, uint32_t position)
