@@ -10,6 +10,8 @@
 #ifndef XC_ACTION_ACTION_H
 #define XC_ACTION_ACTION_H
 
+#include <stdbool.h>
+
 #include "base/cancel.h"
 #include "base/progress.h"
 
@@ -35,7 +37,10 @@ int xc_action_save(const struct xc_action_host *host);    /* save/action.yml */
 int xc_action_main(const struct xc_action_host *host);    /* action.yml: restore, keep state */
 int xc_action_post(const struct xc_action_host *host);    /* action.yml, at the end: save */
 
-/* main, or post if main has been: a Docker action has the same arguments for both. */
-int xc_action_root(const struct xc_action_host *host);
+/*
+ * main or, at the end of the job, post: a Docker action has the same arguments for both. Post does
+ * nothing where main did not run, as after a container that could not be started.
+ */
+int xc_action_root(const struct xc_action_host *host, bool at_end);
 
 #endif

@@ -260,7 +260,12 @@ int xc_action_main(const struct xc_action_host *host)
 	return restore(host, true);
 }
 
-int xc_action_root(const struct xc_action_host *host)
+int xc_action_root(const struct xc_action_host *host, bool at_end)
 {
-	return xc_action_context_state(XC_STATE_MAIN) ? xc_action_post(host) : xc_action_main(host);
+	if (!at_end)
+		return xc_action_main(host);
+	if (xc_action_context_state(XC_STATE_MAIN))
+		return xc_action_post(host);
+	xc_action_info("The first half of this action did not run in this job: nothing is saved.");
+	return 0;
 }

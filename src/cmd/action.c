@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,14 @@
 #include "action/commands.h"
 #include "cmd/internal.h"
 #include "report/progress.h"
+
+/* The second name of the program in the root action's image. */
+#define POST_NAME "xcache-post"
+
+static int run_root(const struct xc_action_host *host)
+{
+	return xc_action_root(host, strcmp(program_invocation_short_name, POST_NAME) == 0);
+}
 
 static const struct {
 	const char *name;
@@ -16,7 +25,7 @@ static const struct {
 	{ "save", "org/xcache/save: save", xc_action_save },
 	{ "main", "org/xcache: restore, and leave word for post", xc_action_main },
 	{ "post", "org/xcache at the end of the job: save", xc_action_post },
-	{ "root", "main, or post if main has been", xc_action_root },
+	{ "root", "post if the program's name is " POST_NAME ", else main", run_root },
 };
 
 struct work {

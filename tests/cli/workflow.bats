@@ -285,6 +285,79 @@ steps:
 YAML
 }
 
+# A job that is cancelled during one of its steps: cancelled_during ID.
+cancelled_during() {
+    job <<YAML
+ref: refs/heads/main
+cancel: $1
+steps:
+  - run: mkdir tree && echo $1 >tree/file
+  - id: first
+    uses: org/xcache/save@v1
+    with: {path: tree, key: old, store: "$STORE"}
+  - id: restore
+    uses: org/xcache/restore@v1
+    with: {path: tree, key: old, store: "$STORE"}
+  - id: build
+    run: exec sleep 60
+    if: \${{ ${2:-true} }}
+  - id: careful
+    if: \${{ ${CAREFUL-!cancelled()} }}
+    uses: org/xcache/save@v1
+    with: {path: tree, key: careful-$1, store: "$STORE"}
+  - id: always
+    if: always()
+    uses: org/xcache/save@v1
+    with: {path: tree, key: always-$1, store: "$STORE"}
+  - id: root
+    uses: org/xcache@v1
+    with: {path: tree, key: root-$1, store: "$STORE"}
+YAML
+}
+
+@test "a cancelled job ends what runs, and saves only where a step asks for that" {
+    in_repository
+    SHELL_OF_STEPS=dash STORE=file://$T/store
+    cancelled_during build
+    same "$(json 'd["success"]' <<<"$result")" false
+    same "$(outcome_of build) $(outcome_of careful) $(outcome_of root)" "cancelled skipped skipped"
+    said always "Cache saved with key: always-build"
+    cancelled_during restore
+    same "$(outcome_of restore) $(outcome_of careful)" "cancelled skipped"
+    said always "Cache saved with key: always-restore"
+}
+
+@test "a save that has begun goes on in a cancelled job" {
+    in_repository
+    SHELL_OF_STEPS=dash STORE=file://$T/store
+    cancelled_during careful false
+    same "$(outcome_of careful)" success
+    said careful "Cache saved with key: careful-careful"
+    CAREFUL="success()" cancelled_during first false
+    same "$(outcome_of first) $(outcome_of restore)" "success skipped"
+}
+
+@test "the end of the job saves nothing where the root action did not begin" {
+    in_repository
+    SHELL_OF_STEPS=dash STORE=file://$T/store
+    mv "$TREE/dist/xcache-linux-x64" "$T/later"
+    job <<YAML
+ref: refs/heads/main
+env: {LATER: "$T/later", PROGRAM: "$TREE/dist/xcache-linux-x64"}
+steps:
+  - id: root
+    continue-on-error: true
+    uses: org/xcache@v1
+    with: {path: tree, key: k, store: "$STORE"}
+  - run: mkdir tree && echo built >tree/file
+  - run: mv "\$LATER" "\$PROGRAM"
+YAML
+    same "$(outcome_of root)" failure
+    said post1 "The first half of this action did not run in this job: nothing is saved."
+    same "$(cat "$T/ws/tree/file")" built
+    absent "$T/store"
+}
+
 @test "what a runner gives to other kinds of steps alone is taken for granted" {
     in_repository
     SHELL_OF_STEPS=dash STORE=file://$T/store
@@ -372,8 +445,12 @@ other_runners() {
     done
 }
 
-@test "a program that did not come along, or is not executable, fails a job without a sentence" {
+@test "a program that is missing or cannot run is a miss with a sentence" {
     in_repository
+    printf '\177ELF\2\1\1' >"$TREE"/dist/xcache-linux-x64
+    with_each_shell no_program
+    : >"$TREE"/dist/xcache-linux-x64
+    with_each_shell no_program
     chmod 644 "$TREE"/dist/xcache-linux-x64
     with_each_shell no_program
     rm "$TREE"/dist/xcache-linux-x64

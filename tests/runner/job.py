@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -20,6 +22,8 @@ from files import SUMMARY_BYTES_MAX, BadFile, read_log, read_values
 FILES = {"GITHUB_OUTPUT": "output", "GITHUB_STATE": "state", "GITHUB_ENV": "env",
          "GITHUB_PATH": "path", "GITHUB_STEP_SUMMARY": "summary"}
 TOKEN = "ghs_token"
+# What a runner sends to a step that a cancelled job ends, and how long it then waits: ProcessInvoker.cs.
+INTERRUPTIONS = [(signal.SIGINT, 7.5), (signal.SIGTERM, 2.5), (signal.SIGKILL, None)]
 PASSED_ON = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
              "AWS_EC2_METADATA_DISABLED")
 
@@ -33,7 +37,7 @@ class Step:
     """What came of one step."""
 
     def __init__(self):
-        self.success, self.ran = True, False
+        self.success, self.ran, self.interrupted = True, False, False
         self.outputs, self.state, self.commands, self.lines, self.summary = {}, {}, [], [], ""
         self.what, self.declared = "", {}
 
@@ -43,6 +47,7 @@ class Step:
 
     def as_dict(self):
         outcome = "skipped" if not self.ran else "success" if self.success else "failure"
+        outcome = "cancelled" if self.interrupted else outcome
         return {"what": self.what, "outcome": outcome, "outputs": self.outputs,
                 "state": self.state, "commands": self.commands, "lines": self.lines,
                 "summary": self.summary}
@@ -52,6 +57,7 @@ class Step:
         self.lines += other.lines
         self.summary += other.summary
         self.success = self.success and other.success
+        self.interrupted = self.interrupted or other.interrupted
 
 
 def wanted(condition, contexts, functions):
@@ -72,6 +78,7 @@ class Job:
         self.tree = Path(options.tree).resolve()
         self.temp = Path(options.temp).resolve()
         self.success, self.steps, self.posts, self.count = True, {}, [], 0
+        self.cancelled, self.cancels, self.goes_on = False, False, None
         self.env = dict(job.get("env", {}))
         for name in ("_github_workflow", "_runner_file_commands"):
             (self.temp / name).mkdir(parents=True, exist_ok=True)
@@ -108,9 +115,11 @@ class Job:
                 "runner": Declared(runner)} | self.job.get("contexts", {}) | more
 
     def functions(self, success=None):
-        good = self.success if success is None else success
-        return {"success": lambda: good, "failure": lambda: not good, "always": lambda: True,
-                "cancelled": lambda: False, "format": lambda text, *rest: text.format(*rest),
+        """`success` is that of the steps of a composite action so far: whether the job was cancelled
+        is nothing to them (CompositeActionHandler.cs, action_status)."""
+        good = self.success and not self.cancelled if success is None else success
+        return {"success": lambda: good, "failure": lambda: not good and not self.cancelled,
+                "always": lambda: True, "cancelled": lambda: self.cancelled, "format": lambda text, *rest: text.format(*rest),
                 "hashFiles": self.hash_files}
 
     def hash_files(self, *patterns):
@@ -133,11 +142,18 @@ class Job:
             path.write_text("")
         env = env | {name: str(path) for name, path in paths.items()}
         argv, env = command({k: as_text(v) for k, v in env.items()})
-        done = subprocess.run(argv, env=env, cwd=self.options.workspace,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False)
-        step.ran, step.success = True, done.returncode == 0
-        step.commands, step.lines = read_log(done.stdout.decode(errors="replace"))
+        step.ran = True
+        try:
+            with subprocess.Popen(argv, env=env, cwd=self.options.workspace,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT) as process:
+                self.cancel(process, step)
+                text = process.communicate()[0].decode(errors="replace")
+        except OSError as why:
+            step.fail(f"cannot start it: {why}")
+            return
+        step.success = process.returncode == 0
+        step.commands, step.lines = read_log(text)
         try:
             step.outputs = read_values(read_whole(paths["GITHUB_OUTPUT"]))
             step.state = read_values(read_whole(paths["GITHUB_STATE"]))
@@ -147,6 +163,20 @@ class Job:
         step.summary = paths["GITHUB_STEP_SUMMARY"].read_text()
         if len(step.summary.encode()) > SUMMARY_BYTES_MAX:
             step.fail("the summary is too long")
+
+    def cancel(self, process, step):
+        """If it is this step's turn, cancel the job while it runs, which its condition may outlive."""
+        if not self.cancels:
+            return
+        self.cancelled, self.cancels = True, False
+        step.interrupted = not self.goes_on()
+        for what, seconds in INTERRUPTIONS if step.interrupted else []:
+            process.send_signal(what)
+            try:
+                process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                pass
 
     def run_script(self, spec, contexts, env, step):
         script = self.temp / f"script-{self.count}.sh"
@@ -180,6 +210,8 @@ class Job:
             contexts = self.contexts(inputs=inputs, steps={
                 name: {"outputs": one.outputs} for name, one in inner.items()})
             one = Step()
+            # A cancelled job asks the inner step alone (CompositeActionHandler.cs), as one that is not a success.
+            self.goes_on = partial(wanted, spec.get("if"), contexts, self.functions(False))
             if wanted(spec.get("if"), contexts, self.functions(good)):
                 # Inputs of the action are no variables of its steps.
                 self.run_script(spec, contexts, env | {"GITHUB_ACTION_PATH": str(folder)}, one)
@@ -208,10 +240,18 @@ class Job:
     def container(self, folder, runs, entrypoint, arguments):
         """What `launch` runs for main or post of a Docker action."""
         if not self.containers:
-            argv = [str(folder / "dist" / "xcache-linux-x64"), *arguments]
+            argv = [str(self.named(folder, runs[entrypoint])), *arguments]
             return lambda given: (argv, given)
         image = self.containers.build(folder, runs["image"])
         return lambda given: self.containers.command(image, runs.get(entrypoint), arguments, given)
+
+    def named(self, folder, path):
+        """The program under the name that it has in the image."""
+        link = self.temp / "image" / path.strip("/")
+        link.parent.mkdir(exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(folder / "dist" / "xcache-linux-x64")
+        return link
 
     def stand_in(self, name, step):
         """What other actions do for a job, as far as a test needs it."""
@@ -242,6 +282,8 @@ class Job:
         step, contexts = Step(), self.contexts()
         step.what = spec.get("uses", spec.get("run", "")).strip()
         if wanted(spec.get("if"), contexts, self.functions()):
+            self.cancels = "id" in spec and spec["id"] == self.job.get("cancel")
+            self.goes_on = lambda: wanted(spec.get("if"), contexts, self.functions())
             env = self.environment() | {name: fill(value, contexts)
                                         for name, value in spec.get("env", {}).items()}
             if "run" in spec:
@@ -249,7 +291,7 @@ class Job:
                 self.run_script(spec, contexts, env, step)
             else:
                 self.use(spec, contexts, env, step)
-            if not step.success and not spec.get("continue-on-error", False):
+            if not (step.success or step.interrupted or spec.get("continue-on-error", False)):
                 self.success = False
         self.steps[spec.get("id", f"step{len(self.steps) + 1}")] = step
 
@@ -263,5 +305,5 @@ class Job:
                 self.launch(command, env, step)
                 self.success = self.success and step.success
             self.steps[f"post{number}"] = step
-        return {"success": self.success,
+        return {"success": self.success and not self.cancelled,
                 "steps": {name: step.as_dict() for name, step in self.steps.items()}}
