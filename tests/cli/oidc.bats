@@ -61,6 +61,16 @@ job() {
     has "$stderr" "$main_role"
 }
 
+@test "a job of a repository whose identity has IDs saves and restores" {
+    job trust-default-branch default-branch "$(with_ids ref:refs/heads/main)"
+    export GITHUB_REF=refs/heads/main
+    put a/one
+    ends 0 xc save --role-arn "$ROLE" --key k --path a
+    mv a b
+    ends 0 xc restore --role-arn "$ROLE" --key k --path a
+    same_tree b a
+}
+
 @test "a job that may not have tokens is not told what to change" {
     job trust-default-branch default-branch
     unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN

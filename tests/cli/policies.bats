@@ -80,6 +80,22 @@ lists() {
     denied reads "$STRANGER"
 }
 
+@test "trust policies know a repository with and without its IDs" {
+    role_of trust-default-branch read-only
+    (assume "$ROLE" && reads "$MAIN")
+    (assume "$ROLE" "$(with_ids ref:refs/heads/main)" && reads "$MAIN")
+    # Who takes the name of a repository that is gone has other IDs.
+    denied assume "$ROLE" "$(with_ids ref:refs/heads/main 65 75)"
+    denied assume "$ROLE" "$(with_ids ref:refs/heads/main 66 74)"
+    denied assume "$ROLE" "$(with_ids ref:refs/heads/topic)"
+    denied assume "$ROLE" "$(with_ids pull_request)"
+    denied assume "$ROLE" environment=production
+    make_role "$POLICIES/trust-pull-requests.json" "$POLICIES/read-only.json"
+    (assume "$ROLE" event_name=pull_request && reads "$MAIN")
+    (assume "$ROLE" "$(with_ids pull_request)" && reads "$MAIN")
+    denied assume "$ROLE" "$(with_ids ref:refs/heads/main)"
+}
+
 @test "trust policies give the role to other jobs" {
     role_of trust-default-branch read-only
     denied assume "$ROLE" ref=refs/heads/topic

@@ -71,6 +71,11 @@ as_job() {
     export ACTIONS_ID_TOKEN_REQUEST_TOKEN=$XC_TEST_OIDC_TOKEN
 }
 
+# The claim of a repository whose identity has IDs: with_ids WHAT [OWNER_ID REPO_ID]
+with_ids() {
+    echo "sub=repo:octo-org@${2:-65}/octo-repo@${3:-74}:$1"
+}
+
 # make_role TRUST POLICY: a role of radosgw from two files of JSON with the placeholders of
 # docs/policies/; its ARN is in ROLE.
 make_role() {
@@ -79,7 +84,7 @@ make_role() {
     for file in "$1" "$2"; do
         sed -e "s|arn:[a-z:]*:ACCOUNT:oidc-provider/[a-z.]*|$XC_TEST_STS_PROVIDER|" \
             -e "s|token.actions.githubusercontent.com|$XC_TEST_STS_HOST|" \
-            -e "s|ORG|octo-org|g; s|REPO|octo-repo|g" \
+            -e "s|OWNER_ID|65|g; s|REPO_ID|74|g; s|ORG|octo-org|g; s|REPO|octo-repo|g" \
             -e "s|BUCKET|$XC_TEST_RADOSGW_BUCKET|g; s|PREFIX|$PREFIX|g" "$file" \
             >"$T/${file##*/}.filled"
     done

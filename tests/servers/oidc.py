@@ -9,7 +9,8 @@
 DIR/env has the variables for tests; it ends with process PID, see keeper.py.
 
     XC_TEST_OIDC_URL       for ACTIONS_ID_TOKEN_REQUEST_URL. Parameters added to it are claims
-                           of the token: "$XC_TEST_OIDC_URL&ref=refs/heads/topic"
+                           of the token: "$XC_TEST_OIDC_URL&ref=refs/heads/topic". The subject
+                           follows from them, without IDs, unless "sub" is one.
     XC_TEST_OIDC_TOKEN     for ACTIONS_ID_TOKEN_REQUEST_TOKEN
     XC_TEST_OIDC_ISSUER
 
@@ -54,7 +55,11 @@ def base64_url(data):
 
 
 def subject(claims):
-    """https://docs.github.com/en/actions/reference/security/oidc#example-subject-claims"""
+    """https://docs.github.com/en/actions/reference/security/oidc#example-subject-claims
+
+    The form of repositories that were made before July 2026; for the other one, see
+    https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
+    """
     if "environment" in claims:
         what = "environment:" + claims["environment"]
     elif claims["event_name"] == "pull_request":

@@ -245,6 +245,14 @@ class OidcTest(unittest.TestCase):
         assumed.token = None
         self.refused(403, assumed.get, bucket, folder + "/x")
 
+    def test_role_knows_a_subject_with_ids(self):
+        variable("STS_URL")
+        subject = "repo:octo-org@65/octo-repo@{}:ref:refs/heads/main"
+        client, _, role = self.make_role(subject.format(74), "*")
+        client.assume(role, self.token("&sub=" + subject.format(74)))
+        self.refused(403, client.assume, role, self.token("&sub=" + subject.format(75)))
+        self.refused(403, client.assume, role, self.token())
+
     def test_role_is_not_for_other_refs_audiences_or_keys(self):
         variable("STS_URL")
         client, _, role = self.make_role("repo:octo-org/octo-repo:ref:refs/heads/main", "*")
