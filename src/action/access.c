@@ -14,20 +14,22 @@ static bool is_one_of(const char *word, const char *const *words)
 }
 #define IS_ONE_OF(word, ...) is_one_of((word), (const char *const[]){ __VA_ARGS__, NULL })
 
-static void add_once(struct xc_strlist *list, const char *text)
+/* Once, and nothing for a name that is NULL. */
+static void add_branch(struct xc_strlist *scopes, const char *name)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i], text) == 0)
+	cleanup_free char *ref = name ? xc_asprintf("refs/heads/%s", name) : NULL;
+
+	for (size_t i = 0; ref && i < scopes->count; i++)
+		if (strcmp(scopes->items[i], ref) == 0)
 			return;
-	xc_strlist_add(list, text);
+	if (ref)
+		xc_strlist_add(scopes, ref);
 }
 
 void xc_action_access_scopes(const struct xc_action_context *context,
 			     const struct xc_action_event *event, bool shared,
 			     struct xc_strlist *scopes)
 {
-	cleanup_free char *main_ref = NULL;
-
 	if (!context->ref)
 		return;
 	if (shared) {
@@ -35,10 +37,8 @@ void xc_action_access_scopes(const struct xc_action_context *context,
 		return;
 	}
 	xc_action_context_scopes(context, scopes);
-	if (!event->default_branch)
-		return;
-	main_ref = xc_asprintf("refs/heads/%s", event->default_branch);
-	add_once(scopes, main_ref);
+	add_branch(scopes, event->base_branch);
+	add_branch(scopes, event->default_branch);
 }
 
 bool xc_action_mode_reads(const char *mode)

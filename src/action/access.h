@@ -22,8 +22,8 @@
 
 /*
  * Append the scopes of a run, each once: its own ref, which is written to,
- * the branch that a pull request goes to, the default branch; or only the
- * shared one. Nothing without a ref.
+ * the branch that a pull request or merge group goes to, the default branch;
+ * or only the shared one. Nothing without a ref.
  */
 void xc_action_access_scopes(const struct xc_action_context *context,
 			     const struct xc_action_event *event, bool shared,

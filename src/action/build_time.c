@@ -33,12 +33,14 @@ void xc_action_build_begin(const struct xc_action_context *context, const char *
 			   const struct xc_strlist *paths)
 {
 	cleanup_free char *path = note_path(context, key, paths);
+	struct stat status;
 	cleanup_fd int fd = -1;
 
 	if (!path)
 		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd >= 0)
+	/* O_NONBLOCK: whoever puts a FIFO there shall not have the step wait. */
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
 		(void)futimens(fd, NULL);
 }
 
@@ -49,7 +51,7 @@ uint64_t xc_action_build_ms(const struct xc_action_context *context, const char 
 	struct stat status;
 	int64_t begun_ns, now_ns = xc_clock_now_ns();
 
-	if (!path || lstat(path, &status) < 0)
+	if (!path || lstat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return 0;
 	begun_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 	return now_ns > begun_ns ? (uint64_t)(now_ns - begun_ns) / 1000000 : 0;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "action/context.h"
 
+#include <ctype.h>
 #include <string.h>
 
+#include "action/inputs.h"
 #include "base/err.h"
 
 static const struct {
@@ -35,6 +37,21 @@ static char **member(struct xc_action_context *context, size_t i)
 	return (char **)((char *)context + variables[i].offset);
 }
 
+/* As GitHub's client reads it, which trims it and takes any case (@actions/cache, config.ts). */
+static void normalize_mode(struct xc_action_context *context)
+{
+	const char *given = context->cache_mode;
+	char *mode;
+
+	if (!given)
+		return;
+	mode = xc_action_trimmed(given);
+	for (char *at = mode; *at != '\0'; at++)
+		*at = (char)tolower((unsigned char)*at);
+	free(context->cache_mode);
+	context->cache_mode = mode;
+}
+
 void xc_action_context_read(struct xc_action_context *ret_context)
 {
 	const char *debug = variable("RUNNER_DEBUG");
@@ -45,6 +62,7 @@ void xc_action_context_read(struct xc_action_context *ret_context)
 
 		*member(ret_context, i) = value ? xc_strdup(value) : NULL;
 	}
+	normalize_mode(ret_context);
 }
 
 void xc_action_context_release(struct xc_action_context *context)

@@ -22,7 +22,7 @@ struct xc_action_context {
 	char *event_path;   /* GITHUB_EVENT_PATH: the event as a JSON file */
 	char *api_url;      /* GITHUB_API_URL: "https://api.github.com" */
 	char *temp;         /* RUNNER_TEMP: a folder that lives as long as the job */
-	char *cache_mode;   /* ACTIONS_CACHE_MODE; not given to steps of a composite action */
+	char *cache_mode;   /* ACTIONS_CACHE_MODE in small letters; composite actions lack it */
 	char *output_path;  /* GITHUB_OUTPUT */
 	char *state_path;   /* GITHUB_STATE */
 	char *summary_path; /* GITHUB_STEP_SUMMARY */

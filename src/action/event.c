@@ -43,11 +43,26 @@ static void take_source(const json_t *document, struct xc_action_event *event)
 	event->fork = !event->own;
 }
 
+/* Events about pull requests that GITHUB_BASE_REF is not set for. */
+static char *base_branch(const char *name, const json_t *document)
+{
+	static const char heads[] = "refs/heads/";
+	const char *base;
+
+	if (strncmp(name, "pull_request_review", strlen("pull_request_review")) == 0)
+		return copy(TEXT_AT(document, "pull_request", "base", "ref"));
+	if (strcmp(name, "merge_group") != 0)
+		return NULL;
+	base = TEXT_AT(document, "merge_group", "base_ref");
+	return base && strncmp(base, heads, strlen(heads)) == 0 ? copy(base + strlen(heads)) : NULL;
+}
+
 static void take(const char *name, const json_t *document, struct xc_action_event *event)
 {
 	const char *sha;
 
 	event->default_branch = copy(TEXT_AT(document, "repository", "default_branch"));
+	event->base_branch = base_branch(name, document);
 	take_source(document, event);
 	if (strcmp(name, "push") == 0)
 		event->message = copy(TEXT_AT(document, "head_commit", "message"));
@@ -88,6 +103,7 @@ int xc_action_event_read(const char *name, const char *path, struct xc_action_ev
 void xc_action_event_release(struct xc_action_event *event)
 {
 	free(event->default_branch);
+	free(event->base_branch);
 	free(event->message);
 	free(event->head_sha);
 	*event = (struct xc_action_event)XC_ACTION_EVENT_INIT;

@@ -17,6 +17,7 @@
 
 struct xc_action_event {
 	char *default_branch; /* "main"; NULL if the event does not say */
+	char *base_branch;    /* where a reviewed pull request or a merge group goes; else NULL */
 	char *message;        /* the head commit's, of a push or merge group; else NULL */
 	char *head_sha;       /* the head commit of a pull request; else NULL */
 	/* Whose head a pull request or workflow run is about; of others, and if unknown, neither.

@@ -53,7 +53,7 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static char *trimmed(const char *text)
+char *xc_action_trimmed(const char *text)
 {
 	size_t length;
 
@@ -83,7 +83,7 @@ char *xc_action_input(const char *name)
 	mapped = getenv(variable.data);
 	if (!given || (*given == '\0' && mapped))
 		given = mapped;
-	return given ? trimmed(given) : NULL;
+	return given ? xc_action_trimmed(given) : NULL;
 }
 
 void xc_action_inputs_read(struct xc_action_inputs *ret_inputs)

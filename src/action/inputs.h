@@ -41,6 +41,9 @@ void xc_action_inputs_read(struct xc_action_inputs *ret_inputs);
 void xc_action_inputs_release(struct xc_action_inputs *inputs);
 #define cleanup_action_inputs __attribute__((cleanup(xc_action_inputs_release)))
 
+/* `text` without the white space around it, on the heap. */
+char *xc_action_trimmed(const char *text);
+
 /*
  * The value of one input, trimmed, on the heap; NULL if the runner did not
  * give it at all. `name` as in action.yml: "restore-keys".

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <string.h>
 
 #include "action/build_time.h"
 #include "action/internal.h"
@@ -68,6 +69,16 @@ static void tell_skipped(const struct xc_skipped *skipped)
 			       skipped->sockets, skipped->fifos, skipped->devices);
 }
 
+/* The branch of a merge group is gone with the run. */
+static void tell_readers(const struct xc_action_run *run)
+{
+	const char *event = run->context.event_name;
+
+	if (!run->shared && event && strcmp(event, "merge_group") == 0)
+		xc_action_info("Only later jobs of this run can restore it: no other run reads a "
+			       "merge queue's branch.");
+}
+
 static void tell_saved(struct xc_action_run *run, const char *key,
 		       const struct xc_save_result *result)
 {
@@ -90,6 +101,7 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 		tell_skipped(&result->skipped);
 		xc_action_log(run, &story);
 		xc_action_info("Cache saved with key: %s", key);
+		tell_readers(run);
 	}
 	xc_action_summary(run, &story);
 }

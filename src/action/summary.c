@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 #include "action/internal.h"
 #include "base/human.h"
 
+/* "www." alone begins a link too (GitHub Flavored Markdown, 6.9). */
+static bool ends_in_www(const char *text, const char *end)
+{
+	return end - text >= 3 && strncasecmp(end - 3, "www", 3) == 0;
+}
+
 /* Foreign text as code in a cell of a table: no markup, no link, no other cell. */
 static void add_code(struct xc_buf *out, const char *text)
 {
+	const char *begin = text;
+
 	xc_buf_add_str(out, "<code>");
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20 || c == 0x7f)
 			xc_buf_addf(out, "\\x%02x", c);
-		else if (c < 0x80 && strchr("&<>|`*_[]\\\"'~@#:$!", c))
+		else if ((c < 0x80 && strchr("&<>|`*_[]\\\"'~@#:$!", c)) ||
+			 (c == '.' && ends_in_www(begin, text)))
 			xc_buf_addf(out, "&#%d;", c);
 		else
 			xc_buf_add_char(out, (char)c);

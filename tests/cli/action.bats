@@ -380,14 +380,18 @@ saved() {
     same "$(commands)" "error Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: none"
 }
 
-@test "root runs the wrong half" {
+@test "root restores, and saves by the name that it has at the end of a job" {
     in_workflow
     act root INPUT_KEY=k INPUT_PATH=tree
     line "Cache not found for input keys: k"
     values_of "$GITHUB_STATE" | grep -qx XCACHE_MAIN=done
     put tree/file
-    act root INPUT_PATH=tree STATE_XCACHE_MAIN=done STATE_CACHE_KEY=k
+    ln -s "$XCACHE" "$T/xcache-post"
+    XCACHE=$T/xcache-post act root INPUT_PATH=tree STATE_XCACHE_MAIN=done STATE_CACHE_KEY=k
     line "Cache saved with key: k"
+    XCACHE=$T/xcache-post act root INPUT_KEY=k2 INPUT_PATH=tree
+    line "The first half of this action did not run in this job: nothing is saved."
+    same "$(keys_in refs/heads/main)" k
 }
 
 @test "the root action promises what its container cannot hold" {
@@ -544,6 +548,35 @@ saved() {
     line "Cache save skipped: the effective cache-mode 'read' does not permit writes."
 }
 
+@test "the cache mode may have any case and white space around it" {
+    in_workflow
+    saved k
+    put tree/file
+    act restore ACTIONS_CACHE_MODE=' None ' INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restore skipped: the effective cache-mode 'none' does not permit reads."
+    act save ACTIONS_CACHE_MODE=$'READ\n' INPUT_KEY=new INPUT_PATH=tree
+    line "Cache save skipped: the effective cache-mode 'read' does not permit writes."
+    act restore ACTIONS_CACHE_MODE=' ' INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+}
+
+@test "a reviewed pull request and a merge group read the branch that they go to" {
+    local base='"base": {"ref": "dev"}, "head": {"repo": {"full_name": "owner/name"}}'
+    in_workflow
+    GITHUB_REF=refs/heads/dev saved k
+    event "{\"pull_request\": {$base}}"
+    act restore GITHUB_EVENT_NAME=pull_request_review GITHUB_REF=refs/pull/7/merge INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+    line "Scope: refs/heads/dev"
+    event '{"merge_group": {"base_ref": "refs/heads/dev"}}'
+    act restore GITHUB_EVENT_NAME=merge_group GITHUB_REF=refs/heads/gh-readonly-queue/dev/pr-7 INPUT_KEY=k INPUT_PATH=tree
+    line "Cache restored from key: k"
+    # What it saves is for its own jobs, and it says so.
+    act save GITHUB_EVENT_NAME=merge_group GITHUB_REF=refs/heads/gh-readonly-queue/dev/pr-7 INPUT_KEY=k2 INPUT_PATH=tree
+    line "Cache saved with key: k2"
+    line "Only later jobs of this run can restore it: no other run reads a merge queue's branch."
+}
+
 @test "strangers' triggers write where everybody reads" {
     in_workflow
     saved k
@@ -600,6 +633,9 @@ saved() {
     for secret in s3cr3t tok1 tok2 AKIA1 ghs_1; do
         same "$(grep -c $secret <<<"$output")" 1
     done
+    # An ID that is no secret, and perhaps a word of the log.
+    act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_ACCESS_KEY_ID=test INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t
+    same "$(commands)" "add-mask s3cr3t"
     # Nothing is no secret, and a runner refuses to hide it.
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY= INPUT_GITHUB_TOKEN=
     same "$(commands)" ""

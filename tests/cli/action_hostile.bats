@@ -45,11 +45,18 @@ unhurt() {
         line "Cache restored from key: k"
         unhurt
     done
+    # By another name it is the workspace all the same.
+    ln -s "$T/ws" "$T/link"
+    for folder in "$T/link/bin" "$T/link" "$T/ws/../ws/bin"; do
+        act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$folder:$PATH"
+        line "Cache restored from key: k"
+        unhurt
+    done
     # One of the machine's own is asked, and has no need for more than PATH.
     mkdir "$T/bin"
     printf '#!/bin/sh\nenv >"%s/environment"\nexec %s "$@"\n' "$T" "$(command -v git)" >"$T/bin/git"
     chmod +x "$T/bin/git"
-    act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/bin:$PATH" INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
+    act restore INPUT_KEY=k INPUT_PATH=tree "PATH=bin:$T/link/bin:$T/bin:$PATH" INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
         ACTIONS_ID_TOKEN_REQUEST_TOKEN=s3cr3t
     line "Cache restored from key: k"
     has "$(cat "$T/environment")" "PATH=$T/bin:"
@@ -82,6 +89,34 @@ unhurt() {
     git config remote.origin.uploadpack "touch $T/hurt-pack;"
     act restore INPUT_KEY=k INPUT_PATH=tree
     unhurt
+}
+
+@test "a git without GIT_NO_LAZY_FETCH runs no protocol of the checkout's choice" {
+    local url name
+    checkout plain
+    # As before 2.39.4, with programs for protocols in a folder that is not the workspace's.
+    mkdir "$T/old"
+    printf '#!/bin/sh\nunset GIT_NO_LAZY_FETCH\nexec %s "$@"\n' "$(command -v git)" >"$T/old/git"
+    for name in "" none; do
+        printf '#!/bin/sh\ntouch "%s/hurt"\n' "$T" >"$T/old/git-remote-$name"
+    done
+    chmod +x "$T/old"/*
+    git config core.repositoryformatversion 1
+    git config extensions.partialClone origin
+    git config remote.origin.promisor true
+    git config alias.remote- "!touch $T/hurt-alias"
+    pull_request $SHA
+    for url in none::x ::x /::x :::x; do
+        git config remote.origin.url "$url"
+        act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/old:$PATH"
+        has "$(commands)" "the commit was not fetched into the workspace"
+        unhurt
+    done
+    for name in none "" / : x/y; do
+        git config remote.origin.vcs "$name"
+        act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/old:$PATH"
+        unhurt
+    done
 }
 
 @test "a git that never ends holds a step up, or outlives a cancelled one" {
@@ -139,6 +174,15 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
         ends "$code" timeout 10 env INPUT_KEY=k INPUT_PATH=tree "GITHUB_$file=$T/fifo" \
             "$XCACHE" action "$entry"
         has "$output" "::cannot open $T/fifo"
+    done
+    # What notes when the build began, has a name that can be guessed.
+    mkdir "$T/temp"
+    act restore INPUT_KEY=new INPUT_PATH=tree RUNNER_TEMP="$T/temp"
+    note=$(ls "$T/temp")
+    rm "$T/temp/$note"
+    mkfifo "$T/temp/$note"
+    for entry in restore save; do
+        ends 0 timeout 10 env INPUT_KEY=new INPUT_PATH=tree RUNNER_TEMP="$T/temp" "$XCACHE" action $entry
     done
     act save INPUT_KEY=k INPUT_PATH=tree GITHUB_STEP_SUMMARY=/dev/full
     same "$status" 0

@@ -104,7 +104,8 @@ static void files_are_appended_to(void **state)
 /* Keys and errors that would be markup, a link, a cell of their own, or a script. */
 static void summaries_hold_no_foreign_markup(void **state)
 {
-	static const char key[] = "k|`<script>&\n\r| # [x](http://evil) ~ *a* _b_ @team :+1: $x$";
+	static const char key[] =
+		"k|`<script>&\n\r| # [x](http://evil) www.evil WWW.evil ~ *a* _b_ @team :+1: $x$";
 	struct xc_action_nearest nearest = { .key = (char *)(uintptr_t)key,
 					     .scope = (char *)(uintptr_t)key,
 					     .other_paths = true };
@@ -120,6 +121,7 @@ static void summaries_hold_no_foreign_markup(void **state)
 	xc_action_summary_text(&run, &story, &text);
 	assert_null(strstr(text.data, "<script>"));
 	assert_null(strstr(text.data, "http://"));
+	assert_null(strcasestr(text.data, "www."));
 	assert_null(strpbrk(text.data, "`\r[@$*~"));
 	/* Every line of a table has its two cells. */
 	for (const char *line = strchr(text.data, '|'); line; line = strstr(line + 1, "\n| ")) {
