@@ -28,7 +28,7 @@ struct xc_action_host {
 };
 
 /*
- * Each returns the exit code of its step: 0, or 1 for inputs that cannot be,
+ * Each returns the exit code of its step: 0, or 1 for invalid inputs,
  * for a miss with fail-on-cache-miss, and for an interrupted run. A save
  * fails for nothing else than the last.
  */

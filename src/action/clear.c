@@ -43,8 +43,8 @@ static void remove_entries(const struct xc_action_run *run, const char *tag)
 	if (!ban && !xc_action_mode_writes(run->context.cache_mode))
 		ban = "the cache mode does not permit writes";
 	if (ban)
-		xc_action_info("The head commit's message holds the tag %s: no entry is used, and "
-			       "none removed, as %s.",
+		xc_action_info("The head commit's message holds the tag %s: cache skipped; nothing "
+			       "removed because %s.",
 			       tag, ban);
 	else if (xc_cache_remove(&run->cache, &opts, NULL, NULL, &count, &err) < 0)
 		xc_action_command("warning", "Failed to clear the cache: %s", err.msg);

@@ -181,7 +181,8 @@ void xc_action_warn_outside(const struct xc_action_run *run)
 			xc_action_command(
 				"warning",
 				"This action runs in a container that holds the workspace "
-				"alone, so the path %s means nothing of the job's; use "
+				"alone, so the path %s refers to the container, not to the job; "
+				"use "
 				"org/xcache/restore and org/xcache/save instead.",
 				paths->items[i]);
 }

@@ -5,7 +5,7 @@
 #include "action/build_time.h"
 #include "action/internal.h"
 
-/* What actions/cache's saves say of inputs that cannot be: a line, not an annotation. */
+/* What actions/cache's saves say of invalid inputs: a line, not an annotation. */
 static int decline(const char *message)
 {
 	xc_action_info("[warning]%s", message);

@@ -61,7 +61,7 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-8s %s\n", entries[i].name, entries[i].help);
 	fputs("\nExit status:\n"
 	      "  0  done, a hit or a miss; whatever else went wrong is a warning\n"
-	      "  1  inputs that cannot be, a miss with fail-on-cache-miss, or interrupted\n"
+	      "  1  invalid inputs, a miss with fail-on-cache-miss, or interrupted\n"
 	      "  2  wrong usage\n",
 	      out);
 }

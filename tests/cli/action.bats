@@ -726,7 +726,7 @@ cleared() {
     event '{"head_commit": {"message": "[ci-clear-cache]"}}'
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_READ_ONLY=true
     line "Cache not found for input keys: k"
-    has "$output" "none removed, as read-only is set"
+    has "$output" "nothing removed because read-only is set"
     act restore INPUT_KEY=k INPUT_PATH=tree ACTIONS_CACHE_MODE=read
     line "Cache not found for input keys: k"
     same "$(keys_in refs/heads/main)" k

@@ -166,7 +166,7 @@ miss_save_hit() {
     in_containers
     OTHER_PATH=~/.tool root_job k-1
     has "$(json "str(d['steps']['cache']['commands'])" <<<"$result")" \
-        "so the path $T/home/.tool means nothing of the job's; use org/xcache/restore"
+        "so the path $T/home/.tool refers to the container, not to the job; use org/xcache/restore"
     said post1 "Cache saved with key: k-1"
 }
 
