@@ -25,8 +25,9 @@ struct xc_action_run {
 	struct xc_strlist scopes;
 	struct xc_roots roots;
 	struct xc_store *store;
-	struct xc_cache cache; /* filled once it is open */
-	struct xc_query query; /* filled once it was tried */
+	struct xc_cache cache;   /* filled once it is open */
+	struct xc_query query;   /* filled once it was tried */
+	struct xc_broken broken; /* entries that were passed over */
 };
 
 /* Read everything that the runner gave, and hide the secrets in it. */

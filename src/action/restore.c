@@ -5,6 +5,7 @@
 
 #include "action/build_time.h"
 #include "action/internal.h"
+#include "action/suspect.h"
 #include "base/clock.h"
 
 static int fail(const char *message)
@@ -123,6 +124,17 @@ static int set_hit_outputs(const struct xc_action_run *run, const struct xc_matc
 	return xc_action_set_output(&run->context, "cache-store", run->store->display_url, err);
 }
 
+/* Entries that had to give way to the one that was found. */
+static void warn_broken(const struct xc_action_run *run)
+{
+	for (size_t i = 0; i < run->broken.count; i++) {
+		const struct xc_broken_entry *entry = &run->broken.items[i];
+
+		xc_action_command("warning", "A broken cache entry in scope %s was passed over: %s",
+				  entry->scope, entry->why.msg);
+	}
+}
+
 static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
 		    struct xc_action_story *story)
 {
@@ -133,6 +145,8 @@ static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
 	story->manifest = manifest;
 	story->scope = *match->scope ? match->scope : "none (older layout)";
 	xc_action_run_rest(run);
+	xc_action_suspect_note(run);
+	warn_broken(run);
 	xc_action_info("Cache hit for%s: %s",
 		       strcmp(run->inputs.key, manifest->key) == 0 ? "" : " restore-key",
 		       manifest->key);
@@ -162,6 +176,7 @@ static int tell_error(struct xc_action_run *run, const struct xc_err *err, uint6
 		xc_action_run_rest(run);
 		return fail("interrupted");
 	}
+	xc_action_suspect_note(run);
 	return tell_miss(run, err->kind == XC_ERR_NOT_FOUND ? XC_RESULT_MISS : XC_RESULT_FAILED,
 			 err->msg, xc_clock_ms() - since_ms);
 }

@@ -96,6 +96,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.threads = run->host->threads,
 		.progress = run->host->progress,
 		.cancel = run->host->cancel,
+		.broken = &run->broken,
 	};
 	if (run->host->begin)
 		run->host->begin(run->host->context);
@@ -114,6 +115,7 @@ void xc_action_run_end(struct xc_action_run *run)
 	xc_store_close(STEAL_PTR(run->store));
 	xc_roots_release(&run->roots);
 	xc_strlist_release(&run->scopes);
+	xc_broken_release(&run->broken);
 	xc_action_event_release(&run->event);
 	xc_action_inputs_release(&run->inputs);
 	xc_action_context_release(&run->context);

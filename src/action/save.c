@@ -4,6 +4,7 @@
 
 #include "action/build_time.h"
 #include "action/internal.h"
+#include "action/suspect.h"
 
 /* What actions/cache's saves say of invalid inputs: a line, not an annotation. */
 static int decline(const char *message)
@@ -79,6 +80,18 @@ static void tell_readers(const struct xc_action_run *run)
 			       "merge queue's branch.");
 }
 
+/* In the words of actions/cache for what its service answers. */
+static void tell_exists(const struct xc_action_run *run, const char *key)
+{
+	char version[XC_VERSION_HEX + 1];
+
+	xc_key_version(run->query.paths, version);
+	xc_action_info("Failed to save: Unable to reserve cache with key %s, another job may be "
+		       "creating this cache. More details: Cache already exists. Scope: %s, Key: "
+		       "%s, Version: %s",
+		       key, run->scopes.items[0], key, version);
+}
+
 static void tell_saved(struct xc_action_run *run, const char *key,
 		       const struct xc_save_result *result)
 {
@@ -94,11 +107,15 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 
 	xc_action_run_rest(run);
 	if (result->exists) {
-		xc_action_info("Failed to save: Unable to reserve cache with key %s, another job "
-			       "may be creating this cache.",
-			       key);
+		tell_exists(run, key);
 	} else {
 		tell_skipped(&result->skipped);
+		if (result->healed.kind != XC_ERR_NONE)
+			xc_action_info("Replaced the entry of this key, as it was broken: %s",
+				       result->healed.msg);
+		if (result->doubt.kind != XC_ERR_NONE)
+			xc_action_command("warning", "The cache was saved, but %s",
+					  result->doubt.msg);
 		xc_action_log(run, &story);
 		xc_action_info("Cache saved with key: %s", key);
 		tell_readers(run);
@@ -110,6 +127,7 @@ static int store_entry(struct xc_action_run *run, const char *key)
 {
 	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
 	struct xc_save_opts opts = { .update = run->inputs.update };
+	cleanup_free char *suspect = NULL;
 	struct xc_err err;
 
 	if (xc_action_run_check(run, &err) < 0 ||
@@ -121,6 +139,8 @@ static int store_entry(struct xc_action_run *run, const char *key)
 		xc_action_command("warning", "Failed to save: %s", err.msg);
 		return 0;
 	}
+	suspect = xc_action_suspect_take(run);
+	opts.suspect = suspect;
 	opts.build_ms = xc_action_build_ms(&run->context, key, &run->inputs.paths);
 	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)
 		return tell_failure(run, &err);

@@ -41,6 +41,16 @@ static inline void xc_progress_add(struct xc_progress *progress, uint64_t member
 	atomic_fetch_add_explicit(&progress->stored_bytes, stored_bytes, memory_order_relaxed);
 }
 
+/* What was counted is of no use: it begins anew. */
+static inline void xc_progress_restart(struct xc_progress *progress)
+{
+	if (!progress)
+		return;
+	atomic_store_explicit(&progress->members_done, 0, memory_order_relaxed);
+	atomic_store_explicit(&progress->raw_bytes_done, 0, memory_order_relaxed);
+	atomic_store_explicit(&progress->stored_bytes, 0, memory_order_relaxed);
+}
+
 static inline void xc_progress_totals(struct xc_progress *progress, uint64_t members,
 				      uint64_t raw_bytes)
 {

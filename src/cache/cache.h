@@ -22,6 +22,27 @@
 #include "store/store.h"
 #include "tree/roots.h"
 
+/* An entry that is there and cannot be used. */
+struct xc_broken_entry {
+	char *scope;
+	char *object;            /* its manifest's name in the store */
+	char *key;               /* NULL if only the manifest would know it */
+	struct xc_store_tag tag; /* of the manifest as it was read */
+	struct xc_err why;
+};
+
+struct xc_broken {
+	struct xc_broken_entry *items;
+	size_t count;
+};
+
+#define XC_BROKEN_INIT                                                                             \
+	{                                                                                          \
+		0                                                                                  \
+	}
+void xc_broken_release(struct xc_broken *broken);
+#define cleanup_broken __attribute__((cleanup(xc_broken_release)))
+
 /* All pointers are borrowed and outlive the operations. */
 struct xc_cache {
 	struct xc_store *store;
@@ -31,6 +52,8 @@ struct xc_cache {
 	unsigned threads;               /* at least 1 */
 	struct xc_progress *progress;   /* may be NULL */
 	const struct xc_cancel *cancel; /* may be NULL */
+	/* What a lookup or a restore passed over as broken is added here; may be NULL. */
+	struct xc_broken *broken;
 };
 
 /* What to look for, in actions/cache's terms. Checked by the operations themselves. */
@@ -62,6 +85,8 @@ struct xc_match {
 	char *scope;
 	bool exact;                  /* the key itself, not a prefix */
 	struct xc_manifest manifest; /* manifest.key is the key that matched */
+	char *object;            /* the manifest's name in the store; NULL in the older layout */
+	struct xc_store_tag tag; /* of the manifest as it was read */
 	struct xc_older older;
 };
 
@@ -76,8 +101,9 @@ void xc_match_release(struct xc_match *match);
  * Look for an entry: in each scope in turn the exact key, then the newest
  * entry whose key starts with it, then the same for each restore key.
  * NOT_FOUND if there is none. An entry of an unknown format version is passed
- * over; NOT_FOUND then says so. With legacy_layout a miss also looks for
- * objects of the older layout; USAGE if the paths are not fit for them.
+ * over; NOT_FOUND then says so. So is one that is broken, be it that its pack
+ * is gone; if nothing else matches, CORRUPT tells what is wrong with it. With legacy_layout a miss
+ * also looks for objects of the older layout; USAGE if the paths are not fit for them.
  */
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 		    struct xc_match *ret_match, struct xc_err *err) XC_CHECK;
@@ -86,6 +112,11 @@ struct xc_save_opts {
 	int level;         /* XC_LEVEL_MIN to XC_LEVEL_MAX */
 	bool update;       /* replace an entry of this key instead of keeping it */
 	uint64_t build_ms; /* for the manifest; 0 if not known */
+	/*
+	 * The tag of a manifest whose entry could not be restored, or NULL. If that
+	 * has the key, its packs are read to the end to see whether it is broken.
+	 */
+	const char *suspect;
 };
 
 /* Special files are left out of a save; these count them. */
@@ -94,7 +125,9 @@ struct xc_skipped {
 };
 
 struct xc_save_result {
-	bool exists; /* there is an entry of this key already; nothing was written */
+	bool exists;          /* there is an entry of this key already; nothing was written */
+	struct xc_err healed; /* why the entry that was replaced could not be used; NONE: no such */
+	struct xc_err doubt;  /* the entry is there, but the store complained; NONE: it did not */
 	struct xc_manifest manifest; /* what was written; empty if exists */
 	struct xc_skipped skipped;
 	uint64_t scan_ms, pack_ms, total_ms;
@@ -110,9 +143,11 @@ void xc_save_result_release(struct xc_save_result *result);
 /*
  * Save what the path lines of `query` match under query->key in the first
  * scope. All or nothing: on failure no entry is visible and the pack that was
- * begun is gone. NO_MATCH if the lines match nothing (NOT_FOUND is never used);
- * CHANGED if a file does not hold still; IO naming the file that cannot be
- * read. restore_keys are ignored.
+ * begun is gone, unless the store left open whether it wrote the manifest. An
+ * entry of the key is kept, but for one that is broken: its manifest cannot be
+ * read, or a pack is missing or too short. NO_MATCH if the lines match nothing (NOT_FOUND is never
+ * used); CHANGED if a file does not hold still; IO naming the file that cannot be read.
+ * restore_keys are ignored.
  */
 int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
 		  const struct xc_save_opts *opts, struct xc_save_result *ret_result,
@@ -137,7 +172,8 @@ void xc_restore_result_release(struct xc_restore_result *result);
 /*
  * Look up and bring back. All or nothing: members are placed beside their
  * targets and moved into place at the end; on failure everything is as it was
- * before. NOT_FOUND for a miss; CORRUPT for an entry that cannot be trusted.
+ * before. NOT_FOUND for a miss. An entry that turns out broken gives way to the
+ * next one that matches; if there is none, CORRUPT tells of the first.
  */
 int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
 		     struct xc_restore_result *ret_result, struct xc_err *err) XC_CHECK;

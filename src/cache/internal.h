@@ -26,6 +26,19 @@ int xc_load_manifest(const struct xc_cache *cache, const char *object, const cha
 		     const char *key, struct xc_manifest *ret_manifest,
 		     struct xc_err *err) XC_CHECK;
 
+/* The same with the tag of what was read, also where that is CORRUPT or of an unknown FORMAT. */
+int xc_load_tagged(const struct xc_cache *cache, const char *object, const char *version,
+		   const char *key, struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
+		   struct xc_err *err) XC_CHECK;
+
+/*
+ * What a lookup does, without a look at the packs. Entries in `broken` are
+ * passed over, and those whose manifest is broken are added.
+ */
+int xc_find_match(const struct xc_cache *cache, const struct xc_query *query,
+		  struct xc_broken *broken, struct xc_match *ret_match,
+		  struct xc_err *err) XC_CHECK;
+
 /* Write the tombstone of an entry that is about to lose its manifest. */
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
 		       const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "cache/broken.h"
 #include "cache/extract.h"
 #include "cache/internal.h"
 #include "cache/legacy.h"
@@ -355,31 +356,62 @@ static void release_restore(struct restore *restore)
 	xc_patterns_free(restore->patterns);
 }
 
-int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
-		     struct xc_restore_result *ret_result, struct xc_err *err)
+/* An entry that could not be brought back. 1: the search may go on, -1: it may not. */
+static int note_failure(const struct xc_match *match, struct xc_broken *broken, struct xc_err *err)
+{
+	xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(match->manifest.key));
+	/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
+	if (err->kind == XC_ERR_NOT_FOUND)
+		err->kind = XC_ERR_CORRUPT;
+	if (!match->object || (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_FORMAT))
+		return -1;
+	xc_broken_note(broken, match->scope, match->object, match->manifest.key, &match->tag, err);
+	return broken->count > XC_BROKEN_MAX ? -1 : 1;
+}
+
+/* The next match: 0 if it was brought back, 1 if it turned out broken, -1 on error. */
+static int restore_next(const struct xc_cache *cache, const struct xc_query *query,
+			struct xc_broken *broken, struct xc_restore_result *ret_result,
+			struct xc_err *err)
 {
 	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
 	struct restore restore = { .cache = cache, .match = &result.match };
 	uint64_t start_ms = xc_clock_ms(), found_ms;
 	int restored;
 
-	if (xc_cache_lookup(cache, query, &result.match, err) < 0)
+	if (xc_find_match(cache, query, broken, &result.match, err) < 0)
 		return -1;
 	found_ms = xc_clock_ms();
 	restored = result.match.older.base ? xc_legacy_restore(cache, query, &result, err)
 					   : restore_match(&restore, query, &result, err);
 	release_restore(&restore);
 	if (restored < 0) {
-		/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
-		if (err->kind == XC_ERR_NOT_FOUND)
-			err->kind = XC_ERR_CORRUPT;
-		xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(result.match.manifest.key));
+		restored = note_failure(&result.match, broken, err);
 		xc_restore_result_release(&result);
-		return -1;
+		return restored;
 	}
 	result.lookup_ms = found_ms - start_ms;
 	result.total_ms = xc_clock_ms() - start_ms;
 	result.extract_ms = result.total_ms - result.lookup_ms;
 	*ret_result = result;
+	return 0;
+}
+
+int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
+		     struct xc_restore_result *ret_result, struct xc_err *err)
+{
+	struct xc_broken broken = XC_BROKEN_INIT;
+	uint64_t start_ms = xc_clock_ms(), extract_ms;
+	int result;
+
+	while ((result = restore_next(cache, query, &broken, ret_result, err)) == 1)
+		xc_progress_restart(cache->progress);
+	xc_broken_hand_over(cache, &broken);
+	if (result < 0)
+		return -1;
+	/* What was tried before and was broken counts as looking. */
+	extract_ms = ret_result->extract_ms;
+	ret_result->total_ms = xc_clock_ms() - start_ms;
+	ret_result->lookup_ms = ret_result->total_ms - XC_MIN(extract_ms, ret_result->total_ms);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cache/broken.h"
+#include "cache/commit.h"
 #include "cache/internal.h"
 #include "cache/save_segment.h"
 #include "pack/seekable.h"
@@ -40,6 +42,7 @@ struct save {
 	const struct xc_member_extra *extra; /* of the same file */
 	atomic_bool failed;
 	struct xc_layer layer;
+	struct xc_store_tag broken; /* of the manifest that is to be replaced */
 };
 
 static int append(struct save *save, const void *data, size_t length, struct xc_err *err)
@@ -178,12 +181,15 @@ static int add_index(struct save *save, struct xc_err *err)
 		.segments = save->segments,
 		.segment_count = save->segment_count,
 	};
+	struct xc_index read; /* as every reader will have to */
 	size_t index_bytes;
 
 	for (uint32_t i = 0; i < save->segment_count; i++)
 		index.tar_bytes += save->segments[i].raw_bytes;
-	if (xc_index_encode(&index, &data, err) < 0)
-		return -1;
+	if (xc_index_encode(&index, &data, err) < 0 ||
+	    xc_index_parse(data.data, data.len_bytes, &read, err) < 0)
+		return xc_err_wrap(err, "cannot write an index of these files");
+	xc_index_release(&read);
 	index_bytes = data.len_bytes;
 	save->layer.index_offset = save->pack_bytes;
 	save->layer.index_bytes = index_bytes;
@@ -192,28 +198,6 @@ static int add_index(struct save *save, struct xc_err *err)
 			       err) < 0)
 		return -1;
 	return append(save, data.data, data.len_bytes, err);
-}
-
-static int write_pack(struct save *save, struct xc_err *err)
-{
-	int result;
-
-	xc_key_new_id(save->pack);
-	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
-	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
-		return -1;
-	save->segments = xc_calloc(save->plan.count + 1, sizeof(*save->segments));
-	result = pack_members(save, err);
-	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
-	if (result == 0)
-		result = add_tar_end(save, err);
-	if (result == 0)
-		result = add_index(save, err);
-	if (result < 0) {
-		xc_store_upload_abort(STEAL_PTR(save->upload));
-		return -1;
-	}
-	return xc_store_upload_commit(STEAL_PTR(save->upload), err);
 }
 
 static void fill_manifest(struct save *save, struct xc_manifest *manifest)
@@ -256,69 +240,78 @@ static void drop_pack(struct save *save)
 	(void)!xc_store_remove(save->cache->store, save->pack_name.data, &ignored);
 }
 
-/* What stands in the store after a put of our manifest that failed. */
-enum standing { STANDING_OURS, STANDING_OTHER, STANDING_UNKNOWN };
-
-/* A put may be done although its answer was lost; then the pack must not go. */
-static enum standing look_again(const struct save *save, const char *entry_name,
-				const char *version)
+/*
+ * What a reader would refuse must not become an entry: it would keep its key
+ * and never be restored.
+ */
+static int encode_manifest(const struct xc_manifest *manifest, struct xc_buf *data,
+			   struct xc_err *err)
 {
-	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
-	struct xc_err err;
+	cleanup_manifest struct xc_manifest read = XC_MANIFEST_INIT;
 
-	if (xc_load_manifest(save->cache, entry_name, version, save->query->key, &manifest, &err) <
-	    0)
-		return err.kind == XC_ERR_NOT_FOUND ? STANDING_OTHER : STANDING_UNKNOWN;
-	for (uint32_t i = 0; i < manifest.layer_count; i++)
-		if (strcmp(manifest.layers[i].pack, save->pack) == 0)
-			return STANDING_OURS;
-	return STANDING_OTHER;
+	xc_manifest_encode(manifest, data);
+	if (xc_manifest_parse(data->data, data->len_bytes, &read, err) == 0)
+		return 0;
+	err->kind = XC_ERR_USAGE;
+	return xc_err_wrap(err, "no reader would take the entry");
 }
 
-static int put_manifest(struct save *save, const char *entry_name, struct xc_save_result *result,
-			struct xc_err *err)
+/* The pack, and for the commit its manifest. */
+static int write_pack(struct save *save, struct xc_manifest *manifest, struct xc_buf *data,
+		      struct xc_err *err)
 {
-	cleanup_buf struct xc_buf data = XC_BUF_INIT;
-	enum standing standing = STANDING_OTHER;
+	int result;
 
-	xc_manifest_encode(&result->manifest, &data);
+	xc_key_new_id(save->pack);
+	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
+	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
+		return -1;
+	save->segments = xc_calloc(save->plan.count + 1, sizeof(*save->segments));
+	result = pack_members(save, err);
+	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
+	if (result == 0)
+		result = add_tar_end(save, err);
+	if (result == 0)
+		result = add_index(save, err);
+	if (result == 0) {
+		fill_manifest(save, manifest);
+		result = encode_manifest(manifest, data, err);
+	}
+	if (result < 0) {
+		xc_store_upload_abort(STEAL_PTR(save->upload));
+		return -1;
+	}
+	return xc_store_upload_commit(STEAL_PTR(save->upload), err);
+}
+
+/* Writing the manifest is the commit. */
+static int commit(struct save *save, const char *entry_name, const struct xc_buf *data,
+		  struct xc_save_result *result, struct xc_err *err)
+{
+	const struct xc_commit commit = {
+		.cache = save->cache,
+		.scope = save->scope,
+		.entry_name = entry_name,
+		.manifest = &result->manifest,
+		.data = data,
+		.update = save->opts->update,
+		.broken = result->healed.kind != XC_ERR_NONE ? &save->broken : NULL,
+	};
+	struct xc_committed committed;
+	int committing;
+
 	if (xc_cancel_check(save->cache->cancel, err) < 0) {
 		drop_pack(save);
 		return -1;
 	}
-	if (xc_store_put(save->cache->store, entry_name, data.data, data.len_bytes,
-			 save->opts->update ? XC_PUT_ALWAYS : XC_PUT_IF_ABSENT, err) == 0)
-		return 0;
-	standing = look_again(save, entry_name, result->manifest.version);
-	if (standing == STANDING_OURS)
-		return 0;
-	if (standing == STANDING_OTHER)
+	committing = xc_commit(&commit, &committed, err);
+	if (committed.may_drop_pack)
 		drop_pack(save);
-	if (err->kind != XC_ERR_EXISTS)
-		return -1;
-	xc_manifest_release(&result->manifest);
-	result->exists = true;
-	return 0;
-}
-
-/* Writing the manifest is the commit. */
-static int commit(struct save *save, const char *entry_name, struct xc_save_result *result,
-		  struct xc_err *err)
-{
-	cleanup_manifest struct xc_manifest old = XC_MANIFEST_INIT;
-	struct xc_err old_err = { 0 };
-	bool replaces = false;
-
-	fill_manifest(save, &result->manifest);
-	if (save->opts->update)
-		replaces = xc_load_manifest(save->cache, entry_name, result->manifest.version,
-					    save->query->key, &old, &old_err) == 0;
-	if (put_manifest(save, entry_name, result, err) < 0)
-		return -1;
-	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
-	if (replaces && !result->exists)
-		(void)!xc_write_tombstone(save->cache, save->scope, &old, &old_err);
-	return 0;
+	result->exists = committed.exists;
+	result->doubt = committed.doubt;
+	if (committed.exists)
+		xc_manifest_release(&result->manifest);
+	return committing;
 }
 
 static int scan_tree(struct save *save, struct xc_err *err)
@@ -353,6 +346,7 @@ static int save_entry(struct save *save, const char *entry_name, struct xc_save_
 		      struct xc_err *err)
 {
 	uint64_t start_ms = xc_clock_ms(), scanned_ms;
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 
 	if (scan_tree(save, err) < 0)
 		return -1;
@@ -365,20 +359,48 @@ static int save_entry(struct save *save, const char *entry_name, struct xc_save_
 	xc_progress_phase(save->cache->progress, XC_PHASE_PACK);
 	xc_progress_totals(save->cache->progress, save->tree.members.count,
 			   save->tree.content_bytes);
-	if (write_pack(save, err) < 0)
+	if (write_pack(save, &result->manifest, &data, err) < 0)
 		return -1;
 	result->pack_ms = xc_clock_ms() - scanned_ms;
-	return commit(save, entry_name, result, err);
+	return commit(save, entry_name, &data, result, err);
 }
 
-/* Whether the key is taken, asked before any work. 1 if so, 0 if not, -1 on error. */
-static int is_taken(const struct xc_cache *cache, const char *entry_name, struct xc_err *err)
+/* Whether the entry of a manifest can be restored, as far as a save looks; CORRUPT if not. */
+static int check_entry(const struct save *save, const struct xc_manifest *manifest,
+		       struct xc_err *err)
 {
-	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	const char *suspect = save->opts->suspect;
 
-	if (xc_store_get(cache->store, entry_name, XC_MANIFEST_BYTES_MAX, &data, err) == 0)
+	if (xc_packs_look(save->cache, save->scope, manifest, err) < 0)
+		return -1;
+	/* Whoever says so may be wrong, or lie: only what is seen here counts. */
+	return suspect && strcmp(suspect, save->broken.text) == 0
+		       ? xc_packs_verify(save->cache, save->scope, manifest, err)
+		       : 0;
+}
+
+/*
+ * Whether the key is taken, asked before any work. 1 if so; 0 if not, or if
+ * its entry is broken, as result->healed then says; -1 on error.
+ */
+static int is_taken(struct save *save, const char *entry_name, const char *version,
+		    struct xc_save_result *result, struct xc_err *err)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	bool has_manifest = xc_load_tagged(save->cache, entry_name, version, save->query->key,
+					   &save->broken, &manifest, err) == 0;
+
+	if (has_manifest && check_entry(save, &manifest, err) == 0)
 		return 1;
-	return err->kind == XC_ERR_NOT_FOUND ? 0 : -1;
+	if (!has_manifest && err->kind == XC_ERR_NOT_FOUND)
+		return 0;
+	/* Entries of another format are for other programs. */
+	if (err->kind == XC_ERR_FORMAT)
+		return 1;
+	if (!xc_is_broken(err) || save->broken.text[0] == '\0')
+		return -1;
+	result->healed = *err;
+	return 0;
 }
 
 int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
@@ -402,7 +424,7 @@ int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
 	xc_key_version(query->paths, version);
 	if (xc_name_entry(cache, save.scope, version, query->key, &entry_name, err) < 0)
 		return -1;
-	result = opts->update ? 0 : is_taken(cache, entry_name.data, err);
+	result = opts->update ? 0 : is_taken(&save, entry_name.data, version, &saved, err);
 	if (result == 1) {
 		saved.exists = true;
 		result = 0;

@@ -159,6 +159,7 @@ int xc_session_open(struct xc_session *session, const struct xc_args *args, stru
 		.threads = args->jobs ? (unsigned)args->jobs : xc_defaults_threads(),
 		.progress = &session->progress,
 		.cancel = xc_signals_cancel(),
+		.broken = &session->broken,
 	};
 	if (args->verbose && !args->quiet)
 		tell_settings(session);
@@ -180,5 +181,6 @@ void xc_session_close(struct xc_session *session)
 	xc_store_close(STEAL_PTR(session->store));
 	xc_roots_release(&session->roots);
 	xc_strlist_release(&session->scopes);
+	xc_broken_release(&session->broken);
 	free(STEAL_PTR(session->repository));
 }

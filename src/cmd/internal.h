@@ -23,6 +23,7 @@ struct xc_session {
 	struct xc_roots roots;
 	struct xc_progress progress;
 	struct xc_reporter *reporter;
+	struct xc_broken broken; /* entries that were passed over */
 };
 
 #define XC_SESSION_INIT                                                                            \
@@ -64,6 +65,10 @@ int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
 /* One line of warning on standard error, unless --quiet. */
 void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, const char *format,
 		 ...) XC_PRINTF(3, 4);
+
+/* A warning for each entry that had to give way to the one that was found. */
+void xc_cmd_warn_broken(const struct xc_command *command, const struct xc_args *args,
+			const struct xc_session *session);
 
 /* What lookup does, and restore --lookup-only: `asked` names itself in messages. */
 int xc_cmd_run_lookup(const struct xc_command *asked, const struct xc_args *args);

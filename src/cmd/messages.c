@@ -19,6 +19,29 @@ void xc_cmd_warn(const struct xc_command *command, const struct xc_args *args, c
 	putc('\n', stderr);
 }
 
+void xc_cmd_warn_broken(const struct xc_command *command, const struct xc_args *args,
+			const struct xc_session *session)
+{
+	for (size_t i = 0; i < session->broken.count; i++)
+		xc_cmd_warn(command, args, "a broken entry in scope %s was passed over: %s",
+			    XC_QUOTE(session->broken.items[i].scope),
+			    session->broken.items[i].why.msg);
+}
+
+/* Objects of the older layout are none that remove takes away: they are never among these. */
+static void hint_at_removal(const struct xc_session *session)
+{
+	for (size_t i = 0; session && i < session->broken.count; i++) {
+		const struct xc_broken_entry *entry = &session->broken.items[i];
+
+		if (entry->key)
+			fprintf(stderr,
+				"hint: \"xcache remove --key %s --scope %s\" makes way for a new "
+				"entry\n",
+				XC_QUOTE(entry->key), XC_QUOTE(entry->scope));
+	}
+}
+
 static void hint_at_lookup(const struct xc_session *session)
 {
 	cleanup_free char *scopes = xc_session_scopes(session);
@@ -30,8 +53,8 @@ static void hint_at_lookup(const struct xc_session *session)
 }
 
 /* What someone can do about it, where that is not in the message. */
-static void print_hint(const struct xc_command *command, const struct xc_args *args,
-		       const struct xc_session *session, enum xc_err_kind kind)
+static void print_hint(const struct xc_command *command, const struct xc_session *session,
+		       enum xc_err_kind kind)
 {
 	switch (kind) {
 	case XC_ERR_USAGE:
@@ -47,11 +70,7 @@ static void print_hint(const struct xc_command *command, const struct xc_args *a
 			fputs("hint: \"xcache list\" shows what there is\n", stderr);
 		break;
 	case XC_ERR_CORRUPT:
-		/* Objects of the older layout are none that remove takes away. */
-		if (args->key && !args->legacy_layout)
-			fprintf(stderr,
-				"hint: \"xcache remove --key %s\" makes way for a new entry\n",
-				XC_QUOTE(args->key));
+		hint_at_removal(session);
 		break;
 	case XC_ERR_NO_MATCH:
 		if (session && session->roots.workspace)
@@ -81,7 +100,7 @@ static int print_error(const struct xc_command *command, const struct xc_args *a
 		return code;
 	fprintf(stderr, "xcache %s: %s\n", command->name, err->msg);
 	if (!args->quiet)
-		print_hint(command, args, session, err->kind);
+		print_hint(command, session, err->kind);
 	return code;
 }
 

@@ -46,6 +46,7 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 {
 	FILE *people = xc_cmd_people(args);
 
+	xc_cmd_warn_broken(&command, args, session);
 	if (result->owner_dropped)
 		xc_cmd_warn(&command, args,
 			    "files that belonged to other users are yours now: this process "

@@ -55,6 +55,11 @@ static void report(const struct xc_args *args, const struct xc_query *query,
 	FILE *people = xc_cmd_people(args);
 
 	warn_skipped(args, &result->skipped);
+	if (!result->exists && result->healed.kind != XC_ERR_NONE)
+		xc_cmd_warn(&command, args, "replaced the entry of this key, as it was broken: %s",
+			    result->healed.msg);
+	if (result->doubt.kind != XC_ERR_NONE)
+		xc_cmd_warn(&command, args, "saved, but %s", result->doubt.msg);
 	if (args->json) {
 		cleanup_json json_t *document = xc_document_save(query, result);
 

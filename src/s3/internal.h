@@ -40,6 +40,8 @@ struct xc_s3 {
 	int64_t seen_skew_s; /* by the last answer */
 	bool skew_seen;
 	bool lacks_conditions; /* the server does not know If-None-Match */
+	bool lacks_match;      /* nor If-Match where something is written */
+	bool bare_match;       /* it wants the ETag without quotes there */
 	struct xc_s3_tag tags[XC_S3_TAGS];
 	unsigned next_tag;
 

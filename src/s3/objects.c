@@ -89,12 +89,23 @@ static int too_large(const char *key, size_t max_bytes, struct xc_err *err)
 int xc_s3_get(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
 	      struct xc_err *err)
 {
+	char ignored[XC_S3_ETAG_MAX];
+
+	return xc_s3_get_tagged(s3, key, max_bytes, ret_data, ignored, err);
+}
+
+int xc_s3_get_tagged(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
+		     char ret_etag[XC_S3_ETAG_MAX], struct xc_err *err)
+{
 	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &get_object, .key = key };
 	const struct xc_buf *reply = &call.request.reply;
 
 	call.request.max_reply_bytes = XC_MIN(max_bytes, XC_BUF_MAX_DEFAULT);
 	if (xc_s3_call_perform(&call, err) < 0)
 		return -1;
+	/* Weak ones do not tell bytes apart (RFC 9110, 8.8.1). */
+	if (!xc_s3_call_etag(&call, ret_etag) || strncmp(ret_etag, "W/", 2) == 0)
+		ret_etag[0] = '\0';
 	if (reply->len_bytes > max_bytes)
 		return too_large(key, max_bytes, err);
 	if (reply->len_bytes > 0 && xc_buf_try_add(ret_data, reply->data, reply->len_bytes) < 0)
@@ -127,13 +138,18 @@ int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head, s
 	return 0;
 }
 
+/* A header that makes a PUT conditional; without a name it is not. */
+struct condition {
+	const char *name, *value;
+};
+
 /* One PUT. *ret_status is what came in the end, so that the caller may know better. */
 static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
-		    bool if_absent, int *ret_status, struct xc_err *err)
+		    struct condition condition, int *ret_status, struct xc_err *err)
 {
 	cleanup_s3_call struct xc_s3_call call = {
 		.s3 = s3,
-		.operation = if_absent ? &put_new_object : &put_object,
+		.operation = condition.name ? &put_new_object : &put_object,
 		.key = key,
 	};
 	int result;
@@ -141,8 +157,8 @@ static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t 
 	call.request.body = data ? data : "";
 	call.request.body_bytes = length;
 	xc_s3_call_header(&call, "Content-Type", "application/octet-stream");
-	if (if_absent)
-		xc_s3_call_header(&call, "If-None-Match", "*");
+	if (condition.name)
+		xc_s3_call_header(&call, condition.name, condition.value);
 	xc_s3_call_write_headers(&call);
 	xc_s3_call_checksum(&call, NULL);
 	xc_s3_forget_tag(s3, key);
@@ -151,14 +167,21 @@ static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t 
 	return result;
 }
 
-static bool lacks_conditions(struct xc_s3 *s3)
+static bool look_at(struct xc_s3 *s3, const bool *flag)
 {
-	bool lacks;
+	bool value;
 
 	pthread_mutex_lock(&s3->lock);
-	lacks = s3->lacks_conditions;
+	value = *flag;
 	pthread_mutex_unlock(&s3->lock);
-	return lacks;
+	return value;
+}
+
+static void set(struct xc_s3 *s3, bool *flag)
+{
+	pthread_mutex_lock(&s3->lock);
+	*flag = true;
+	pthread_mutex_unlock(&s3->lock);
 }
 
 /* For a server without conditions: another writer may come in between, and the last one wins. */
@@ -173,7 +196,7 @@ static int put_after_look(struct xc_s3 *s3, const char *key, const void *data, s
 				  XC_QUOTE(key));
 	if (err->kind != XC_ERR_NOT_FOUND)
 		return -1;
-	return put_once(s3, key, data, length, false, &status, err);
+	return put_once(s3, key, data, length, (struct condition){ 0 }, &status, err);
 }
 
 static bool holds(struct xc_s3 *s3, const char *key, const void *data, size_t length)
@@ -188,24 +211,90 @@ static bool holds(struct xc_s3 *s3, const char *key, const void *data, size_t le
 int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length, bool if_absent,
 	      struct xc_err *err)
 {
+	struct condition condition = { if_absent ? "If-None-Match" : NULL, "*" };
 	int status;
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
-	if (if_absent && lacks_conditions(s3))
+	if (if_absent && look_at(s3, &s3->lacks_conditions))
 		return put_after_look(s3, key, data, length, err);
-	if (put_once(s3, key, data, length, if_absent, &status, err) == 0)
+	if (put_once(s3, key, data, length, condition, &status, err) == 0)
 		return 0;
 	if (if_absent && status == 501) {
-		pthread_mutex_lock(&s3->lock);
-		s3->lacks_conditions = true;
-		pthread_mutex_unlock(&s3->lock);
+		set(s3, &s3->lacks_conditions);
 		return put_after_look(s3, key, data, length, err);
 	}
 	/* libcurl, too, may send it twice, so the number of attempts proves nothing. */
 	if (if_absent && err->kind == XC_ERR_EXISTS && holds(s3, key, data, length))
 		return 0;
 	return -1;
+}
+
+static int is_another(const char *key, struct xc_err *err)
+{
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now", XC_QUOTE(key));
+}
+
+/* For a server without conditions, as put_after_look. */
+static int replace_after_look(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
+			      size_t length, struct xc_err *err)
+{
+	struct xc_s3_head head;
+	int status;
+
+	if (xc_s3_head(s3, key, &head, err) < 0)
+		return -1;
+	if (strcmp(head.etag, etag) != 0)
+		return is_another(key, err);
+	return put_once(s3, key, data, length, (struct condition){ 0 }, &status, err);
+}
+
+static bool has_etag(struct xc_s3 *s3, const char *key, const char *etag)
+{
+	struct xc_s3_head head;
+	struct xc_err ignored;
+
+	return xc_s3_head(s3, key, &head, &ignored) == 0 && strcmp(head.etag, etag) == 0;
+}
+
+static int replace_once(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
+			size_t length, int *ret_status, struct xc_err *err)
+{
+	size_t end = strlen(etag);
+	bool bare = look_at(s3, &s3->bare_match) && end >= 2 && etag[0] == '"';
+	cleanup_free char *value = bare ? xc_strndup(etag + 1, end - 2) : xc_strdup(etag);
+
+	return put_once(s3, key, data, length, (struct condition){ "If-Match", value }, ret_status,
+			err);
+}
+
+int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
+		  size_t length, struct xc_err *err)
+{
+	int status;
+
+	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
+		return -1;
+	if (look_at(s3, &s3->lacks_match))
+		return replace_after_look(s3, key, etag, data, length, err);
+	if (replace_once(s3, key, etag, data, length, &status, err) == 0)
+		return 0;
+	/* Ceph 16 compares the quotes as well, and keeps none. */
+	if (err->kind == XC_ERR_EXISTS && !look_at(s3, &s3->bare_match) &&
+	    has_etag(s3, key, etag)) {
+		set(s3, &s3->bare_match);
+		if (replace_once(s3, key, etag, data, length, &status, err) == 0)
+			return 0;
+	}
+	/* Some call a condition that they do not know an invalid argument. */
+	if (status == 501 || status == 400) {
+		set(s3, &s3->lacks_match);
+		return replace_after_look(s3, key, etag, data, length, err);
+	}
+	if (err->kind != XC_ERR_EXISTS)
+		return -1;
+	/* The answer to the first of two attempts may have been lost. */
+	return holds(s3, key, data, length) ? 0 : is_another(key, err);
 }
 
 int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err)

@@ -51,6 +51,9 @@ void xc_s3_free(struct xc_s3 *s3);
 /* The whole of an object, appended; CORRUPT if it is larger than max_bytes. */
 int xc_s3_get(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
 	      struct xc_err *err) XC_CHECK;
+/* The same with its ETag, also where it is too large: "" if none came that tells bytes apart. */
+int xc_s3_get_tagged(struct xc_s3 *s3, const char *key, size_t max_bytes, struct xc_buf *ret_data,
+		     char ret_etag[XC_S3_ETAG_MAX], struct xc_err *err) XC_CHECK;
 
 /*
  * Exactly [offset, offset + length) of an object. The caller's until done, as
@@ -84,6 +87,14 @@ int xc_s3_head(struct xc_s3 *s3, const char *key, struct xc_s3_head *ret_head,
  */
 int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length, bool if_absent,
 	      struct xc_err *err) XC_CHECK;
+
+/*
+ * Replace an object that still has that ETag: EXISTS if it has another,
+ * NOT_FOUND if there is none. A server that does not know the condition (501,
+ * or 400) is asked by HEAD first from then on.
+ */
+int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
+		  size_t length, struct xc_err *err) XC_CHECK;
 
 /* 0 also if there is none. Runs after a cancel, too: it cleans up. */
 int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err) XC_CHECK;

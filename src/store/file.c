@@ -15,7 +15,8 @@
  * what this mapping makes, symlinks among it, is neither listed nor read.
  *
  * An object is written elsewhere and appears by link or rename, after its
- * bytes were synced; then its folder is synced (file_upload.c). Removing an
+ * bytes were synced; then its folder is synced (file_upload.c). Whoever
+ * replaces or removes what it has looked at locks it for that moment. Removing an
  * object removes the folders that it leaves empty, and every writer expects
  * that its folder may vanish. Files and folders have the modes that the
  * umask leaves.
@@ -54,7 +55,7 @@ static int too_large(const char *name, long long size_bytes, size_t max_bytes, s
 }
 
 static int file_get(struct xc_store *base, const char *name, size_t max_bytes,
-		    struct xc_buf *ret_data, struct xc_err *err)
+		    struct xc_buf *ret_data, struct xc_store_tag *ret_tag, struct xc_err *err)
 {
 	const struct xc_file_store *store = xc_file_store(base);
 	struct stat status;
@@ -64,6 +65,9 @@ static int file_get(struct xc_store *base, const char *name, size_t max_bytes,
 
 	if (fd < 0)
 		return -1;
+	if (ret_tag && xc_file_tag(fd, ret_tag) < 0)
+		return xc_err_sys(err, errno, "cannot read the object '%s' in %s", XC_QUOTE(name),
+				  XC_QUOTE(base->display_url));
 	if ((uintmax_t)status.st_size > max_bytes)
 		return too_large(name, (long long)status.st_size, max_bytes, err);
 	at = xc_buf_reserve(ret_data, (size_t)status.st_size);
@@ -86,7 +90,7 @@ static int file_remove(struct xc_store *base, const char *name, struct xc_err *e
 {
 	struct xc_file_store *store = xc_file_store(base);
 	cleanup_free char *path = NULL;
-	cleanup_fd int folder_fd = -1;
+	cleanup_fd int folder_fd = -1, lock_fd = -1;
 	const char *leaf;
 	struct stat status;
 	size_t length;
@@ -102,6 +106,10 @@ static int file_remove(struct xc_store *base, const char *name, struct xc_err *e
 	}
 	if (!S_ISREG(status.st_mode))
 		return xc_file_not_found(store, name, err);
+	/* One that may not be opened can still be removed. */
+	lock_fd = xc_file_lock_object(folder_fd, leaf);
+	if (lock_fd < 0 && errno == ETIMEDOUT)
+		return xc_file_err(store, path, errno, "lock", err);
 	if (unlinkat(folder_fd, leaf, 0) < 0) {
 		/* EISDIR: replaced by a folder just now. */
 		if (errno == ENOENT || errno == EISDIR)
@@ -118,6 +126,7 @@ static const struct xc_store_ops file_ops = {
 	.get = file_get,
 	.read = xc_file_read,
 	.put = xc_file_put,
+	.replace = xc_file_replace,
 	.upload_begin = xc_file_upload_begin,
 	.upload_append = xc_file_upload_append,
 	.upload_commit = xc_file_upload_commit,

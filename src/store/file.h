@@ -83,6 +83,17 @@ void xc_file_remove_folders(const struct xc_file_store *store, const char *path)
 int xc_file_open_object(const struct xc_file_store *store, const char *name,
 			struct stat *ret_status, struct xc_err *err);
 
+/*
+ * Open an object and lock it (flock) against others that replace or remove it,
+ * until it is closed: what was looked at is then still what is changed.
+ * ETIMEDOUT if somebody holds it for long. Where the file system has no such
+ * locks the object comes without one.
+ */
+int xc_file_lock_object(int folder_fd, const char *leaf);
+
+/* The tag of an open object, by its bytes. */
+int xc_file_tag(int fd, struct xc_store_tag *ret_tag);
+
 /* "cannot <verb> <root>/<path>: <reason>": AUTH or IO. Returns -1. */
 int xc_file_err(const struct xc_file_store *store, const char *path, int errno_value,
 		const char *verb, struct xc_err *err);
@@ -118,6 +129,8 @@ bool xc_file_can_link_open(int fd);
 /* file_upload.c */
 int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
 		enum xc_put_condition condition, struct xc_err *err);
+int xc_file_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		    const void *data, size_t length, struct xc_err *err);
 int xc_file_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
 			 struct xc_err *err);
 int xc_file_upload_append(struct xc_upload *upload, const void *data, size_t length,

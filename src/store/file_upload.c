@@ -27,6 +27,7 @@ struct file_upload {
 	int fd;
 	int folder_fd; /* of the object; -1 until it is needed */
 	bool made_folders;
+	bool replaced; /* what had the name before is gone for good */
 	struct xc_file_temp temp;
 	uint64_t written_bytes, flushed_bytes;
 };
@@ -181,6 +182,7 @@ static int place_always(struct file_upload *upload)
 	    0)
 		return -1;
 	upload->temp.name[0] = '\0';
+	upload->replaced = true;
 	return 0;
 }
 
@@ -197,7 +199,12 @@ static int place(struct file_upload *upload, enum xc_put_condition condition)
 		if (xc_file_temp_link(store, upload->fd, &upload->temp) < 0)
 			return -1;
 	}
-	return condition == XC_PUT_IF_ABSENT ? place_absent(upload) : place_always(upload);
+	/* Nearly all that is put has a new name: then nothing is replaced. */
+	if (place_absent(upload) == 0)
+		return 0;
+	if (condition == XC_PUT_IF_ABSENT || (errno != EEXIST && errno != EOPNOTSUPP))
+		return -1;
+	return place_always(upload);
 }
 
 /* What to do about `errno_value` from place: 0 to try again, else -1 with the error. */
@@ -247,6 +254,33 @@ static int place_with_tries(struct file_upload *upload, enum xc_put_condition co
 	return xc_file_err(store_of(upload), upload->path, ENOENT, "put in place", err);
 }
 
+/* Over the object of that tag. */
+static int place_over(struct file_upload *upload, const struct xc_store_tag *tag,
+		      struct xc_err *err)
+{
+	const struct xc_file_store *store = store_of(upload);
+	struct xc_store_tag found;
+	cleanup_fd int lock_fd = -1;
+
+	if (open_folder(upload, err) < 0)
+		return -1;
+	lock_fd = xc_file_lock_object(upload->folder_fd, upload->leaf);
+	if (lock_fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+		return xc_file_not_found(store, upload->name, err);
+	if (lock_fd < 0)
+		return xc_file_err(store, upload->path, errno, "lock", err);
+	if (xc_file_tag(lock_fd, &found) < 0)
+		return xc_file_err(store, upload->path, errno, "read", err);
+	if (strcmp(found.text, tag->text) != 0)
+		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in %s is another by now",
+				  XC_QUOTE(upload->name), XC_QUOTE(store->base.display_url));
+	if ((upload->temp.name[0] == '\0' &&
+	     xc_file_temp_link(store, upload->fd, &upload->temp) < 0) ||
+	    place_always(upload) < 0)
+		return xc_file_err(store, upload->path, errno, "put in place", err);
+	return 0;
+}
+
 static int make_lasting(struct file_upload *upload)
 {
 	if (upload->made_folders)
@@ -255,11 +289,18 @@ static int make_lasting(struct file_upload *upload)
 	return xc_file_sync_folder(upload->folder_fd, upload->fd);
 }
 
-/* The caller will be told that there is no object, so there must be none. */
-static void take_back(const struct file_upload *upload)
+/*
+ * The caller will be told that it failed. What was not there before must not
+ * be there then; what was replaced cannot come back, so the new one stays.
+ */
+static void take_back(const struct file_upload *upload, struct xc_err *err)
 {
 	struct stat own, placed;
 
+	if (upload->replaced) {
+		xc_err_wrap(err, "it was replaced, but may not outlast a power failure");
+		return;
+	}
 	/* Another writer may have replaced it by now. */
 	if (fstat(upload->fd, &own) == 0 &&
 	    fstatat(upload->folder_fd, upload->leaf, &placed, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -267,7 +308,9 @@ static void take_back(const struct file_upload *upload)
 		(void)!unlinkat(upload->folder_fd, upload->leaf, 0);
 }
 
-static int commit(struct file_upload *upload, enum xc_put_condition condition, struct xc_err *err)
+/* `tag` is NULL unless the object of that tag is to be replaced. */
+static int commit(struct file_upload *upload, enum xc_put_condition condition,
+		  const struct xc_store_tag *tag, struct xc_err *err)
 {
 	int result = 0;
 
@@ -276,7 +319,7 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition, s
 		end(upload, false);
 		return result;
 	}
-	result = place_with_tries(upload, condition, err);
+	result = tag ? place_over(upload, tag, err) : place_with_tries(upload, condition, err);
 	if (result < 0) {
 		end(upload, false);
 		return result;
@@ -284,7 +327,7 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition, s
 	if (make_lasting(upload) < 0) {
 		result = xc_file_err(store_of(upload), upload->path, errno, "sync the folders of",
 				     err);
-		take_back(upload);
+		take_back(upload, err);
 	}
 	end(upload, result == 0);
 	return result;
@@ -292,7 +335,7 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition, s
 
 int xc_file_upload_commit(struct xc_upload *base, struct xc_err *err)
 {
-	return commit((struct file_upload *)base, XC_PUT_ALWAYS, err);
+	return commit((struct file_upload *)base, XC_PUT_ALWAYS, NULL, err);
 }
 
 void xc_file_upload_abort(struct xc_upload *base)
@@ -300,8 +343,8 @@ void xc_file_upload_abort(struct xc_upload *base)
 	end((struct file_upload *)base, false);
 }
 
-int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		enum xc_put_condition condition, struct xc_err *err)
+static int write_whole(struct xc_store *store, const char *name, const void *data, size_t length,
+		       struct file_upload **ret_upload, struct xc_err *err)
 {
 	struct xc_upload *upload;
 
@@ -311,5 +354,26 @@ int xc_file_put(struct xc_store *store, const char *name, const void *data, size
 		xc_file_upload_abort(upload);
 		return -1;
 	}
-	return commit((struct file_upload *)upload, condition, err);
+	*ret_upload = (struct file_upload *)upload;
+	return 0;
+}
+
+int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
+		enum xc_put_condition condition, struct xc_err *err)
+{
+	struct file_upload *upload;
+
+	return write_whole(store, name, data, length, &upload, err) < 0
+		       ? -1
+		       : commit(upload, condition, NULL, err);
+}
+
+int xc_file_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		    const void *data, size_t length, struct xc_err *err)
+{
+	struct file_upload *upload;
+
+	return write_whole(store, name, data, length, &upload, err) < 0
+		       ? -1
+		       : commit(upload, XC_PUT_ALWAYS, tag, err);
 }

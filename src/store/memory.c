@@ -152,7 +152,7 @@ static void memory_close(struct xc_store *base)
 }
 
 static int memory_get(struct xc_store *base, const char *name, size_t max_bytes,
-		      struct xc_buf *ret_data, struct xc_err *err)
+		      struct xc_buf *ret_data, struct xc_store_tag *ret_tag, struct xc_err *err)
 {
 	struct memory_store *store = memory(base);
 	const struct object *object;
@@ -163,6 +163,8 @@ static int memory_get(struct xc_store *base, const char *name, size_t max_bytes,
 	object = find_or_fail(store, name, err);
 	if (!object)
 		return -1;
+	if (ret_tag)
+		xc_store_tag_of(object->data, object->size_bytes, ret_tag);
 	if (object->size_bytes > max_bytes ||
 	    xc_buf_try_add(ret_data, object->data, object->size_bytes) < 0)
 		return xc_err_set(err, XC_ERR_CORRUPT, "the object '%s' is too large: %zu bytes",
@@ -205,6 +207,27 @@ static int memory_put(struct xc_store *base, const char *name, const void *data,
 		return -1;
 	if (condition == XC_PUT_IF_ABSENT && find(store, name))
 		return xc_err_set(err, XC_ERR_EXISTS, "there is an object '%s' in memory: already",
+				  XC_QUOTE(name));
+	set_data(store, name, xc_strndup(length > 0 ? data : "", length), length);
+	return 0;
+}
+
+static int memory_replace(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
+			  const void *data, size_t length, struct xc_err *err)
+{
+	struct memory_store *store = memory(base);
+	const struct object *object;
+	struct xc_store_tag found;
+
+	LOCKED(store);
+	if (count_call(store, err) < 0)
+		return -1;
+	object = find_or_fail(store, name, err);
+	if (!object)
+		return -1;
+	xc_store_tag_of(object->data, object->size_bytes, &found);
+	if (strcmp(found.text, tag->text) != 0)
+		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in memory: is another now",
 				  XC_QUOTE(name));
 	set_data(store, name, xc_strndup(length > 0 ? data : "", length), length);
 	return 0;
@@ -341,6 +364,7 @@ static const struct xc_store_ops memory_ops = {
 	.get = memory_get,
 	.read = memory_read,
 	.put = memory_put,
+	.replace = memory_replace,
 	.upload_begin = memory_upload_begin,
 	.upload_append = memory_upload_append,
 	.upload_commit = memory_upload_commit,
@@ -349,17 +373,10 @@ static const struct xc_store_ops memory_ops = {
 	.remove = memory_remove,
 };
 
-int xc_store_open_memory(const char *rest, const struct xc_store_opts *opts,
-			 struct xc_store **ret_store, struct xc_err *err)
+struct xc_store *xc_store_memory_new(void)
 {
-	struct memory_store *store;
+	struct memory_store *store = xc_calloc(1, sizeof(*store));
 
-	(void)opts;
-	if (rest[0] != '\0')
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "a memory store has nothing behind 'memory:', but there is '%s'",
-				  XC_QUOTE(rest));
-	store = xc_calloc(1, sizeof(*store));
 	store->base = (struct xc_store){
 		.ops = &memory_ops,
 		.display_url = xc_strdup("memory:"),
@@ -368,6 +385,5 @@ int xc_store_open_memory(const char *rest, const struct xc_store_opts *opts,
 	};
 	pthread_mutex_init(&store->lock, NULL);
 	store->calls_left = -1;
-	*ret_store = &store->base;
-	return 0;
+	return &store->base;
 }

@@ -46,14 +46,21 @@ static void s3_close(struct xc_store *base)
 }
 
 static int s3_get(struct xc_store *base, const char *name, size_t max_bytes,
-		  struct xc_buf *ret_data, struct xc_err *err)
+		  struct xc_buf *ret_data, struct xc_store_tag *ret_tag, struct xc_err *err)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
 	cleanup_free char *key = NULL;
+	struct xc_store_tag unused, *tag = ret_tag ? ret_tag : &unused;
+	size_t before = ret_data->len_bytes;
+	int result;
 
 	if (xc_s3_store_key(store, name, &key, err) < 0)
 		return -1;
-	return xc_s3_get(store->s3, key, max_bytes, ret_data, err);
+	result = xc_s3_get_tagged(store->s3, key, max_bytes, ret_data, tag->text, err);
+	/* A server without ETags. */
+	if (result == 0 && tag->text[0] == '\0')
+		xc_store_tag_of(ret_data->data + before, ret_data->len_bytes - before, tag);
+	return result;
 }
 
 static int s3_put(struct xc_store *base, const char *name, const void *data, size_t length,
@@ -65,6 +72,36 @@ static int s3_put(struct xc_store *base, const char *name, const void *data, siz
 	if (xc_s3_store_key(store, name, &key, err) < 0)
 		return -1;
 	return xc_s3_put(store->s3, key, data, length, condition == XC_PUT_IF_ABSENT, err);
+}
+
+/* For objects whose server told no ETag. */
+static int replace_by_digest(struct xc_s3_store *store, const char *key,
+			     const struct xc_store_tag *tag, const void *data, size_t length,
+			     struct xc_err *err)
+{
+	cleanup_buf struct xc_buf found = XC_BUF_INIT;
+	struct xc_store_tag now;
+
+	if (xc_s3_get(store->s3, key, XC_BUF_MAX_DEFAULT, &found, err) < 0)
+		return -1;
+	xc_store_tag_of(found.data, found.len_bytes, &now);
+	if (strcmp(now.text, tag->text) != 0)
+		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now",
+				  XC_QUOTE(key));
+	return xc_s3_put(store->s3, key, data, length, false, err);
+}
+
+static int s3_replace(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
+		      const void *data, size_t length, struct xc_err *err)
+{
+	struct xc_s3_store *store = xc_s3_store(base);
+	cleanup_free char *key = NULL;
+
+	if (xc_s3_store_key(store, name, &key, err) < 0)
+		return -1;
+	if (strncmp(tag->text, XC_STORE_DIGEST_TAG, strlen(XC_STORE_DIGEST_TAG)) == 0)
+		return replace_by_digest(store, key, tag, data, length, err);
+	return xc_s3_replace(store->s3, key, tag->text, data, length, err);
 }
 
 /* DELETE says nothing of what was there. */
@@ -148,6 +185,7 @@ static const struct xc_store_ops s3_ops = {
 	.get = s3_get,
 	.read = xc_s3_store_read,
 	.put = s3_put,
+	.replace = s3_replace,
 	.upload_begin = xc_s3_store_upload_begin,
 	.upload_append = xc_s3_store_upload_append,
 	.upload_commit = xc_s3_store_upload_commit,

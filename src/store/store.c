@@ -7,19 +7,19 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "store/internal.h"
 #include "store/url.h"
 
 struct back_end {
 	const char *scheme;
-	const char *example; /* NULL: not for people */
+	const char *example;
 	xc_store_open_fn *open;
 };
 
 static const struct back_end back_ends[] = {
 	{ "file", "file:///absolute/path", xc_store_open_file },
 	{ "s3", "s3://bucket/prefix", xc_store_open_s3 },
-	{ "memory", NULL, xc_store_open_memory },
 };
 
 static int unknown_scheme(const char *scheme, struct xc_err *err)
@@ -27,9 +27,7 @@ static int unknown_scheme(const char *scheme, struct xc_err *err)
 	cleanup_buf struct xc_buf known = XC_BUF_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
-		if (back_ends[i].example)
-			xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "",
-				    back_ends[i].example);
+		xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "", back_ends[i].example);
 	return xc_err_set(err, XC_ERR_USAGE, "no kind of store is called '%s:'; there is %s",
 			  XC_QUOTE(scheme), xc_buf_str(&known));
 }
@@ -157,7 +155,33 @@ int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
 {
 	if (xc_store_check_name(name, err) < 0)
 		return -1;
-	return store->ops->get(store, name, max_bytes, ret_data, err);
+	return store->ops->get(store, name, max_bytes, ret_data, NULL, err);
+}
+
+int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_bytes,
+			struct xc_buf *ret_data, struct xc_store_tag *ret_tag, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->get(store, name, max_bytes, ret_data, ret_tag, err);
+}
+
+int xc_store_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		     const void *data, size_t length, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->replace(store, name, tag, data, length, err);
+}
+
+void xc_store_tag_of(const void *data, size_t length, struct xc_store_tag *ret_tag)
+{
+	uint8_t digest[XC_SHA256_BYTES];
+	char hex[XC_SHA256_HEX + 1];
+
+	xc_sha256(data, length, digest);
+	xc_hex_encode(digest, sizeof(digest), hex);
+	snprintf(ret_tag->text, sizeof(ret_tag->text), "%s%s", XC_STORE_DIGEST_TAG, hex);
 }
 
 void xc_store_read(struct xc_store *store, struct xc_store_read *read)

@@ -35,6 +35,15 @@
 struct xc_store;
 struct xc_upload;
 
+/*
+ * Which writing of an object it is: S3's ETag, else a digest of the bytes. Two
+ * writings of the same bytes may have the same one.
+ */
+#define XC_STORE_TAG_MAX 100
+struct xc_store_tag {
+	char text[XC_STORE_TAG_MAX];
+};
+
 struct xc_store_object {
 	const char *name; /* valid during the callback */
 	uint64_t size_bytes;
@@ -93,11 +102,12 @@ struct xc_store_ops {
 	void (*close)(struct xc_store *store);
 
 	/*
-	 * The whole of a small object, appended to `ret_data`. CORRUPT if it is
-	 * larger than `max_bytes`.
+	 * The whole of a small object, appended to `ret_data`, and its tag unless
+	 * `ret_tag` is NULL. CORRUPT if it is larger than `max_bytes`; the tag is
+	 * then filled all the same, with "" if the store cannot tell it.
 	 */
 	int (*get)(struct xc_store *store, const char *name, size_t max_bytes,
-		   struct xc_buf *ret_data, struct xc_err *err);
+		   struct xc_buf *ret_data, struct xc_store_tag *ret_tag, struct xc_err *err);
 
 	/* Start one ranged read; see struct xc_store_read. A range past the end is CORRUPT. */
 	void (*read)(struct xc_store *store, struct xc_store_read *read);
@@ -105,6 +115,18 @@ struct xc_store_ops {
 	/* Write a small object as a whole, durably once 0 is returned. */
 	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
 		   enum xc_put_condition condition, struct xc_err *err);
+
+	/*
+	 * Replace an object that is still the one of `tag`, as a whole and
+	 * durably once 0 is returned: If-Match (RFC 9110, 13.1.1). EXISTS if it is
+	 * another by now, NOT_FOUND if it is gone. Of several at once with the
+	 * same tag one succeeds. Where a server does not know the condition, the
+	 * object is looked at right before the put: whoever writes in between is
+	 * replaced unseen. After any other error the object is the old or the new
+	 * one.
+	 */
+	int (*replace)(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		       const void *data, size_t length, struct xc_err *err);
 
 	/*
 	 * Write a large object piece by piece. Nothing is visible before commit
@@ -165,10 +187,10 @@ struct xc_store_opts {
 };
 
 /*
- * Open the store that a URL names: file:///absolute/path, memory: (empty,
- * private to this handle, for tests). `opts` may be NULL. USAGE for a URL that cannot be read,
- * naming what is wrong. The folder of a file store is made when something is
- * first written to it; a folder that is not there yet is an empty store.
+ * Open the store that a URL names: file:///absolute/path or s3://bucket/prefix.
+ * `opts` may be NULL. USAGE for a URL that cannot be read, naming what is wrong. The folder of a
+ * file store is made when something is first written to it; a folder that is not there yet is an
+ * empty store.
  */
 int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_store **ret_store,
 		  struct xc_err *err) XC_CHECK;
@@ -186,9 +208,14 @@ int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset
 /* The wrappers below check the names and call the back end; see struct xc_store_ops. */
 int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
 		 struct xc_buf *ret_data, struct xc_err *err) XC_CHECK;
+int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_bytes,
+			struct xc_buf *ret_data, struct xc_store_tag *ret_tag,
+			struct xc_err *err) XC_CHECK;
 void xc_store_read(struct xc_store *store, struct xc_store_read *read);
 int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
 		 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
+int xc_store_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		     const void *data, size_t length, struct xc_err *err) XC_CHECK;
 int xc_store_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
 			  struct xc_err *err) XC_CHECK;
 int xc_store_upload_append(struct xc_upload *upload, const void *data, size_t length,

@@ -343,7 +343,7 @@ saved() {
     put tree/file second
     act save INPUT_KEY=k INPUT_PATH=tree
     same "$status" 0
-    line "Failed to save: Unable to reserve cache with key k, another job may be creating this cache."
+    [[ $output == *"Failed to save: Unable to reserve cache with key k, another job may be creating this cache. More details: Cache already exists. Scope: refs/heads/main, Key: k, Version: "* ]]
     no_line_with "Cache saved"
     same "$(commands)" ""
     act save INPUT_KEY=k INPUT_PATH=tree INPUT_UPDATE=true

@@ -31,7 +31,7 @@ with_bucket() {
     act save INPUT_KEY=k-1 INPUT_PATH=tree
     line "Cache saved with key: k-1"
     act save INPUT_KEY=k-1 INPUT_PATH=tree
-    line "Failed to save: Unable to reserve cache with key k-1, another job may be creating this cache."
+    has "$output" "Unable to reserve cache with key k-1, another job may be creating this cache. More details: Cache already exists. "
     rm -r tree
     act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true
     line "Cache found and can be restored from key: k-1"

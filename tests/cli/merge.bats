@@ -249,6 +249,7 @@ restore_fails() {
     xc save -q --key k2 --path tree
     rm -r tree
     cp "$(manifests | grep 'k2$')" "$(manifests | grep 'k$')"
+    mv "$(manifests | grep 'k2$')" ../k2
     ends 1 xc restore --key k --path tree
     same "$(ls -A)" ""
 }

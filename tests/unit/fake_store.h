@@ -59,11 +59,13 @@ static inline void fake_close(struct xc_store *store)
 }
 
 static inline int fake_get(struct xc_store *store, const char *name, size_t max_bytes,
-			   struct xc_buf *ret_data, struct xc_err *err)
+			   struct xc_buf *ret_data, struct xc_store_tag *ret_tag,
+			   struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
 
-	return TRY(fake, err, xc_store_get(fake->inner, name, max_bytes, ret_data, err));
+	return TRY(fake, err,
+		   fake->inner->ops->get(fake->inner, name, max_bytes, ret_data, ret_tag, err));
 }
 
 static inline void fake_read(struct xc_store *store, struct xc_store_read *read)
@@ -90,6 +92,15 @@ static inline int fake_put(struct xc_store *store, const char *name, const void 
 	struct fake *fake = fake_of(store);
 
 	return TRY(fake, err, xc_store_put(fake->inner, name, data, length, condition, err));
+}
+
+static inline int fake_replace(struct xc_store *store, const char *name,
+			       const struct xc_store_tag *tag, const void *data, size_t length,
+			       struct xc_err *err)
+{
+	struct fake *fake = fake_of(store);
+
+	return TRY(fake, err, xc_store_replace(fake->inner, name, tag, data, length, err));
 }
 
 static inline int fake_upload_begin(struct xc_store *store, const char *name,
@@ -176,6 +187,7 @@ static const struct xc_store_ops fake_ops = {
 	.get = fake_get,
 	.read = fake_read,
 	.put = fake_put,
+	.replace = fake_replace,
 	.upload_begin = fake_upload_begin,
 	.upload_append = fake_upload_append,
 	.upload_commit = fake_upload_commit,

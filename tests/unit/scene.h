@@ -26,6 +26,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "cache/cache.h"
+#include "store/internal.h"
 
 struct scene {
 	char root[256];
@@ -139,6 +140,13 @@ static inline void scene_use_store(struct scene *scene, const char *url)
 	scene->cache.store = scene->store;
 }
 
+static inline void scene_use_memory(struct scene *scene)
+{
+	xc_store_close(scene->store);
+	scene->store = xc_store_memory_new();
+	scene->cache.store = scene->store;
+}
+
 static inline void scene_open(struct scene *scene)
 {
 	char workspace[300], home[300];
@@ -165,7 +173,7 @@ static inline void scene_open(struct scene *scene)
 		.restore_keys = &scene->restore_keys,
 		.paths = &scene->paths,
 	};
-	scene_use_store(scene, "memory:");
+	scene_use_memory(scene);
 }
 
 static inline void scene_paths(struct scene *scene, const char *lines)

@@ -126,7 +126,7 @@ static inline int setup(void **state)
 		return 0;
 	}
 	if (!factory->is_file) {
-		must_open("memory:", &fixture->store);
+		fixture->store = xc_store_memory_new();
 		return 0;
 	}
 	snprintf(fixture->folder, sizeof(fixture->folder), "%s/xc-store-XXXXXX",

@@ -439,7 +439,7 @@ static void refuse(struct scene *scene, const struct hostile *row)
 	cleanup_free char *before = NULL, *after = NULL;
 	struct xc_err err = { 0 };
 
-	scene_use_store(scene, "memory:");
+	scene_use_memory(scene);
 	put_entry(scene, row);
 	before = picture(scene, ".", PICTURE_INODES);
 	if (restore(scene, &err) == 0)

@@ -158,6 +158,67 @@ static void test_put_if_absent(void **state)
 	must_list_only(store, "a/k");
 }
 
+static struct xc_store_tag must_tag(struct xc_store *store, const char *name)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_store_tag tag;
+	struct xc_err err;
+
+	expect_ok(xc_store_get_tagged(store, name, 1 << 20, &data, &tag, &err), &err, name);
+	assert_true(tag.text[0] != '\0');
+	return tag;
+}
+
+static void an_object_is_replaced_while_it_is_the_one_that_was_read(void **state)
+{
+	struct xc_store *store = store_of(state);
+	struct xc_store_tag first, second;
+	struct xc_err err;
+
+	must_put(store, "a/k", "1");
+	first = must_tag(store, "a/k");
+	expect_ok(xc_store_replace(store, "a/k", &first, "22", 2, &err), &err, "first");
+	must_hold(store, "a/k", "22");
+	expect_error(xc_store_replace(store, "a/k", &first, "333", 3, &err), &err, XC_ERR_EXISTS,
+		     "with the tag from before");
+	must_hold(store, "a/k", "22");
+	second = must_tag(store, "a/k");
+	assert_string_not_equal(first.text, second.text);
+	expect_ok(xc_store_replace(store, "a/k", &second, "", 0, &err), &err, "second");
+	must_hold(store, "a/k", "");
+	must_list_only(store, "a/k");
+}
+
+static void an_object_that_is_gone_is_not_replaced(void **state)
+{
+	struct xc_store *store = store_of(state);
+	struct xc_store_tag tag;
+	struct xc_err err;
+
+	must_put(store, "a/k", "1");
+	tag = must_tag(store, "a/k");
+	expect_ok(xc_store_remove(store, "a/k", &err), &err, "remove");
+	assert_int_equal(xc_store_replace(store, "a/k", &tag, "2", 1, &err), -1);
+	/* Some servers say of what is gone that it is another. */
+	assert_true(err.kind == XC_ERR_NOT_FOUND || err.kind == XC_ERR_EXISTS);
+	must_lack(store, "a/k");
+	must_list_only(store, NULL);
+}
+
+static void a_tag_comes_with_an_object_that_is_too_large(void **state)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_store *store = store_of(state);
+	struct xc_store_tag tag = { "" };
+	struct xc_err err;
+
+	must_put(store, "a/k", "12345");
+	expect_error(xc_store_get_tagged(store, "a/k", 4, &data, &tag, &err), &err, XC_ERR_CORRUPT,
+		     "five bytes of four");
+	expect_ok(xc_store_replace(store, "a/k", &tag, "2", 1, &err), &err, "replace");
+	must_hold(store, "a/k", "2");
+}
+
 static void test_get_max_bytes(void **state)
 {
 	static const struct {
@@ -308,6 +369,9 @@ int main(void)
 		STORE_TEST(test_put_and_get),
 		STORE_TEST(test_names_above_and_below_an_object),
 		STORE_TEST(test_put_if_absent),
+		STORE_TEST(an_object_is_replaced_while_it_is_the_one_that_was_read),
+		STORE_TEST(an_object_that_is_gone_is_not_replaced),
+		STORE_TEST(a_tag_comes_with_an_object_that_is_too_large),
 		STORE_TEST(test_get_max_bytes),
 		STORE_TEST(test_upload_appears_at_commit),
 		STORE_TEST(test_upload_abort),

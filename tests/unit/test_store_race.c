@@ -59,6 +59,56 @@ static void test_race_if_absent(void **state)
 	}
 }
 
+#define STEPS 60
+
+/* Add one to the number in "d/count", STEPS times; 0 if each came through. */
+static int count_up(struct fixture *fixture, enum mode mode)
+{
+	set_mode(fixture, mode);
+	for (int done = 0; done < STEPS;) {
+		cleanup_buf struct xc_buf data = XC_BUF_INIT;
+		struct xc_store_tag tag;
+		struct xc_err err;
+		char text[32];
+
+		if (xc_store_get_tagged(fixture->store, "d/count", 100, &data, &tag, &err) < 0)
+			return 1;
+		snprintf(text, sizeof(text), "%ld", strtol(xc_buf_str(&data), NULL, 10) + 1);
+		if (xc_store_replace(fixture->store, "d/count", &tag, text, strlen(text), &err) ==
+		    0)
+			done++;
+		else if (err.kind != XC_ERR_EXISTS)
+			return 2;
+	}
+	return 0;
+}
+
+static void no_replacement_is_lost_beside_others(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (int mode = ANONYMOUS; mode < MODES; mode++) {
+		pid_t pids[4];
+		char text[32];
+		int status;
+
+		must_put(fixture->store, "d/count", "0");
+		for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+			pids[i] = fork();
+			if (pids[i] == 0)
+				_exit(count_up(fixture, mode));
+		}
+		for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
+			assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+			assert_true(WIFEXITED(status));
+			assert_int_equal(WEXITSTATUS(status), 0);
+		}
+		snprintf(text, sizeof(text), "%zu", STEPS * ARRAY_LEN(pids));
+		must_hold(fixture->store, "d/count", text);
+		must_contain_only(fixture, "d d/count");
+	}
+}
+
 /* Whatever is got is as whole as it was put: some times the same letter. */
 static bool is_whole(const struct xc_buf *data)
 {
@@ -130,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_race_if_absent),
+		STORE_TEST(no_replacement_is_lost_beside_others),
 		STORE_TEST(test_race_of_everything),
 	};
 

@@ -64,7 +64,7 @@ static void test_bad_urls(void **state)
 		{ "file:///x%-1", "'%-1'", "%25" },
 		{ "file:///x%00y", "%00", "leave it out" },
 		{ "file:///x\n", "\\x0a", "%0A" },
-		{ "memory:x", "'x'", "nothing behind" },
+		{ "memory:", "'memory:'", "file:///absolute/path" },
 	};
 	cleanup_buf struct xc_buf longest = XC_BUF_INIT;
 	struct xc_store *store = NULL;
