@@ -83,8 +83,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
  */
 static int check_written(const struct attempt *attempt, struct xc_err *err)
 {
-	if (!attempt->over_unreadable ||
-	    look_again(attempt->commit, err) == STANDING_OURS ||
+	if (!attempt->over_unreadable || look_again(attempt->commit, err) == STANDING_OURS ||
 	    (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_NOT_FOUND))
 		return 0;
 	return xc_err_wrap(err, "the store does not give back what was written to it");
@@ -113,9 +112,9 @@ static bool is_refused(const struct xc_err *err)
 /* Another came in between; what is to be replaced is another one now, or gone. */
 static bool may_try_again(const struct xc_commit *commit, const struct xc_err *err)
 {
-	return err->kind == XC_ERR_EXISTS ? commit->update
-					  : err->kind == XC_ERR_NOT_FOUND &&
-						    (commit->update || commit->broken);
+	if (err->kind == XC_ERR_NOT_FOUND)
+		return commit->update || commit->broken;
+	return err->kind == XC_ERR_EXISTS && commit->update;
 }
 
 static int try_all(struct attempt *attempt, struct xc_committed *committed, struct xc_err *err)
