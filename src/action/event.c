@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -94,7 +95,12 @@ int xc_action_event_read(const char *name, const char *path, struct xc_action_ev
 			 struct xc_err *err)
 {
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct stat status;
 
+	/* A FIFO would be waited for. */
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return xc_err_set(err, XC_ERR_IO, "the event in %s is not in a file",
+				  XC_QUOTE(path));
 	if (xc_fd_read_file(AT_FDCWD, path, XC_ACTION_EVENT_BYTES_MAX, &data) < 0)
 		return xc_err_sys(err, errno, "cannot read the event in %s", XC_QUOTE(path));
 	return xc_action_event_parse(name, data.data, data.len_bytes, ret_event, err);

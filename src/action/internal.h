@@ -100,9 +100,6 @@ struct xc_action_story {
 void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_story *story,
 			  struct xc_buf *out);
 
-/* The key or restore key that a matched key starts with; NULL if none does. */
-const char *xc_action_matched_by(const struct xc_query *query, const char *matched);
-
 /* A folded group of lines: where, what, how fast. */
 void xc_action_log(const struct xc_action_run *run, const struct xc_action_story *story);
 

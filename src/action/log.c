@@ -4,19 +4,6 @@
 #include "action/internal.h"
 #include "base/human.h"
 
-const char *xc_action_matched_by(const struct xc_query *query, const char *matched)
-{
-	if (strncmp(matched, query->key, strlen(query->key)) == 0)
-		return query->key;
-	for (size_t i = 0; i < query->restore_keys->count; i++) {
-		const char *restore_key = query->restore_keys->items[i];
-
-		if (strncmp(matched, restore_key, strlen(restore_key)) == 0)
-			return restore_key;
-	}
-	return NULL;
-}
-
 void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_story *story,
 			  struct xc_buf *out)
 {
@@ -94,7 +81,7 @@ static void tell_nearest(const struct xc_action_nearest *nearest)
 
 static void tell_match(const struct xc_action_run *run, const struct xc_action_story *story)
 {
-	const char *key = story->manifest->key, *by = xc_action_matched_by(&run->query, key);
+	const char *key = story->manifest->key, *by = xc_query_matched_by(&run->query, key);
 
 	xc_action_info("Key: %s", key);
 	if (by && strcmp(by, key) != 0)

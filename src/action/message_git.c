@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,12 +7,10 @@
 
 #include "action/message.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/fd.h"
+#include "base/program.h"
 
-#define GIT_MS     10000
-#define LOOK_MS    100
-#define READ_BYTES 65536
+#define GIT_MS 10000
 
 static bool is_same(const struct stat *one, const struct stat *other)
 {
@@ -97,95 +91,29 @@ static const char *const quiet[] = {
 	"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1",
 };
 
-static int spawn_git(char *const *argv, const char *path, int out, pid_t *ret_pid)
-{
-	cleanup_free char *path_line = xc_asprintf("PATH=%s", path);
-	char *environment[ARRAY_LEN(quiet) + 2] = { path_line };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t defaults;
-	int failed;
-
-	memcpy(environment + 1, quiet, sizeof(quiet));
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	/* Signals that this program ignores would stay ignored there. */
-	posix_spawnattr_init(&attributes);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	failed = posix_spawn(ret_pid, argv[0], &actions, &attributes, argv, environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return failed;
-}
-
-/* Until there is something to read. */
-static int wait_for(int fd, uint64_t end_ms, const struct xc_cancel *cancel, struct xc_err *err)
-{
-	struct pollfd input = { .fd = fd, .events = POLLIN };
-
-	while (poll(&input, 1, LOOK_MS) <= 0) {
-		if (xc_cancel_check(cancel, err) < 0)
-			return -1;
-		if (xc_clock_ms() >= end_ms)
-			return xc_err_set(err, XC_ERR_IO, "git did not answer within %d s",
-					  GIT_MS / 1000);
-	}
-	return 0;
-}
-
-static int read_all(int fd, const struct xc_cancel *cancel, struct xc_buf *out, struct xc_err *err)
-{
-	uint64_t end_ms = xc_clock_ms() + GIT_MS;
-
-	for (;;) {
-		char *room = xc_buf_reserve(out, READ_BYTES);
-		ssize_t got;
-
-		if (!room)
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the commit is larger than %zu bytes", out->max_bytes);
-		if (wait_for(fd, end_ms, cancel, err) < 0)
-			return -1;
-		got = read(fd, room, READ_BYTES);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return xc_err_sys(err, errno, "cannot read what git says");
-		if (got == 0)
-			return 0;
-		xc_buf_grow_by(out, (size_t)got);
-	}
-}
-
 static int run_git(char *const *argv, const char *path, const struct xc_cancel *cancel,
 		   struct xc_buf *out, struct xc_err *err)
 {
-	int ends[2], status = -1, failed, result;
-	pid_t pid;
+	cleanup_free char *path_line = xc_asprintf("PATH=%s", path);
+	char *environment[ARRAY_LEN(quiet) + 2] = { path_line };
+	const struct xc_program program = {
+		.name = "git",
+		.argv = argv,
+		.environment = environment,
+		.quiet = true,
+		.timeout_ms = GIT_MS,
+		.late_kind = XC_ERR_IO,
+		.cancel = cancel,
+	};
+	int status;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return xc_err_sys(err, errno, "cannot make a pipe");
-	failed = spawn_git(argv, path, ends[1], &pid);
-	close(ends[1]);
-	if (failed) {
-		close(ends[0]);
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no git to read it with");
-	}
-	result = read_all(ends[0], cancel, out, err);
-	close(ends[0]);
-	if (result < 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (result == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+	memcpy(environment + 1, quiet, sizeof(quiet));
+	if (xc_program_run(&program, out, &status, err) < 0)
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return xc_err_set(err, XC_ERR_NOT_FOUND,
 				  "the commit was not fetched into the workspace");
-	return result;
+	return 0;
 }
 
 int xc_action_message_from_git(const struct xc_action_message_source *source, char **ret_message,

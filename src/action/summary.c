@@ -100,7 +100,7 @@ static void add_entry(const struct xc_action_run *run, const struct xc_action_st
 {
 	const struct xc_manifest *manifest = story->manifest;
 	const struct xc_totals *totals = &manifest->totals;
-	const char *by = xc_action_matched_by(&run->query, manifest->key);
+	const char *by = xc_query_matched_by(&run->query, manifest->key);
 
 	if (strcmp(manifest->key, run->query.key) != 0) {
 		add_code_row(out, "Matched key", manifest->key);

@@ -69,6 +69,9 @@ struct xc_query {
 	bool legacy_layout;
 };
 
+/* The key or restore key that led to `matched`: what it starts with; NULL if nothing does. */
+const char *xc_query_matched_by(const struct xc_query *query, const char *matched);
+
 /* Objects of the older layout, by their names in the store. */
 struct xc_older {
 	char *base;  /* NULL: it is an entry that matched */

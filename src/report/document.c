@@ -97,7 +97,7 @@ static void set_older(json_t *document, const struct xc_match *match)
 static json_t *match_document(const struct xc_query *query, const struct xc_match *match)
 {
 	json_t *document = xc_document_new();
-	const char *by = xc_summary_matched_by(query, match->manifest.key);
+	const char *by = xc_query_matched_by(query, match->manifest.key);
 
 	json_object_set_new(document, "exact", json_boolean(match->exact));
 	if (by)

@@ -6,21 +6,6 @@
 #include "base/human.h"
 #include "report/manifest.h"
 
-static bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-const char *xc_summary_matched_by(const struct xc_query *query, const char *matched)
-{
-	if (starts_with(matched, query->key))
-		return query->key;
-	for (size_t i = 0; i < query->restore_keys->count; i++)
-		if (starts_with(matched, query->restore_keys->items[i]))
-			return query->restore_keys->items[i];
-	return NULL;
-}
-
 void xc_summary_save(const char *key, const struct xc_save_result *result, FILE *out)
 {
 	const struct xc_totals *totals = &result->manifest.totals;
@@ -50,7 +35,7 @@ static void print_match(const struct xc_query *query, const struct xc_strlist *s
 			const struct xc_match *match, FILE *out)
 {
 	const char *key = match->manifest.key;
-	const char *by = match->exact ? NULL : xc_summary_matched_by(query, key);
+	const char *by = match->exact ? NULL : xc_query_matched_by(query, key);
 
 	fputs(XC_QUOTE(key), out);
 	if (by == query->key)

@@ -23,7 +23,4 @@ void xc_summary_restore_times(const struct xc_restore_result *result, FILE *out)
 /* Append "2 sockets, 1 FIFO"; nothing if nothing was left out. */
 void xc_summary_skipped(const struct xc_skipped *skipped, struct xc_buf *out);
 
-/* The key or restore key that led to `matched`: what it starts with; NULL if nothing does. */
-const char *xc_summary_matched_by(const struct xc_query *query, const char *matched);
-
 #endif

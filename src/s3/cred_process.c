@@ -5,21 +5,16 @@
  * its standard error is the job's, since what it says there is for people.
  */
 #include "s3/credentials_internal.h"
-#include "base/clock.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/program.h"
 
 #define WHO "credential_process"
 /* Long enough for one that opens a browser, too short to hang a job. */
 #define TIMEOUT_MS 60000
-/* How long a cancel may go unseen. */
-#define SLICE_MS 100
 
 /* One word; returns what follows it, NULL for an open quote. */
 static const char *split_word(const char *at, struct xc_buf *word)
@@ -65,90 +60,22 @@ int xc_cred_split_command(const char *command, struct xc_strlist *ret_words)
 	return 0;
 }
 
-/* In a group of its own, so that what it starts can be ended with it, and with no signal blocked.
- */
-static int start(char *const *words, int out_fd, pid_t *ret_pid)
+static int run(const struct xc_cred_context *context, const struct xc_strlist *words,
+	       struct xc_buf *out, struct xc_err *err)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int result;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-						      POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	result = posix_spawnp(ret_pid, words[0], &actions, &attributes, words, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return result;
-}
-
-static unsigned timeout_ms(const struct xc_cred_context *context)
-{
-	return context->process_timeout_ms ? context->process_timeout_ms : TIMEOUT_MS;
-}
-
-static int check_time(const struct xc_cred_context *context, int64_t deadline_ms,
-		      struct xc_err *err)
-{
-	if (xc_cancel_check(context->opts->cancel, err) < 0)
-		return -1;
-	if ((int64_t)xc_clock_ms() >= deadline_ms)
-		return xc_err_set(err, XC_ERR_AUTH, WHO " did not end within %u s",
-				  timeout_ms(context) / 1000);
-	return 0;
-}
-
-static int read_output(const struct xc_cred_context *context, int fd, int64_t deadline_ms,
-		       struct xc_buf *out, struct xc_err *err)
-{
-	for (;;) {
-		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-		size_t room = XC_CRED_REPLY_BYTES_MAX - out->len_bytes;
-		ssize_t count;
-
-		if (check_time(context, deadline_ms, err) < 0)
-			return -1;
-		if (poll(&poll_fd, 1, SLICE_MS) <= 0)
-			continue;
-		if (room == 0)
-			return xc_err_set(err, XC_ERR_CORRUPT, WHO " printed more than 64 KiB");
-		count = read(fd, out->data + out->len_bytes, room);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return xc_err_sys(err, errno, "cannot read from " WHO);
-		if (count == 0)
-			return 0;
-		xc_buf_grow_by(out, (size_t)count);
-	}
-}
-
-static int await_end(const struct xc_cred_context *context, pid_t pid, int64_t deadline_ms,
-		     bool *ret_ended, struct xc_err *err)
-{
+	const struct xc_program program = {
+		.name = WHO,
+		.argv = words->items,
+		.environment = environ,
+		.timeout_ms =
+			context->process_timeout_ms ? context->process_timeout_ms : TIMEOUT_MS,
+		.late_kind = XC_ERR_AUTH,
+		.cancel = context->opts->cancel,
+	};
 	int status;
 
-	for (;;) {
-		pid_t ended = waitpid(pid, &status, WNOHANG);
-
-		if (ended == pid)
-			break;
-		if (ended < 0 && errno != EINTR)
-			return xc_err_sys(err, errno, "cannot wait for " WHO);
-		if (check_time(context, deadline_ms, err) < 0)
-			return -1;
-		poll(NULL, 0, 5);
-	}
-	*ret_ended = true;
+	if (xc_program_run(&program, out, &status, err) < 0)
+		return -1;
 	if (WIFSIGNALED(status))
 		return xc_err_set(err, XC_ERR_AUTH, WHO " was ended by signal %d",
 				  WTERMSIG(status));
@@ -156,35 +83,6 @@ static int await_end(const struct xc_cred_context *context, pid_t pid, int64_t d
 		return xc_err_set(err, XC_ERR_AUTH, WHO " failed with exit code %d",
 				  WEXITSTATUS(status));
 	return 0;
-}
-
-static int run(const struct xc_cred_context *context, const struct xc_strlist *words,
-	       struct xc_buf *out, struct xc_err *err)
-{
-	int64_t deadline_ms = (int64_t)xc_clock_ms() + timeout_ms(context);
-	cleanup_fd int read_fd = -1, write_fd = -1;
-	bool has_ended = false;
-	int fds[2], reason, result;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return xc_err_sys(err, errno, "cannot make a pipe for " WHO);
-	read_fd = fds[0];
-	write_fd = fds[1];
-	reason = start(words->items, write_fd, &pid);
-	if (reason != 0)
-		return xc_err_sys(err, reason, "cannot run the " WHO " %s",
-				  XC_QUOTE(words->items[0]));
-	xc_fd_close(&write_fd);
-	result = read_output(context, read_fd, deadline_ms, out, err);
-	if (result == 0)
-		result = await_end(context, pid, deadline_ms, &has_ended, err);
-	if (!has_ended) {
-		kill(-pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			continue;
-	}
-	return result;
 }
 
 static int take_keys(const struct xc_cred_context *context, const struct xc_buf *out,

@@ -126,7 +126,7 @@ unhurt() {
     printf '#!/bin/sh\necho $$ >"%s/pid"\nexec sleep 300\n' "$T" >"$T/bin/git"
     chmod +x "$T/bin/git"
     act restore INPUT_KEY=k INPUT_PATH=tree "PATH=$T/bin:$PATH"
-    has "$(commands)" "git did not answer"
+    has "$(commands)" "git did not end within 10 s"
     line "Cache restored from key: k"
     [ $((SECONDS - since)) -lt 60 ]
     ends 1 kill -0 "$(cat "$T/pid")"
@@ -175,6 +175,8 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
             "$XCACHE" action "$entry"
         has "$output" "::cannot open $T/fifo"
     done
+    ends 0 timeout 10 env INPUT_KEY=k INPUT_PATH=tree "GITHUB_EVENT_PATH=$T/fifo" "$XCACHE" action restore
+    has "$output" "::notice::the event in $T/fifo is not in a file"
     # What notes when the build began, has a name that can be guessed.
     mkdir "$T/temp"
     act restore INPUT_KEY=new INPUT_PATH=tree RUNNER_TEMP="$T/temp"

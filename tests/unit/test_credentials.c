@@ -283,7 +283,7 @@ static void programs(void **state)
 		{ .bug = "endless output is read to its end",
 		  .config = "[default]\ncredential_process = yes sEcReT\n",
 		  .kind = XC_ERR_CORRUPT,
-		  .message = "more than 64 KiB" },
+		  .message = "more than 65536 bytes" },
 		{ .bug = "a failure counts as an answer",
 		  .config = "[default]\ncredential_process = false\n",
 		  .kind = XC_ERR_AUTH,

@@ -313,7 +313,7 @@ static void summaries(void **state)
 	xc_summary_lookup(&query, &scopes, &match, 1795230720, capture_begin(&capture));
 	assert_printed(&capture, "Found linux-old: 105,449 files, 733 MB stored as 118 MB, "
 				 "saved 0 s ago\n");
-	assert_null(xc_summary_matched_by(&query, "windows"));
+	assert_null(xc_query_matched_by(&query, "windows"));
 }
 
 static void save_summaries(void **state)
