@@ -3,6 +3,9 @@
 
 #include "action/internal.h"
 
+/* A page of S3's: one request a scope, however many entries there are. */
+#define NAMES_MAX 1000
+
 struct search {
 	const char *key;
 	char version[XC_VERSION_HEX + 1];
@@ -39,7 +42,7 @@ static int judge(const struct xc_entry *entry, void *context, struct xc_err *err
 void xc_action_nearest_find(const struct xc_action_run *run, struct xc_action_nearest *ret_nearest)
 {
 	struct search search = { .key = run->query.key };
-	struct xc_list_opts opts = { 0 };
+	struct xc_list_opts opts = { .max_names = NAMES_MAX };
 	struct xc_err err;
 
 	xc_key_version(run->query.paths, search.version);

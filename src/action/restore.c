@@ -83,12 +83,12 @@ static int tell_miss(struct xc_action_run *run, enum xc_action_result result, co
 		.result = result,
 		.reason = reason,
 		.nearest = &nearest,
-		.lookup_ms = lookup_ms,
-		.total_ms = lookup_ms,
 	};
+	uint64_t since_ms = xc_clock_ms();
 
 	if (result == XC_RESULT_MISS && run->store)
 		xc_action_nearest_find(run, &nearest);
+	story.lookup_ms = story.total_ms = lookup_ms + xc_clock_ms() - since_ms;
 	xc_action_run_rest(run);
 	if (result == XC_RESULT_FAILED)
 		xc_action_command("warning", "Failed to restore: %s", reason);

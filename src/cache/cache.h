@@ -199,6 +199,7 @@ struct xc_list_opts {
 	const char *key_prefix; /* NULL or "" for all */
 	const char *version;    /* NULL for all versions */
 	bool with_manifests;    /* read each entry's manifest: one request each */
+	size_t max_names;       /* look at so many names of a scope at most; 0: at all */
 };
 
 /* All entries in the context's scopes, newest first within a scope. */

@@ -67,13 +67,19 @@ struct xc_listing {
 void xc_listing_release(struct xc_listing *listing);
 #define cleanup_listing __attribute__((cleanup(xc_listing_release)))
 
+/* Which entries of a scope. */
+struct xc_selection {
+	const char *scope;
+	const char *version; /* NULL: of any */
+	const char *key_prefix;
+	size_t max_names; /* look at so many names at most; 0: at all */
+};
+
 /*
- * The entries of a scope, of one version unless NULL, whose key starts with
- * `key_prefix` as far as names tell; newest first, ties by name from the
- * last. Names that no entry has are passed over.
+ * The entries whose key starts with the prefix as far as names tell; newest
+ * first, ties by name from the last. Names that no entry has are passed over.
  */
-int xc_list_scope(const struct xc_cache *cache, const char *scope, const char *version,
-		  const char *key_prefix, struct xc_listing *ret_listing,
-		  struct xc_err *err) XC_CHECK;
+int xc_list_scope(const struct xc_cache *cache, const struct xc_selection *selection,
+		  struct xc_listing *ret_listing, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -202,8 +202,14 @@ int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
 	for (size_t s = 0; s < cache->scopes->count; s++) {
 		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
 		const char *scope = cache->scopes->items[s];
+		const struct xc_selection selection = {
+			.scope = scope,
+			.version = opts->version,
+			.key_prefix = filter.prefix,
+			.max_names = opts->max_names,
+		};
 
-		if (xc_list_scope(cache, scope, opts->version, filter.prefix, &listing, err) < 0)
+		if (xc_list_scope(cache, &selection, &listing, err) < 0)
 			return -1;
 		if (opts->with_manifests ? visit_all(cache, scope, &listing, NULL, tell_if_matching,
 						     &filter, err) < 0
@@ -233,9 +239,13 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 	};
 	const char *scope = cache->scopes->items[0];
 	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
-	const char *prefix = opts->key ? opts->key : opts->key_prefix;
+	const struct xc_selection selection = {
+		.scope = scope,
+		.version = opts->version,
+		.key_prefix = opts->key ? opts->key : opts->key_prefix,
+	};
 
-	if (xc_list_scope(cache, scope, opts->version, prefix, &listing, err) < 0)
+	if (xc_list_scope(cache, &selection, &listing, err) < 0)
 		return -1;
 	if (visit_all(cache, scope, &listing, &removal, count_removed, &removal, err) < 0)
 		return -1;

@@ -6,7 +6,9 @@
 struct scan {
 	struct xc_listing listing;
 	size_t entries_bytes; /* length of "<repository>/<scope>/entries/" */
-	const char *key_prefix;
+	const struct xc_selection *selection;
+	size_t names;
+	bool full; /* enough names were looked at */
 };
 
 void xc_listing_release(struct xc_listing *listing)
@@ -30,23 +32,20 @@ static void add_listed(struct xc_listing *listing, struct xc_listed listed)
 	listing->items[listing->count++] = listed;
 }
 
-static int note_object(const struct xc_store_object *object, void *context, struct xc_err *err)
+static void note_name(struct scan *scan, const struct xc_store_object *object)
 {
-	struct scan *scan = context;
+	const char *prefix = scan->selection->key_prefix;
 	const char *version = object->name + scan->entries_bytes;
 	const char *element = strchr(version, '/');
 	cleanup_buf struct xc_buf key = XC_BUF_INIT;
 	struct xc_err ignored;
 	int decoded;
 
-	(void)err;
 	if (!element || element - version != XC_VERSION_HEX || strchr(element + 1, '/'))
-		return 0;
+		return;
 	decoded = xc_key_decode(element + 1, &key, &ignored);
-	if (decoded < 0)
-		return 0;
-	if (decoded == 0 && strncmp(key.data, scan->key_prefix, strlen(scan->key_prefix)) != 0)
-		return 0;
+	if (decoded < 0 || (decoded == 0 && strncmp(key.data, prefix, strlen(prefix)) != 0))
+		return;
 	add_listed(&scan->listing, (struct xc_listed){
 					   .object = xc_strdup(object->name),
 					   .version = xc_strndup(version, XC_VERSION_HEX),
@@ -54,7 +53,15 @@ static int note_object(const struct xc_store_object *object, void *context, stru
 					   .size_bytes = object->size_bytes,
 					   .modified_ns = object->modified_ns,
 				   });
-	return 0;
+}
+
+static int note_object(const struct xc_store_object *object, void *context, struct xc_err *err)
+{
+	struct scan *scan = context;
+
+	note_name(scan, object);
+	scan->full = ++scan->names == scan->selection->max_names;
+	return scan->full ? xc_err_set(err, XC_ERR_CANCELED, "enough was listed") : 0;
 }
 
 static int compare_newest_first(const void *a, const void *b)
@@ -66,22 +73,20 @@ static int compare_newest_first(const void *a, const void *b)
 	return strcmp(right->object, left->object);
 }
 
-int xc_list_scope(const struct xc_cache *cache, const char *scope, const char *version,
-		  const char *key_prefix, struct xc_listing *ret_listing, struct xc_err *err)
+int xc_list_scope(const struct xc_cache *cache, const struct xc_selection *selection,
+		  struct xc_listing *ret_listing, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf prefix = XC_BUF_INIT;
-	struct scan scan = { .key_prefix = key_prefix };
-	int result;
+	struct scan scan = { .selection = selection };
 
-	if (xc_name_entries(cache, scope, NULL, &prefix, err) < 0)
+	if (xc_name_entries(cache, selection->scope, NULL, &prefix, err) < 0)
 		return -1;
 	scan.entries_bytes = prefix.len_bytes;
-	if (version) {
-		xc_buf_addf(&prefix, "%s/", version);
-		xc_key_encode_prefix(key_prefix, &prefix);
+	if (selection->version) {
+		xc_buf_addf(&prefix, "%s/", selection->version);
+		xc_key_encode_prefix(selection->key_prefix, &prefix);
 	}
-	result = xc_store_list(cache->store, prefix.data, note_object, &scan, err);
-	if (result < 0) {
+	if (xc_store_list(cache->store, prefix.data, note_object, &scan, err) < 0 && !scan.full) {
 		xc_listing_release(&scan.listing);
 		return -1;
 	}

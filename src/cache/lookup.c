@@ -178,9 +178,14 @@ static int find_prefixes(struct lookup *lookup, const struct xc_query *query,
 {
 	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
 	cleanup_free char *prefix = common_prefix(query);
+	const struct xc_selection selection = {
+		.scope = lookup->scope,
+		.version = lookup->version,
+		.key_prefix = prefix,
+	};
 	int found;
 
-	if (xc_list_scope(lookup->cache, lookup->scope, lookup->version, prefix, &listing, err) < 0)
+	if (xc_list_scope(lookup->cache, &selection, &listing, err) < 0)
 		return -1;
 	found = find_newest(lookup, &listing, query->key, ret_match, err);
 	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++) {
@@ -389,8 +394,14 @@ int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char 
 	for (size_t s = 0; found == 1 && s < cache->scopes->count; s++) {
 		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
 
-		lookup.scope = cache->scopes->items[s];
-		found = xc_list_scope(cache, lookup.scope, version, key, &listing, err);
+		struct xc_selection selection = {
+			.scope = cache->scopes->items[s],
+			.version = version,
+			.key_prefix = key,
+		};
+
+		lookup.scope = selection.scope;
+		found = xc_list_scope(cache, &selection, &listing, err);
 		if (found == 0)
 			found = find_named(&lookup, &listing, key, ret_match, err);
 	}

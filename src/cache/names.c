@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cache/internal.h"
+#include "tree/patterns.h"
 
 int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
 		    struct xc_buf *out, struct xc_err *err)
@@ -101,6 +102,20 @@ const char *xc_query_matched_by(const struct xc_query *query, const char *matche
 	return NULL;
 }
 
+/* The manifest has every line, comments too, and its reader takes no more than these. */
+static int check_lines(const struct xc_strlist *paths, struct xc_err *err)
+{
+	if (paths->count > XC_PATTERNS_MAX_LINES)
+		return xc_err_set(err, XC_ERR_USAGE, "there are %zu path lines, more than %d",
+				  paths->count, XC_PATTERNS_MAX_LINES);
+	for (size_t i = 0; i < paths->count; i++)
+		if (strlen(paths->items[i]) > XC_PATTERNS_MAX_LINE_BYTES)
+			return xc_err_set(err, XC_ERR_USAGE,
+					  "the path line '%s' is longer than %d bytes",
+					  XC_QUOTE(paths->items[i]), XC_PATTERNS_MAX_LINE_BYTES);
+	return 0;
+}
+
 int xc_check_query(const struct xc_query *query, struct xc_err *err)
 {
 	if (xc_key_check(query->key, query->restore_keys, err) < 0)
@@ -109,5 +124,5 @@ int xc_check_query(const struct xc_query *query, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "Path Validation Error: At least one directory or file path is "
 				  "required");
-	return 0;
+	return check_lines(query->paths, err);
 }

@@ -55,6 +55,13 @@ static void add_pieces(struct planning *planning, uint32_t position, uint64_t co
 				   });
 }
 
+uint64_t xc_plan_span(const struct xc_member *member)
+{
+	uint64_t content_bytes = xc_member_content_bytes(member);
+
+	return XC_TAR_BLOCK_BYTES + content_bytes + -content_bytes % XC_TAR_BLOCK_BYTES;
+}
+
 void xc_plan_make(const struct xc_members *members, struct xc_plan *ret_plan)
 {
 	struct planning planning = { 0 };
@@ -62,11 +69,10 @@ void xc_plan_make(const struct xc_members *members, struct xc_plan *ret_plan)
 	for (uint32_t i = 0; i < members->count; i++) {
 		uint64_t content_bytes = xc_member_content_bytes(&members->items[i]);
 
-		/* How long a header is only its writer knows; nearly all are one block. */
 		if (content_bytes > XC_SEGMENT_TARGET_BYTES)
 			add_pieces(&planning, i, content_bytes);
 		else
-			add_to_run(&planning, i, XC_TAR_BLOCK_BYTES + content_bytes);
+			add_to_run(&planning, i, xc_plan_span(&members->items[i]));
 	}
 	end_run(&planning);
 	*ret_plan = planning.plan;

@@ -2,7 +2,8 @@
 /*
  * How the members of a save are cut into segments. The cut depends on the
  * tree alone, never on the number of threads, so that the same tree gives
- * the same pack.
+ * the same pack. Headers are taken to be one block each; where they are longer
+ * the run ends early when it is packed (save_segment.h), again by the tree alone.
  */
 #ifndef XC_CACHE_PLAN_H
 #define XC_CACHE_PLAN_H
@@ -31,6 +32,9 @@ struct xc_plan {
 	{                                                                                          \
 		0                                                                                  \
 	}
+
+/* Length in the tar stream, with a header of one block: the least that it takes. */
+uint64_t xc_plan_span(const struct xc_member *member);
 
 void xc_plan_make(const struct xc_members *members, struct xc_plan *ret_plan);
 void xc_plan_release(struct xc_plan *plan);

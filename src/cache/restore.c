@@ -13,6 +13,12 @@ void xc_restore_result_release(struct xc_restore_result *result)
 	xc_match_release(&result->match);
 }
 
+/*
+ * A first segment that does not compress is a little longer than its content,
+ * and would else be read twice.
+ */
+#define AHEAD_MARGIN_BYTES ((size_t)64 << 10)
+
 /* One place in the file system that a restore fills; layers may share it. */
 struct target {
 	const char *stored; /* the top's name, in a layer's index */
@@ -67,14 +73,15 @@ static struct xc_readahead *start_ahead(struct restore *restore, struct xc_extra
 	struct xc_store *store = restore->cache->store;
 	const struct xc_layer *from = layer->layer;
 	uint64_t length = from->pack_bytes;
+	size_t most = XC_MAX(store->read_bytes, XC_SEGMENT_TARGET_BYTES) + AHEAD_MARGIN_BYTES;
 
-	if (from->dead_count == 0 && length <= store->read_bytes) {
+	if (from->dead_count == 0 && length <= most) {
 		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
 		return layer->ahead;
 	}
 	restore->index_ahead =
 		xc_readahead_start(store, layer->pack_name, from->index_offset, from->index_bytes);
-	length = XC_MIN(from->index_offset, (uint64_t)store->read_bytes);
+	length = XC_MIN(from->index_offset, (uint64_t)most);
 	if (from->dead_count == 0 && length > 0)
 		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
 	return restore->index_ahead;

@@ -37,7 +37,7 @@ struct save {
 	struct xc_upload *upload;
 	uint64_t pack_bytes;
 	struct xc_segment *segments;
-	uint32_t segment_count;
+	uint32_t segment_count, segment_capacity;
 	struct xc_hasher *hasher;            /* of the large file whose pieces come by */
 	const struct xc_member_extra *extra; /* of the same file */
 	atomic_bool failed;
@@ -56,7 +56,7 @@ static int append(struct save *save, const void *data, size_t length, struct xc_
 /* The digests of a large file's pieces come in order; the last one completes its hash. */
 static void note_piece(struct save *save, const struct xc_save_slot *slot)
 {
-	const struct xc_plan_item *item = slot->item;
+	const struct xc_plan_item *item = &slot->item;
 	struct xc_member *member = &save->tree.members.items[item->first];
 	uint8_t digest[XC_SHA256_BYTES];
 
@@ -73,6 +73,16 @@ static void note_piece(struct save *save, const struct xc_save_slot *slot)
 	}
 }
 
+static void add_segment(struct save *save, const struct xc_segment *segment)
+{
+	if (save->segment_count == save->segment_capacity) {
+		save->segment_capacity = save->segment_capacity ? 2 * save->segment_capacity : 64;
+		save->segments = xc_realloc(save->segments,
+					    save->segment_capacity * sizeof(*save->segments));
+	}
+	save->segments[save->segment_count++] = *segment;
+}
+
 static int store_slot(struct save *save, const struct xc_save_slot *slot, struct xc_err *err)
 {
 	if (slot->result < 0) {
@@ -81,13 +91,29 @@ static int store_slot(struct save *save, const struct xc_save_slot *slot, struct
 	}
 	if (append(save, slot->stored.data, slot->stored.len_bytes, err) < 0)
 		return -1;
-	save->segments[save->segment_count++] = slot->segment;
-	if (slot->item->piece)
+	add_segment(save, &slot->segment);
+	if (slot->item.piece)
 		note_piece(save, slot);
 	xc_progress_add(save->cache->progress,
-			slot->item->piece && slot->item->offset > 0 ? 0 : slot->item->count,
+			slot->item.piece && slot->item.offset > 0 ? 0 : slot->packed,
 			slot->content_bytes, slot->stored.len_bytes);
 	return xc_cancel_check(save->cache->cancel, err);
+}
+
+/* The slot's segment, and those of what did not fit into it. */
+static int finish_slot(struct save *save, struct xc_pool *pool, struct xc_save_slot *slot,
+		       struct xc_err *err)
+{
+	for (;;) {
+		xc_pool_wait(pool, &slot->job);
+		if (store_slot(save, slot, err) < 0)
+			return -1;
+		if (slot->packed == slot->item.count)
+			return 0;
+		slot->item.first += slot->packed;
+		slot->item.count -= slot->packed;
+		xc_pool_submit(pool, &slot->job);
+	}
 }
 
 static int pack_segments(struct save *save, struct xc_pool *pool, struct xc_save_slot *slots,
@@ -101,11 +127,10 @@ static int pack_segments(struct save *save, struct xc_pool *pool, struct xc_save
 		     submitted++) {
 			struct xc_save_slot *slot = &slots[submitted % slot_count];
 
-			slot->item = &save->plan.items[submitted];
+			slot->item = save->plan.items[submitted];
 			xc_pool_submit(pool, &slot->job);
 		}
-		xc_pool_wait(pool, &slots[taken % slot_count].job);
-		result = store_slot(save, &slots[taken % slot_count], err);
+		result = finish_slot(save, pool, &slots[taken % slot_count], err);
 	}
 	if (result < 0)
 		atomic_store(&save->failed, true);
@@ -163,12 +188,13 @@ static int add_tar_end(struct save *save, struct xc_err *err)
 	static const char zeros[XC_TAR_END_BYTES];
 	struct xc_segment_encoder *encoder = xc_segment_encoder_new(save->opts->level);
 	cleanup_buf struct xc_buf stored = XC_BUF_INIT;
-	struct xc_segment *segment = &save->segments[save->segment_count];
-	int result = xc_segment_encode(encoder, zeros, sizeof(zeros), &stored, segment, err);
+	struct xc_segment segment;
+	int result = xc_segment_encode(encoder, zeros, sizeof(zeros), &stored, &segment, err);
 
 	if (result == 0)
 		result = append(save, stored.data, stored.len_bytes, err);
-	save->segment_count++;
+	if (result == 0)
+		add_segment(save, &segment);
 	xc_segment_encoder_free(encoder);
 	return result;
 }
@@ -266,7 +292,6 @@ static int write_pack(struct save *save, struct xc_manifest *manifest, struct xc
 	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
 	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
 		return -1;
-	save->segments = xc_calloc(save->plan.count + 1, sizeof(*save->segments));
 	result = pack_members(save, err);
 	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
 	if (result == 0)

@@ -270,18 +270,22 @@ static bool gives_up(const struct xc_save_slot *slot)
 
 static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
-	const struct xc_plan_item *item = slot->item;
+	const struct xc_plan_item *item = &slot->item;
 
 	for (uint32_t i = item->first; i < item->first + item->count; i++) {
 		const struct xc_member *member = member_at(worker, i);
 
 		if (gives_up(slot))
 			return xc_err_set(&slot->err, XC_ERR_CANCELED, "interrupted");
+		if (i > item->first &&
+		    worker->raw.len_bytes + xc_plan_span(member) > XC_SEGMENT_TARGET_BYTES)
+			return 0;
 		if ((member->type == XC_MEMBER_FILE
 			     ? add_file(worker, i, &slot->err)
 			     : add_header(worker, i, member, &slot->err)) < 0)
 			return -1;
 		slot->content_bytes += xc_member_content_bytes(member);
+		slot->packed++;
 	}
 	return 0;
 }
@@ -289,7 +293,7 @@ static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 /* Other threads are reading the member, so that xattrs go into a copy. */
 static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot, int fd)
 {
-	uint32_t position = slot->item->first;
+	uint32_t position = slot->item.first;
 	struct xc_member member = *member_at(worker, position);
 
 	if (read_xattrs(worker, &member, fd, &slot->extra) < 0)
@@ -301,7 +305,7 @@ static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot
 /* One piece of a large file: too much has gone before to start again if it changes. */
 static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
-	const struct xc_plan_item *item = slot->item;
+	const struct xc_plan_item *item = &slot->item;
 	const struct xc_member *member = member_at(worker, item->first);
 	cleanup_fd int fd = open_file(worker, item->first);
 	size_t length = (size_t)item->length;
@@ -330,6 +334,7 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 	if (item->offset + item->length == xc_member_content_bytes(member))
 		add_padding(&worker->raw, item->length);
 	slot->content_bytes = length;
+	slot->packed = 1;
 	return 0;
 }
 
@@ -340,7 +345,8 @@ void xc_save_segment_run(struct xc_job *job, void *context)
 
 	xc_buf_clear(&worker->raw);
 	slot->content_bytes = 0;
-	slot->result = slot->item->piece ? build_piece(worker, slot) : build_run(worker, slot);
+	slot->packed = 0;
+	slot->result = slot->item.piece ? build_piece(worker, slot) : build_run(worker, slot);
 	if (slot->result == 0)
 		slot->result =
 			xc_segment_encode(worker->encoder, worker->raw.data, worker->raw.len_bytes,

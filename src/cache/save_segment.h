@@ -20,7 +20,7 @@ struct xc_save_worker;
 struct xc_save_slot {
 	struct xc_job job; /* first, so that the job leads to the slot */
 	struct xc_tree *tree;
-	const struct xc_plan_item *item;
+	struct xc_plan_item item;
 	const struct xc_cancel *cancel;
 	atomic_bool *failed; /* shared: a slot that failed makes the others give up */
 	/* Results; `stored` is used again and again. */
@@ -28,6 +28,7 @@ struct xc_save_slot {
 	struct xc_err err;
 	struct xc_buf stored;
 	struct xc_segment segment;
+	uint32_t packed; /* of the run's members, at least one: the rest wants another segment */
 	uint64_t content_bytes;
 	uint8_t piece_digest[XC_SHA256_BYTES]; /* of a piece of a large file */
 	const struct xc_member_extra *extra; /* of a large file: its first piece reads the xattrs */
@@ -44,7 +45,8 @@ void xc_save_worker_free(struct xc_save_worker *worker);
  * file the hash and the xattrs are left to the caller, who sees all of its
  * pieces and when no other thread reads the member any more), and takes over the size, mode, times
  * and owner of a file that changed since the walk. A file that changes while it is read is read
- * again a few times, then it is CHANGED.
+ * again a few times, then it is CHANGED. A run whose headers are so long that
+ * it would outgrow a segment ends early: `packed` says before which member.
  */
 void xc_save_segment_run(struct xc_job *job, void *worker);
 

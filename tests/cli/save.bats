@@ -218,3 +218,43 @@ load helpers
     *) fail "exit code $status" ;;
     esac
 }
+
+@test "members whose headers are long are cut into more segments, the same for any number of threads" {
+    # 73 MB of headers alone; by their contents they would be one segment.
+    python3 - <<'PY'
+import os
+os.makedirs("tree")
+for i in range(13000):
+    os.symlink(f"{i:05}".ljust(4000, "/"), f"tree/{i:05}")
+PY
+    xc save -q --key k --path tree -j 1
+    cp "$(packs)" ../one
+    xc save -q --update --key k --path tree -j 4
+    "$BATS_TEST_DIRNAME/../tools/seekable.py" ../one
+    local newest
+    newest=$(packs | tail -n 1)
+    cmp ../one "$newest"
+    # No segment has more than 8 MiB and one member.
+    python3 - "$newest" <<'PY'
+import struct, sys
+pack = open(sys.argv[1], "rb").read()
+count = struct.unpack("<I", pack[-9:-5])[0]
+sizes = [struct.unpack_from("<II", pack, len(pack) - 9 - 8 * (count - i))[1] for i in range(count)]
+assert max(sizes) < (8 << 20) + (1 << 16) and sum(sizes) > 64 << 20, sizes
+PY
+    mv tree ../original
+    xc restore -q --key k --path tree
+    diff <(cd ../original && ls -l --time-style=+%s) <(cd tree && ls -l --time-style=+%s)
+}
+
+@test "what a restore would refuse is not saved" {
+    put tree/file text
+    ends 2 xc save --key k --path tree --path "#$(head -c 4096 /dev/zero | tr '\0' x)"
+    has "$stderr" "is longer than 4096 bytes"
+    same "$(packs)" ""
+    xc save -q --key k --path tree --path "#$(head -c 4095 /dev/zero | tr '\0' x)"
+    ends 2 xc save --key many --path "$(seq -f 'l%g' 1001)"
+    has "$stderr" "there are 1001 path lines, more than 1000"
+    ends 2 xc restore --key many --path "$(seq -f 'l%g' 1001)"
+    has "$stderr" "there are 1001 path lines, more than 1000"
+}

@@ -31,6 +31,58 @@ static void loses_a_race_gracefully(void **state)
 	scene_close(&scene);
 }
 
+/* A put that the store may still be doing when we look: its entry needs the pack. */
+static void a_put_whose_outcome_is_open_keeps_its_pack(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+	bool exists = false;
+	long last;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	fake = wrap_store(&scene);
+	must(try_save(&scene, false, &exists, &err), &err);
+	last = fake->calls;
+	scene.query.key = "open";
+	fake->kind = XC_ERR_TRANSIENT;
+	fail_at(fake, last);
+	assert_int_equal(try_save(&scene, false, &exists, &err), -1);
+	assert_true(fake->struck);
+	let_pass(fake);
+	assert_int_equal(count_objects(&scene, "/packs/"), 2);
+	assert_int_equal(count_objects(&scene, "/entries/"), 1);
+	scene_close(&scene);
+}
+
+/* What no reader takes must not take the key: here a manifest that is too large. */
+static void an_entry_that_no_reader_takes_is_not_saved(void **state)
+{
+	cleanup_buf struct xc_buf line = XC_BUF_INIT;
+	struct scene scene;
+	struct xc_err err;
+	bool exists = false;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	/* Six bytes each in JSON. */
+	xc_buf_add_char(&line, '#');
+	for (int i = 0; i < 4000; i++)
+		xc_buf_add_char(&line, '\x01');
+	for (int i = 0; i < 900; i++)
+		xc_strlist_add(&scene.paths, xc_buf_str(&line));
+	assert_int_equal(try_save(&scene, false, &exists, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_USAGE);
+	assert_non_null(strstr(err.msg, "no reader would take the entry"));
+	assert_int_equal(count_objects(&scene, ""), 0);
+	scene_close(&scene);
+}
+
 static void make_some(const struct scene *scene)
 {
 	make_file(scene, "ws/a/one", "one");
@@ -292,6 +344,8 @@ static void every_call_of_a_removal_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_put_whose_outcome_is_open_keeps_its_pack),
+		cmocka_unit_test(an_entry_that_no_reader_takes_is_not_saved),
 		cmocka_unit_test(loses_a_race_gracefully),
 		cmocka_unit_test(every_call_of_a_save_may_fail),
 		cmocka_unit_test(every_call_of_an_update_may_fail),
