@@ -108,6 +108,37 @@ static void asks_the_store_little(void **state)
 	scene_close(&scene);
 }
 
+static int count_entry(const struct xc_entry *entry, void *context, struct xc_err *err)
+{
+	(void)entry;
+	(void)err;
+	++*(size_t *)context;
+	return 0;
+}
+
+/* Whoever only wants to name a near key need not see them all. */
+static void lists_as_many_names_as_are_wanted(void **state)
+{
+	struct xc_list_opts opts = { .max_names = 3 };
+	struct scene scene;
+	struct xc_err err;
+	size_t count = 0;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	for (char key[] = "k0"; key[1] < '5'; key[1]++)
+		scene_save(&scene, key);
+	must(xc_cache_list(&scene.cache, &opts, count_entry, &count, &err), &err);
+	assert_int_equal(count, 3);
+	count = 0;
+	opts.max_names = 0;
+	must(xc_cache_list(&scene.cache, &opts, count_entry, &count, &err), &err);
+	assert_int_equal(count, 5);
+	scene_close(&scene);
+}
+
 /* S3 tells times in whole seconds: of two saves in one second the later must win. */
 static void tells_apart_what_is_equally_old(void **state)
 {
@@ -452,6 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looks_up_in_order),
+		cmocka_unit_test(lists_as_many_names_as_are_wanted),
 		cmocka_unit_test(asks_the_store_little),
 		cmocka_unit_test(tells_apart_what_is_equally_old),
 		cmocka_unit_test(finds_keys_that_are_cut),
