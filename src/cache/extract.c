@@ -10,11 +10,13 @@
 
 /*
  * A worker holds one decoded segment and the files it writes, a buffer one
- * range as stored: these bounds keep all of them below 256 MiB.
+ * range as stored: these bounds keep all of them below 256 MiB. Where
+ * segments are longer than they are usually cut, fewer workers take part.
  */
 #define EXTRACT_THREADS_MAX 14
-#define THREAD_BYTES        ((size_t)9 << 20)
+#define WORKER_BYTES        ((size_t)1 << 20) /* beside the segment */
 #define EXTRACT_BYTES_MAX   ((size_t)176 << 20)
+#define BUFFERED_BYTES_MIN  ((size_t)48 << 20)
 #define BUFFERED_BYTES_MAX  ((size_t)128 << 20)
 
 struct extract;
@@ -126,13 +128,12 @@ static int place_part(struct xc_place_worker *place, const struct xc_member *mem
 
 /*
  * Bytes that are not what the index says may have been spoilt on their way:
- * the store is asked once more for this segment alone.
+ * the store is asked once more for this segment alone, into the same place.
  */
 static int decode_again(struct worker *worker, const struct xc_extract_layer *layer,
-			const struct xc_segment *segment, const char **ret_raw, struct xc_err *err)
+			const struct xc_segment *segment, char *stored, const char **ret_raw,
+			struct xc_err *err)
 {
-	cleanup_free char *stored = xc_malloc(segment->stored_bytes);
-
 	if (xc_store_read_wait(worker->extract->cache->store, layer->pack_name, segment->offset,
 			       stored, segment->stored_bytes, err) < 0)
 		return -1;
@@ -140,19 +141,20 @@ static int decode_again(struct worker *worker, const struct xc_extract_layer *la
 }
 
 static int decode(struct worker *worker, const struct xc_extract_layer *layer, uint32_t number,
-		  const char *stored, const char **ret_raw, struct xc_err *err)
+		  char *stored, const char **ret_raw, struct xc_err *err)
 {
 	const struct xc_segment *segment = &layer->index.segments[number];
 
 	if (xc_segment_decode(worker->decoder, segment, stored, ret_raw, err) == 0)
 		return 0;
-	if (err->kind == XC_ERR_CORRUPT && decode_again(worker, layer, segment, ret_raw, err) == 0)
+	if (err->kind == XC_ERR_CORRUPT &&
+	    decode_again(worker, layer, segment, stored, ret_raw, err) == 0)
 		return 0;
 	return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
 }
 
 static int place_segment(struct worker *worker, const struct xc_range *range, uint32_t number,
-			 const char *stored, struct xc_err *err)
+			 char *stored, struct xc_err *err)
 {
 	const struct xc_extract_layer *layer = &worker->extract->layers[range->layer];
 	const struct xc_segment *segment = &layer->index.segments[number];
@@ -205,8 +207,7 @@ static void run_segment(struct xc_job *job, void *context)
 	struct buffer *buffer = self->buffer;
 	const struct xc_range *range = buffer->range;
 	const struct xc_extract_layer *layer = &worker->extract->layers[range->layer];
-	const char *stored =
-		buffer->data + (layer->index.segments[self->segment].offset - range->offset);
+	char *stored = buffer->data + (layer->index.segments[self->segment].offset - range->offset);
 	struct xc_err err;
 
 	if (!gives_up(worker->extract) &&
@@ -233,15 +234,31 @@ static void read_done(struct xc_store_read *read, int result)
 	pthread_mutex_unlock(&extract->mutex);
 }
 
+/* Gives the memory of all free buffers back. Mutex held. */
+static void drop_free_buffers(struct extract *extract)
+{
+	for (uint32_t i = 0; i < extract->buffer_count; i++) {
+		struct buffer *buffer = &extract->buffers[i];
+
+		if (buffer->state != BUFFER_FREE)
+			continue;
+		free(STEAL_PTR(buffer->data));
+		extract->buffered_bytes -= buffer->capacity_bytes;
+		buffer->capacity_bytes = 0;
+	}
+}
+
 /* Makes room for a range; false while too much is buffered already. Mutex held. */
 static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_t length)
 {
 	if (length <= buffer->capacity_bytes)
 		return true;
 	if (extract->buffered_bytes - buffer->capacity_bytes + length >
-		    extract->buffered_bytes_max &&
-	    extract->busy_buffers > 0)
-		return false;
+	    extract->buffered_bytes_max) {
+		if (extract->busy_buffers > 0)
+			return false;
+		drop_free_buffers(extract);
+	}
 	extract->buffered_bytes += length - buffer->capacity_bytes;
 	free(buffer->data);
 	buffer->data = xc_malloc(length);
@@ -452,26 +469,54 @@ static int extract_with_workers(struct extract *extract, unsigned threads, struc
 	return result;
 }
 
+/* The most that one worker holds decoded. */
+static size_t longest_segment(const struct extract *extract)
+{
+	size_t longest_bytes = XC_SEGMENT_TARGET_BYTES;
+
+	for (uint32_t i = 0; i < extract->ranges.count; i++) {
+		const struct xc_range *range = &extract->ranges.items[i];
+		const struct xc_segment *segments =
+			extract->layers[range->layer].index.segments + range->first;
+
+		for (uint32_t k = 0; k < range->count; k++)
+			longest_bytes = XC_MAX(longest_bytes, segments[k].raw_bytes);
+	}
+	return longest_bytes;
+}
+
+/* How many workers there may be; what they leave is for the buffers. */
+static unsigned share_memory(struct extract *extract)
+{
+	size_t worker_bytes = longest_segment(extract) + WORKER_BYTES;
+	size_t fitting = (EXTRACT_BYTES_MAX - BUFFERED_BYTES_MIN) / worker_bytes;
+	unsigned threads = XC_MIN(extract->cache->threads, (unsigned)EXTRACT_THREADS_MAX);
+
+	threads = XC_MAX(XC_MIN(threads, (unsigned)fitting), 1u);
+	extract->buffered_bytes_max =
+		XC_MIN(EXTRACT_BYTES_MAX - threads * worker_bytes, BUFFERED_BYTES_MAX);
+	return threads;
+}
+
 int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, uint32_t count,
 	       uint64_t *ret_fetched_bytes, struct xc_err *err)
 {
-	unsigned threads = XC_MIN(cache->threads, (unsigned)EXTRACT_THREADS_MAX);
 	struct extract extract = {
 		.cache = cache,
 		.layers = layers,
 		.layer_count = count,
 		.buffer_count = cache->store->read_concurrency,
-		.buffered_bytes_max =
-			XC_MIN(EXTRACT_BYTES_MAX - threads * THREAD_BYTES, BUFFERED_BYTES_MAX),
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER,
 	};
+	unsigned threads;
 	int result;
 
 	xc_ranges_make(layers, count, cache->store->read_bytes, &extract.ranges);
 	extract.buffers = xc_calloc(extract.buffer_count, sizeof(*extract.buffers));
 	for (uint32_t i = 0; i < extract.buffer_count; i++)
 		extract.buffers[i].extract = &extract;
+	threads = share_memory(&extract);
 	result = extract_with_workers(&extract, threads, err);
 	for (uint32_t i = 0; i < extract.buffer_count; i++) {
 		free(extract.buffers[i].data);

@@ -60,18 +60,24 @@ static void add_segment(struct building *building, uint32_t layer, uint32_t segm
 	};
 }
 
-/* The segments that came with the readahead as a range; returns how many there are. */
+/*
+ * The segments that came with the readahead as a range, unless nothing in them
+ * is needed; returns how many there are.
+ */
 static uint32_t add_ahead(struct building *building, const struct xc_extract_layer *layer,
 			  uint32_t number)
 {
 	const struct xc_index *index = &layer->index;
 	size_t length = layer->ahead ? xc_readahead_length(layer->ahead) : 0;
 	uint32_t count = 0;
+	bool needed = false;
 
 	while (count < index->segment_count &&
-	       index->segments[count].offset + index->segments[count].stored_bytes <= length)
+	       index->segments[count].offset + index->segments[count].stored_bytes <= length) {
+		needed = needed || xc_segment_is_needed(layer, count);
 		count++;
-	if (count > 0)
+	}
+	if (needed)
 		*add_range(building) = (struct xc_range){
 			.layer = number,
 			.count = count,

@@ -36,6 +36,7 @@ struct xc_ranges {
 /*
  * Ranges of about `read_bytes`, in the order of the layers and their segments.
  * What a layer's readahead holds is one range, of just the readahead's length.
+ * Each range holds a segment that is needed.
  */
 void xc_ranges_make(const struct xc_extract_layer *layers, uint32_t count, size_t read_bytes,
 		    struct xc_ranges *ret_ranges);

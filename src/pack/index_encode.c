@@ -275,7 +275,7 @@ static void put_xattrs(struct encode *encode, const struct xc_member_extra *extr
 }
 
 /* What one member adds to a section that goes member by member. */
-static void put_member(struct encode *encode, enum xc_section_id id, uint32_t position)
+static int put_member(struct encode *encode, enum xc_section_id id, uint32_t position)
 {
 	const struct xc_member *member = &encode->members->items[position];
 
@@ -301,11 +301,15 @@ static void put_member(struct encode *encode, enum xc_section_id id, uint32_t po
 		if (is_sparse(member))
 			put_sparse(encode, member->extra);
 		break;
-	default:
+	case XC_SECTION_XATTRS:
 		if (has_xattrs(member))
 			put_xattrs(encode, member->extra);
 		break;
+	default:
+		return xc_err_set(encode->err, XC_ERR_INTERNAL,
+				  "index: section %d does not go member by member", (int)id);
 	}
+	return 0;
 }
 
 static int write_sections(struct encode *encode, const struct xc_index *index)
@@ -315,7 +319,8 @@ static int write_sections(struct encode *encode, const struct xc_index *index)
 		return -1;
 	for (enum xc_section_id id = XC_SECTION_MTIMES; id < XC_SECTION_END; id++) {
 		for (uint32_t i = 0; i < index->members.count; i++)
-			put_member(encode, id, i);
+			if (put_member(encode, id, i) < 0)
+				return -1;
 		if (finish(encode, id) < 0)
 			return -1;
 	}

@@ -88,7 +88,8 @@ static inline void craft_head(const struct craft *craft, struct xc_buf *out)
 
 static inline void craft_attrs(const struct craft *craft, struct xc_buf *out)
 {
-	craft_varint(out, craft->count);
+	if (craft->count > 0)
+		craft_varint(out, craft->count);
 	for (uint32_t i = 0; i < craft->count; i++) {
 		const struct craft_member *member = &craft->members[i];
 		uint16_t usual = member->type == XC_MEMBER_DIR ? 0755 : 0644;
@@ -218,15 +219,12 @@ static inline void craft_pack_segments(struct craft *craft)
 	xc_segment_encoder_free(encoder);
 }
 
-/* Make the pack and the layer of a manifest that leads to it. */
-static inline void craft_pack(struct craft *craft)
+/* The index and the end of a pack whose segments are made, and the layer that leads to it. */
+static inline void craft_finish(struct craft *craft)
 {
 	cleanup_buf struct xc_buf index = XC_BUF_INIT;
 	struct xc_err err;
 
-	craft_tar(craft);
-	craft_pack_segments(craft);
-	craft->tar_bytes = craft->tar.len_bytes;
 	craft->head_count = craft->count;
 	craft->head_segments = craft->segment_count;
 	craft->head_version = XC_INDEX_VERSION;
@@ -243,6 +241,15 @@ static inline void craft_pack(struct craft *craft)
 				&craft->pack, &err),
 	     &err);
 	craft->layer.pack_bytes = craft->pack.len_bytes;
+}
+
+/* Make the pack and the layer of a manifest that leads to it. */
+static inline void craft_pack(struct craft *craft)
+{
+	craft_tar(craft);
+	craft_pack_segments(craft);
+	craft->tar_bytes = craft->tar.len_bytes;
+	craft_finish(craft);
 }
 
 static inline void craft_release(struct craft *craft)

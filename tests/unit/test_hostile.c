@@ -510,6 +510,31 @@ static void restores_what_is_honest(void **state)
 	}
 }
 
+/* Its beginning comes ahead, and nobody waits for it: it must not be waited for. */
+static void restores_layers_without_members(void **state)
+{
+	const struct hostile rows[] = {
+		{ .name = "no members", .lines = "a" },
+		{ .name = "no members below some",
+		  .lines = "a",
+		  .layers = { { NULL, 0 }, { TABLE(FILE_(0, "./a", "x")) } } },
+	};
+	struct scene scene;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct xc_err err;
+
+		scene_open(&scene);
+		put_entry(&scene, &rows[i]);
+		alarm(60);
+		must(restore(&scene, &err), &err);
+		alarm(0);
+		assert_int_equal(path_exists(&scene, "ws/a"), i == 1);
+		scene_close(&scene);
+	}
+}
+
 /* A symlink of the user's own, but one that a wildcard met: it must not lead out. */
 static void does_not_follow_symlinks_below_a_wildcard(void **state)
 {
@@ -587,6 +612,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restores_what_is_honest),
+		cmocka_unit_test(restores_layers_without_members),
 		cmocka_unit_test(refuses_hostile_tables),
 		cmocka_unit_test(refuses_lies),
 		cmocka_unit_test(does_not_follow_symlinks_below_a_wildcard),
