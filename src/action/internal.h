@@ -25,6 +25,7 @@ struct xc_action_run {
 	struct xc_strlist scopes;
 	struct xc_roots roots;
 	struct xc_store *store;
+	struct xc_owner owner;   /* the workspace's, for the root action */
 	struct xc_cache cache;   /* filled once it is open */
 	struct xc_query query;   /* filled once it was tried */
 	struct xc_broken broken; /* entries that were passed over */

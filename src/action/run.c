@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "action/internal.h"
 #include "action/store_url.h"
@@ -77,6 +79,23 @@ static int open_store(struct xc_action_run *run, struct xc_err *err)
 	return url ? xc_store_open(url, &opts, &run->store, err) : -1;
 }
 
+/*
+ * The root action's container runs as root, in a workspace that mostly is
+ * somebody else's: what stayed root's there the steps that follow could
+ * neither change nor remove.
+ */
+static const struct xc_owner *workspace_owner(struct xc_action_run *run)
+{
+	const char *workspace = run->context.workspace;
+	struct stat st;
+
+	if (!run->root || geteuid() != 0 || !workspace ||
+	    strcmp(workspace, DOCKER_WORKSPACE) != 0 || stat(workspace, &st) < 0 || st.st_uid == 0)
+		return NULL;
+	run->owner = (struct xc_owner){ .uid = st.st_uid, .gid = st.st_gid };
+	return &run->owner;
+}
+
 int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err *err)
 {
 	run->query = (struct xc_query){
@@ -94,6 +113,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.scopes = &run->scopes,
 		.roots = &run->roots,
 		.threads = run->host->threads,
+		.owner = workspace_owner(run),
 		.progress = run->host->progress,
 		.cancel = run->host->cancel,
 		.broken = &run->broken,

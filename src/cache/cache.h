@@ -20,6 +20,7 @@
 #include "pack/index.h"
 #include "pack/manifest.h"
 #include "store/store.h"
+#include "tree/owner.h"
 #include "tree/roots.h"
 
 /* An entry that is there and cannot be used. */
@@ -50,6 +51,7 @@ struct xc_cache {
 	const struct xc_strlist *scopes; /* at least one; the first is written to, all are read */
 	const struct xc_roots *roots;
 	unsigned threads;               /* at least 1 */
+	const struct xc_owner *owner;   /* whose all that is restored becomes; NULL: as saved */
 	struct xc_progress *progress;   /* may be NULL */
 	const struct xc_cancel *cancel; /* may be NULL */
 	/* What a lookup or a restore passed over as broken is added here; may be NULL. */

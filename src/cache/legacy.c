@@ -295,14 +295,6 @@ static int pour_all(struct pour *pour, struct xc_restore_result *result, struct 
 	return 0;
 }
 
-static bool is_root(const struct xc_cache *cache, const char *path)
-{
-	const struct xc_roots *roots = cache->roots;
-
-	return strcmp(path, "/") == 0 || strcmp(path, roots->workspace) == 0 ||
-	       (roots->home && strcmp(path, roots->home) == 0);
-}
-
 static int restore_into(const struct xc_cache *cache, const struct xc_stage *stage,
 			struct xc_restore_result *result, struct xc_err *err)
 {
@@ -311,7 +303,7 @@ static int restore_into(const struct xc_cache *cache, const struct xc_stage *sta
 	int dir_fd, poured;
 
 	xc_stage_top(stage, 0, &dir_fd, name);
-	if (xc_fill_new(dir_fd, name, &pour.fill, err) < 0)
+	if (xc_fill_new(dir_fd, name, cache->owner, &pour.fill, err) < 0)
 		return -1;
 	poured = pour_all(&pour, result, err);
 	xc_fill_free(pour.fill);
@@ -330,7 +322,7 @@ int xc_legacy_restore(const struct xc_cache *cache, const struct xc_query *query
 		return -1;
 	target.path = path;
 	/* A shell may be standing in these: they keep their inode. */
-	target.keep_directory = is_root(cache, path);
+	target.keep_directory = xc_roots_is_root(cache->roots, path);
 	xc_progress_phase(cache->progress, XC_PHASE_EXTRACT);
 	if (xc_stage_open(&target, 1, &stage, err) < 0)
 		return -1;

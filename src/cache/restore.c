@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cache/broken.h"
 #include "cache/extract.h"
@@ -183,11 +184,34 @@ static void collect_targets(struct restore *restore)
 		      compare_targets);
 	for (uint32_t i = 0; i < restore->target_count; i++) {
 		if (unique > 0 &&
-		    strcmp(restore->targets[unique - 1].stored, restore->targets[i].stored) == 0)
+		    strcmp(restore->targets[unique - 1].stored, restore->targets[i].stored) == 0) {
+			/* Layers that disagree about a root must not get round its being one. */
+			restore->targets[unique - 1].is_directory &=
+				restore->targets[i].is_directory;
 			continue;
+		}
 		restore->targets[unique++] = restore->targets[i];
 	}
 	restore->target_count = unique;
+}
+
+static bool is_directory_of(const char *root, const struct stat *st)
+{
+	struct stat root_st;
+
+	return root && stat(root, &root_st) == 0 && root_st.st_dev == st->st_dev &&
+	       root_st.st_ino == st->st_ino;
+}
+
+/* By whatever name: the workspace's own folder may be reached past a symlink, too. */
+static bool is_a_root(const struct xc_roots *roots, const char *absolute)
+{
+	struct stat st;
+
+	if (xc_roots_is_root(roots, absolute))
+		return true;
+	return lstat(absolute, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (is_directory_of(roots->workspace, &st) || is_directory_of(roots->home, &st));
 }
 
 /* A member that the path lines do not declare must not be placed, whatever the entry says. */
@@ -202,9 +226,7 @@ static int check_target(const struct restore *restore, struct target *target, st
 				  "the entry has %s, which none of the paths asked for declares",
 				  XC_QUOTE(target->stored));
 	/* A shell may be standing in these: they keep their inode. */
-	target->keep_directory = strcmp(target->stored, ".") == 0 ||
-				 strcmp(target->stored, "~") == 0 ||
-				 strcmp(target->stored, "/") == 0;
+	target->keep_directory = is_a_root(restore->cache->roots, absolute.data);
 	target->absolute = xc_buf_steal(&absolute);
 	return 0;
 }
@@ -252,12 +274,26 @@ static int check_apart(const struct restore *restore, struct xc_err *err)
 	return 0;
 }
 
+/* The workspace and the home stay what they are, whatever the entry has in their place. */
+static int check_roots(const struct restore *restore, struct xc_err *err)
+{
+	for (uint32_t i = 0; i < restore->target_count; i++) {
+		const struct target *target = &restore->targets[i];
+
+		if (target->keep_directory && !target->is_directory)
+			return xc_err_set(err, XC_ERR_CORRUPT,
+					  "the entry has something else than a directory for %s",
+					  XC_QUOTE(target->absolute));
+	}
+	return 0;
+}
+
 static int open_stage(struct restore *restore, struct xc_err *err)
 {
 	for (uint32_t i = 0; i < restore->target_count; i++)
 		if (check_target(restore, &restore->targets[i], err) < 0)
 			return -1;
-	if (check_apart(restore, err) < 0)
+	if (check_apart(restore, err) < 0 || check_roots(restore, err) < 0)
 		return -1;
 	restore->stage_targets = xc_calloc(restore->target_count, sizeof(struct xc_stage_target));
 	for (uint32_t i = 0; i < restore->target_count; i++) {
@@ -300,6 +336,7 @@ static void open_places(struct restore *restore)
 			.stage = restore->stage,
 			.targets = targets,
 			.target_count = count,
+			.owner = restore->cache->owner,
 			.alive = layer->dead ? is_alive : NULL,
 			.context = layer,
 		});

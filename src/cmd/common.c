@@ -83,6 +83,7 @@ static int open_store(struct xc_session *session, const struct xc_args *args, st
 		.profile = args->profile,
 		.role_arn = args->role_arn,
 		.anonymous = args->no_sign_request,
+		.private_folder = !args->store && xc_defaults_store_is_private(),
 		.trace = args->trace ? trace_request : NULL,
 	};
 

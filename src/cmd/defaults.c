@@ -19,6 +19,11 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
+bool xc_defaults_store_is_private(void)
+{
+	return !variable("XCACHE_STORE");
+}
+
 char *xc_defaults_store(struct xc_err *err)
 {
 	const char *store = variable("XCACHE_STORE"), *cache = variable("XDG_CACHE_HOME");

@@ -85,6 +85,8 @@ const struct xc_cancel *xc_signals_cancel(void);
 
 /* The URL of the store if none is given: see docs/xcache.1. The caller frees. USAGE. */
 char *xc_defaults_store(struct xc_err *err) XC_CHECK;
+/* Whether that is the user's own folder for caches, and not one that somebody named. */
+bool xc_defaults_store_is_private(void);
 
 /* What XCACHE_CONNECTIONS says; 0 if it is not set. USAGE if it is no number from 1 to 128. */
 int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err) XC_CHECK;

@@ -168,7 +168,6 @@ int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
 	struct xc_file_store *store;
 	size_t length;
 
-	(void)opts;
 	if (xc_url_parse(rest, &url, err) < 0 || check_url(&url, err) < 0)
 		return -1;
 	for (length = strlen(url.path); length > 1 && url.path[length - 1] == '/'; length--)
@@ -182,6 +181,8 @@ int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
 		.read_bytes = READ_BYTES,
 	};
 	store->root = STEAL_PTR(url.path);
+	store->folder_mode = opts && opts->private_folder ? 0700 : 0777;
+	store->file_mode = opts && opts->private_folder ? 0600 : 0666;
 	pthread_mutex_init(&store->handles_lock, NULL);
 	*ret_store = &store->base;
 	return 0;

@@ -29,6 +29,7 @@ struct xc_file_handle;
 struct xc_file_store {
 	struct xc_store base;
 	char *root;
+	mode_t folder_mode, file_mode; /* of what is made, less the umask */
 	/* What the root's file system was found to lack. */
 	atomic_bool lacks_anonymous; /* files without a name, or a way to name them */
 	atomic_bool lacks_links;

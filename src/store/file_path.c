@@ -82,7 +82,7 @@ bool xc_file_is_removed(int folder_fd)
 	return removed;
 }
 
-static int make_folder_at(int folder_fd, const char *name, bool *made)
+static int make_folder_at(int folder_fd, const char *name, mode_t mode, bool *made)
 {
 	int fd = open_folder_at(folder_fd, name);
 
@@ -96,7 +96,7 @@ static int make_folder_at(int folder_fd, const char *name, bool *made)
 	}
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	if (mkdirat(folder_fd, name, 0777) == 0)
+	if (mkdirat(folder_fd, name, mode) == 0)
 		*made = true;
 	else if (errno != EEXIST)
 		return -1;
@@ -109,14 +109,15 @@ static int open_root(const struct xc_file_store *store)
 }
 
 /* One folder after the other, so that no symlink below the root is followed. */
-static int walk(int root_fd, const char *path, size_t length, bool *made)
+static int walk(int root_fd, const char *path, size_t length, mode_t mode, bool *made)
 {
 	cleanup_free char *folders = xc_strndup(path, length);
 	cleanup_fd int fd = root_fd;
 	char *rest = folders, *element;
 
 	while (fd >= 0 && length > 0 && (element = strsep(&rest, "/")) != NULL) {
-		int next = made ? make_folder_at(fd, element, made) : open_folder_at(fd, element);
+		int next = made ? make_folder_at(fd, element, mode, made)
+				: open_folder_at(fd, element);
 
 		xc_fd_close(&fd);
 		fd = next;
@@ -126,7 +127,7 @@ static int walk(int root_fd, const char *path, size_t length, bool *made)
 
 int xc_file_open_folder(const struct xc_file_store *store, const char *path, size_t length)
 {
-	return walk(open_root(store), path, length, NULL);
+	return walk(open_root(store), path, length, 0, NULL);
 }
 
 static int make_root(const struct xc_file_store *store, bool *made)
@@ -135,7 +136,7 @@ static int make_root(const struct xc_file_store *store, bool *made)
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	if (xc_fd_make_dirs(AT_FDCWD, store->root, 0777) < 0)
+	if (xc_fd_make_dirs(AT_FDCWD, store->root, store->folder_mode) < 0)
 		return -1;
 	*made = true;
 	return open_root(store);
@@ -146,7 +147,7 @@ int xc_file_make_folder(const struct xc_file_store *store, const char *path, siz
 {
 	/* Whoever removes objects also removes emptied folders, perhaps those just made here. */
 	for (int tries = 0; tries < XC_FILE_TRIES_MAX; tries++) {
-		int fd = walk(make_root(store, made), path, length, made);
+		int fd = walk(make_root(store, made), path, length, store->folder_mode, made);
 
 		if (fd >= 0 || errno != ENOENT)
 			return fd;
@@ -314,7 +315,7 @@ int xc_file_open_object(const struct xc_file_store *store, const char *name,
 	/* A root that is something else than a folder is a mistake, not a missing object. */
 	if (root_fd < 0 && errno != ENOENT)
 		return xc_file_err(store, "", errno, "open", err);
-	folder_fd = walk(STEAL_FD(root_fd), path, length, NULL);
+	folder_fd = walk(STEAL_FD(root_fd), path, length, 0, NULL);
 	/* O_NONBLOCK: something else of that name may be a FIFO. */
 	if (folder_fd >= 0)
 		fd = openat(folder_fd, leaf,

@@ -84,13 +84,13 @@ static void new_name(struct xc_file_temp *temp)
  * Give the open file `fd` a name in the folder, or for -1 create one.
  * Returns the descriptor.
  */
-static int name_in_folder(struct xc_file_temp *temp, int fd)
+static int name_in_folder(struct xc_file_temp *temp, int fd, mode_t mode)
 {
 	new_name(temp);
 	if (fd >= 0)
 		return xc_file_link_open(fd, temp->folder_fd, temp->name) == 0 ? fd : -1;
 	fd = openat(temp->folder_fd, temp->name,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd >= 0)
 		(void)!flock(fd, LOCK_EX | LOCK_NB);
 	return fd;
@@ -113,7 +113,7 @@ static int name_temporarily(const struct xc_file_store *store, int fd,
 			break;
 		if (tries == 0)
 			remove_stale(temp.folder_fd);
-		named_fd = name_in_folder(&temp, fd);
+		named_fd = name_in_folder(&temp, fd, store->file_mode);
 		if (named_fd >= 0) {
 			*ret_temp = temp;
 			return named_fd;

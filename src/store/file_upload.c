@@ -75,7 +75,8 @@ static int open_anonymous(struct file_upload *upload, struct xc_err *err)
 	for (int tries = 0;; tries++) {
 		if (open_folder(upload, err) < 0)
 			return -1;
-		upload->fd = openat(upload->folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+		upload->fd = openat(upload->folder_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
+				    store->file_mode);
 		if (upload->fd >= 0 || tries >= XC_FILE_TRIES_MAX ||
 		    !xc_file_is_removed(upload->folder_fd))
 			break;

@@ -179,6 +179,7 @@ struct xc_store_opts {
 	const char *access_key_id, *secret_access_key, *session_token;
 	const char *profile, *role_arn;
 	bool anonymous;
+	bool private_folder; /* what a file store makes is for its user alone: 0700, 0600 */
 	/* Told of each request, without secrets, on any thread. */
 	void (*trace)(void *context, const char *line);
 	/* Told of secrets as they are obtained, so that they can be masked in a log. */

@@ -11,7 +11,6 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "tree/beneath.h"
-#include "tree/owner.h"
 
 /* A directory and what it is to become once nothing is made in it any more. */
 struct directory {
@@ -29,13 +28,14 @@ struct xc_fill {
 	char file[PATH_MAX];
 	struct directory *directories;
 	uint32_t directory_count, directory_capacity;
-	struct xc_arena arena; /* their paths */
+	struct xc_arena arena;        /* their paths */
+	const struct xc_owner *owner; /* NULL: as the attributes say */
 	uid_t uid;
-	gid_t gid;
 	bool owner_dropped;
 };
 
-int xc_fill_new(int dir_fd, const char *name, struct xc_fill **ret_fill, struct xc_err *err)
+int xc_fill_new(int dir_fd, const char *name, const struct xc_owner *owner,
+		struct xc_fill **ret_fill, struct xc_err *err)
 {
 	struct xc_fill *fill;
 	cleanup_fd int root_fd = -1;
@@ -48,8 +48,8 @@ int xc_fill_new(int dir_fd, const char *name, struct xc_fill **ret_fill, struct 
 	fill->root_fd = STEAL_FD(root_fd);
 	fill->parent_fd = -1;
 	fill->file_fd = -1;
+	fill->owner = owner;
 	fill->uid = geteuid();
-	fill->gid = getegid();
 	*ret_fill = fill;
 	return 0;
 }
@@ -208,7 +208,9 @@ int xc_fill_directory(struct xc_fill *fill, const char *path,
 static int give(struct xc_fill *fill, const struct xc_fill_attributes *attributes, int dir_fd,
 		const char *name)
 {
-	int given = xc_owner_give(fill->uid, dir_fd, name, attributes->uid, attributes->gid);
+	const struct xc_owner *owner = fill->owner;
+	int given = xc_owner_give(fill->uid, dir_fd, name, owner ? owner->uid : attributes->uid,
+				  owner ? owner->gid : attributes->gid);
 
 	if (given == 0)
 		fill->owner_dropped = true;
@@ -224,14 +226,19 @@ static void fill_times(const struct xc_fill_attributes *attributes, struct times
 
 static int set_attributes(struct xc_fill *fill, int fd, const struct xc_fill_attributes *attributes)
 {
+	const struct xc_owner *owner = fill->owner;
 	struct timespec times[2];
 	int given = give(fill, attributes, fd, "");
+	mode_t mode;
 
 	fill_times(attributes, times);
 	if (given < 0)
 		return -1;
 	/* chown(2) clears set-id bits, so the mode comes behind it. */
-	return fchmod(fd, xc_owner_mode(attributes->mode, given)) < 0 ? -1 : futimens(fd, times);
+	mode = xc_owner_mode(fill->uid, attributes->mode,
+			     given && (!owner || (owner->uid == attributes->uid &&
+						  owner->gid == attributes->gid)));
+	return fchmod(fd, mode) < 0 ? -1 : futimens(fd, times);
 }
 
 int xc_fill_begin_file(struct xc_fill *fill, const char *path, struct xc_err *err)

@@ -22,6 +22,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "tree/owner.h"
 
 struct xc_fill;
 
@@ -37,9 +38,12 @@ struct xc_fill_attributes {
 #define XC_FILL_DIRECTORIES_MAX     500000u
 #define XC_FILL_DIRECTORY_BYTES_MAX ((size_t)32 << 20)
 
-/* Make the directory `name` in `dir_fd`, which is not there yet. */
-int xc_fill_new(int dir_fd, const char *name, struct xc_fill **ret_fill,
-		struct xc_err *err) XC_CHECK;
+/*
+ * Make the directory `name` in `dir_fd`, which is not there yet. `owner`, unless
+ * NULL, is whose all becomes, whatever the attributes say; it is borrowed.
+ */
+int xc_fill_new(int dir_fd, const char *name, const struct xc_owner *owner,
+		struct xc_fill **ret_fill, struct xc_err *err) XC_CHECK;
 void xc_fill_free(struct xc_fill *fill); /* NULL is allowed; leaves what was made */
 
 /* A directory that is there already keeps what it holds. */

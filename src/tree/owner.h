@@ -3,6 +3,7 @@
 #ifndef XC_TREE_OWNER_H
 #define XC_TREE_OWNER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/compiler.h"
@@ -18,11 +19,19 @@
  */
 int xc_owner_give(uid_t self, int dir_fd, const char *name, uid_t uid, gid_t gid) XC_CHECK;
 
-/* Set-id bits are for the owner that they were saved with: the mode for one that was `given` or
- * stays ours. */
-static inline mode_t xc_owner_mode(mode_t mode, int given)
+/* Whose everything becomes that is restored, whoever had it when it was saved. */
+struct xc_owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Set-id bits are for the user and group that they were saved with. They stay
+ * where root `kept` both, and are dropped otherwise, as tar does for users.
+ */
+static inline mode_t xc_owner_mode(uid_t self, mode_t mode, bool kept)
 {
-	return given ? mode : mode & ~(mode_t)06000;
+	return self == 0 && kept ? mode : mode & ~(mode_t)06000;
 }
 
 #endif

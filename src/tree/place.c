@@ -255,14 +255,26 @@ static int directory_of(struct xc_place_worker *worker, uint32_t position, int *
 static int give(struct xc_place *place, const struct xc_member *member, int dir_fd,
 		const char *name)
 {
+	const struct xc_owner saved = { .uid = member->uid, .gid = member->gid };
+	const struct xc_owner *owner = place->opts.owner ? place->opts.owner : &saved;
 	int given;
 
-	if (member->uid == place->uid && member->gid == place->gid && !place->inherits)
+	if (owner->uid == place->uid && owner->gid == place->gid && !place->inherits)
 		return 1;
-	given = xc_owner_give(place->uid, dir_fd, name, member->uid, member->gid);
+	given = xc_owner_give(place->uid, dir_fd, name, owner->uid, owner->gid);
 	if (given == 0)
 		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
 	return given;
+}
+
+/* The mode of a member after `given` came from give(). */
+static mode_t final_mode(const struct xc_place *place, const struct xc_member *member, int given)
+{
+	const struct xc_owner *owner = place->opts.owner;
+
+	return xc_owner_mode(
+		place->uid, member->mode,
+		given && (!owner || (owner->uid == member->uid && owner->gid == member->gid)));
 }
 
 static int set_xattrs(int fd, const struct xc_member *member)
@@ -298,7 +310,7 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 	/* chown(2) clears set-id bits, and unless root writes so does write(2). */
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmod(fd, xc_owner_mode(member->mode, given)) < 0)
+	    fchmod(fd, final_mode(place, member, given)) < 0)
 		return -1;
 	return futimens(fd, times);
 }
@@ -501,6 +513,14 @@ int xc_place_links(struct xc_place_worker *worker, struct xc_err *err)
 	return 0;
 }
 
+/* fchmodat(2) follows symlinks, and not every kernel and libc can be told not to. */
+static int set_mode(int dir_fd, const char *name, mode_t mode)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fchmod(fd, mode);
+}
+
 /* From outside, by name, where no xattrs ask for a descriptor: one open less for each. */
 static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 {
@@ -528,7 +548,7 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 		return -1;
 	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmodat(dir_fd, name, xc_owner_mode(member->mode, given), 0) < 0)
+	    set_mode(dir_fd, name, final_mode(place, member, given)) < 0)
 		return -1;
 	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
 }

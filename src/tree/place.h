@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/member.h"
+#include "tree/owner.h"
 #include "tree/stage.h"
 
 struct xc_place;
@@ -36,6 +37,7 @@ struct xc_place_opts {
 	/* Whether a member counts; NULL: all do. */
 	bool (*alive)(void *context, uint32_t position);
 	void *context;
+	const struct xc_owner *owner; /* of all that is made; NULL: as saved */
 };
 
 struct xc_place *xc_place_new(const struct xc_place_opts *opts);

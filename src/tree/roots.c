@@ -99,6 +99,12 @@ void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, stru
 	}
 }
 
+bool xc_roots_is_root(const struct xc_roots *roots, const char *absolute)
+{
+	return strcmp(absolute, "/") == 0 || strcmp(absolute, roots->workspace) == 0 ||
+	       (roots->home && strcmp(absolute, roots->home) == 0);
+}
+
 bool xc_roots_is_normalised(const char *path)
 {
 	if (strcmp(path, "/") == 0)

@@ -43,6 +43,9 @@ void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, stru
 int xc_roots_to_absolute(const struct xc_roots *roots, const char *stored, struct xc_buf *out,
 			 struct xc_err *err) XC_CHECK;
 
+/* Whether an absolute, normalised path names one of the three roots, "/" included. */
+bool xc_roots_is_root(const struct xc_roots *roots, const char *absolute);
+
 /* Whether `path` is absolute, without empty, "." or ".." components and without trailing slash. */
 bool xc_roots_is_normalised(const char *path);
 

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tree/stage.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/hash.h"
 #include "tree/stage_internal.h"
-
-#define NAME_TRIES 16
 
 /*
  * Which mount a descriptor is on: rename(2) does not cross from one to the
@@ -96,20 +91,39 @@ static int open_nearest(const struct xc_stage_place *place, size_t *ret_bytes, s
 }
 
 /*
+ * Whether the target's own name is followed: a directory goes there, and a
+ * symlink to one stands there that this user or root made. Of somebody else's
+ * it is replaced, or they would choose where this user writes.
+ */
+static bool follows(const struct xc_stage_place *place, int above_fd)
+{
+	const struct xc_stage_target *target = place->target;
+	struct stat st;
+
+	if (!target->is_directory || strcmp(place->name, ".") == 0)
+		return false;
+	if (fstatat(above_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
+		return false;
+	if (!target->keep_directory && (target->literal_bytes < strlen(target->path) ||
+					(st.st_uid != geteuid() && st.st_uid != 0)))
+		return false;
+	return fstatat(above_fd, place->name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
  * Where to stage a target: in `above_fd`, or if `*ret_inside` in its own
  * directory, whose descriptor is returned then; else -1 without an error.
  */
-static int open_inside(const struct xc_stage_place *place, int above_fd, bool *ret_inside)
+static int open_inside(struct xc_stage_place *place, int above_fd, bool *ret_inside)
 {
-	const struct xc_stage_target *target = place->target;
 	cleanup_fd int own_fd = -1;
 	struct stat above_st, own_st;
 
 	*ret_inside = false;
-	if (!target->is_directory)
+	if (!place->target->is_directory)
 		return -1;
-	if (target->keep_directory)
-		own_fd = xc_stage_open_above(place, strlen(target->path));
+	if (place->follow)
+		own_fd = xc_stage_open_followed(place);
 	else
 		own_fd = openat(above_fd, place->name,
 				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -121,89 +135,6 @@ static int open_inside(const struct xc_stage_place *place, int above_fd, bool *r
 	else if (!may_write(above_fd) && may_write(own_fd))
 		*ret_inside = true;
 	return *ret_inside ? STEAL_FD(own_fd) : -1;
-}
-
-static void remove_stale_folder(int base_fd, const char *name)
-{
-	cleanup_fd int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
-		return;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		xc_fd_remove_tree(base_fd, name);
-}
-
-/* What killed processes left. A failure is theirs to keep: it does not concern this restore. */
-static void remove_stale(int base_fd)
-{
-	int own_fd = openat(base_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = own_fd < 0 ? NULL : fdopendir(own_fd);
-	struct dirent *entry;
-
-	if (!dir) {
-		xc_fd_close(&own_fd);
-		return;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		if (strncmp(entry->d_name, XC_STAGE_PREFIX, strlen(XC_STAGE_PREFIX)) == 0)
-			remove_stale_folder(base_fd, entry->d_name);
-	}
-	closedir(dir);
-}
-
-/*
- * Lock the new folder. Between making and locking it, another process may
- * take it for a stale one: then EAGAIN. A file system without locks (NFS
- * refuses them on directories) goes without: nobody can lock there, so
- * nobody takes it for stale.
- */
-static int lock_folder(int base_fd, const char *name)
-{
-	cleanup_fd int fd = openat(base_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st, named;
-
-	if (fd < 0) {
-		if (errno == ENOENT)
-			errno = EAGAIN;
-		return -1;
-	}
-	if ((flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) || fstat(fd, &st) < 0 ||
-	    fstatat(base_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink == 0 ||
-	    st.st_dev != named.st_dev || st.st_ino != named.st_ino) {
-		errno = EAGAIN;
-		return -1;
-	}
-	return STEAL_FD(fd);
-}
-
-static int make_folder(struct xc_stage_folder *folder)
-{
-	for (int i = 0; i < NAME_TRIES; i++) {
-		uint64_t tag;
-
-		xc_random_bytes(&tag, sizeof(tag));
-		snprintf(folder->name, sizeof(folder->name), XC_STAGE_PREFIX "%016llx",
-			 (unsigned long long)tag);
-		if (mkdirat(folder->base_fd, folder->name, S_IRWXU) < 0) {
-			if (errno == EEXIST)
-				continue;
-			return -1;
-		}
-		folder->fd = lock_folder(folder->base_fd, folder->name);
-		if (folder->fd >= 0)
-			break;
-		if (errno != EAGAIN) {
-			int error = errno;
-
-			unlinkat(folder->base_fd, folder->name, AT_REMOVEDIR);
-			errno = error;
-			return -1;
-		}
-	}
-	if (folder->fd < 0)
-		return -1;
-	return mkdirat(folder->fd, "old", S_IRWXU);
 }
 
 static int add_folder(struct xc_stage *stage, int base_fd, bool in_target, const char *base_path,
@@ -227,8 +158,8 @@ static int add_folder(struct xc_stage *stage, int base_fd, bool in_target, const
 	folder->base_times[1] = st.st_mtim;
 	folder->base_path = xc_strdup(base_path);
 	stage->folder_count++;
-	remove_stale(folder->base_fd);
-	if (make_folder(folder) < 0)
+	xc_stage_remove_stale(folder->base_fd);
+	if (xc_stage_make_folder(folder) < 0)
 		return xc_err_sys(err, errno, "cannot make a folder to restore into in %s",
 				  XC_QUOTE(base_path));
 	return 0;
@@ -264,6 +195,13 @@ static int choose_folder(struct xc_stage *stage, struct xc_stage_place *place, s
 
 	if (above_fd < 0)
 		return -1;
+	/* Known from here on: what comes to stand above the target meanwhile is not followed. */
+	place->known_bytes = nearest_bytes;
+	if (xc_stage_know_again(&place->known, above_fd) < 0)
+		return xc_err_sys(err, errno, "cannot examine the folders above %s",
+				  XC_QUOTE(target->path));
+	if (nearest_bytes == place->above_bytes)
+		place->follow = follows(place, above_fd);
 	if (nearest_bytes == place->above_bytes)
 		inside_fd = open_inside(place, above_fd, &inside);
 	base_path = xc_strndup(target->path, inside ? strlen(target->path) : nearest_bytes);
@@ -275,7 +213,7 @@ static int choose_folder(struct xc_stage *stage, struct xc_stage_place *place, s
 	place->fill = inside;
 	if (find_folder(stage, place, inside ? inside_fd : above_fd, base_path, err) < 0)
 		return -1;
-	place->fill |= target->is_directory && target->keep_directory;
+	place->fill |= target->is_directory && (target->keep_directory || place->follow);
 	return 0;
 }
 
@@ -318,31 +256,6 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
 	snprintf(ret_name, XC_STAGE_NAME_MAX, "t%u", i);
 }
 
-/*
- * A folder inside a target changes the target's own time when it goes, and
- * may stand in a directory that has just become read-only: the attributes
- * are put back.
- */
-static void remove_folder(const struct xc_stage_folder *folder, bool committed)
-{
-	struct xc_stage_attributes after;
-	struct stat st;
-
-	if (!folder->in_target || fstat(folder->base_fd, &st) < 0) {
-		xc_fd_remove_tree(folder->base_fd, folder->name);
-		return;
-	}
-	xc_stage_attributes_of(&st, &after);
-	if (!committed) {
-		after.times[0] = folder->base_times[0];
-		after.times[1] = folder->base_times[1];
-	}
-	if (!(st.st_mode & S_IWUSR))
-		(void)!xc_stage_chmod(folder->base_fd, after.mode | S_IWUSR);
-	xc_fd_remove_tree(folder->base_fd, folder->name);
-	(void)!xc_stage_set_attributes(folder->base_fd, &after);
-}
-
 void xc_stage_free(struct xc_stage *stage)
 {
 	if (!stage)
@@ -351,7 +264,7 @@ void xc_stage_free(struct xc_stage *stage)
 		struct xc_stage_folder *folder = &stage->folders[i];
 
 		if (folder->fd >= 0 && !folder->kept)
-			remove_folder(folder, stage->committed);
+			xc_stage_remove_folder(folder, stage->committed);
 		xc_fd_close(&folder->fd);
 		xc_fd_close(&folder->base_fd);
 		free(folder->base_path);
@@ -361,6 +274,7 @@ void xc_stage_free(struct xc_stage *stage)
 	free(stage->dirs);
 	free(stage->steps);
 	free(stage->removed);
+	free(stage->put);
 	free(stage->twins);
 	xc_buf_release(&stage->names);
 	free(stage);

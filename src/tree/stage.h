@@ -9,7 +9,8 @@
  *
  * Staging folders are named ".xcache-restore-<random>" and locked (flock(2))
  * while in use. One that a killed process left behind is unlocked, and is
- * removed by the next restore that stages in the same folder.
+ * removed by the next restore that stages in the same folder. Nobody else can
+ * reach into one, though they may rename it where they may write.
  *
  * Used by one thread, but for xc_stage_top, which any may call.
  */
@@ -31,7 +32,9 @@ struct xc_stage_target {
 	 * own and are followed. Behind it the directories above the target may
 	 * be symlinks only if they lead to somewhere below that prefix
 	 * (openat2(2), RESOLVE_BENEATH; where the kernel lacks it, no symlinks).
-	 * The target itself is followed only if it has `keep_directory`.
+	 * All that as it is when staging begins: what comes later is not followed.
+	 * The target itself is followed if it has `keep_directory`, or if all of it was written
+	 * out, a directory goes there, and this user or root made the symlink.
 	 */
 	size_t literal_bytes;
 	/* The directory may be somebody's current one: fill it, never replace it. */
@@ -61,8 +64,9 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
  * take the mode, owner, times and user xattrs of the staged ones; all else
  * replaces what stands there, except that a directory with content is never
  * replaced by something else (IO naming it). A symlink where a directory goes
- * is replaced. Directories missing above a target are made, mode 0777 less
- * the umask. Where a rename is refused with EXDEV (a mount point inside), the
+ * is replaced, unless it is followed (above). Directories missing above a
+ * target are made, mode 0777 less the umask, by root for the owner of the
+ * nearest one that is there. Where a rename is refused with EXDEV (a mount point inside), the
  * file is copied. A target that was not staged (nothing at xc_stage_top) is
  * INTERNAL. A directory of somebody else's keeps its attributes unless root
  * merges into it, and owners are set by root alone.

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "tree/owner.h"
 #include "tree/stage_internal.h"
 
 static int look_for_cancel(struct xc_stage *stage, struct xc_err *err)
@@ -93,7 +94,7 @@ static int take_xattrs(struct xc_stage_site *site, uint32_t dir)
 	if (xc_stage_count_xattrs(site->staged_fd) == 0 || !xc_stage_is_ours(site->final_fd))
 		return 0;
 	if (!record->made) {
-		snprintf(kept, sizeof(kept), "old/x%u", dir);
+		snprintf(kept, sizeof(kept), XC_STAGE_OLD "/x%u", dir);
 		if (mkdirat(folder->fd, kept, S_IRWXU) < 0)
 			return -1;
 		kept_fd = openat(folder->fd, kept, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,18 +117,43 @@ static int finish_directory(struct xc_stage_site *site, uint32_t dir, struct xc_
 	return 0;
 }
 
-/* mkdir -p of what is missing above the target, one by one, not through new symlinks. */
-static int make_above(struct xc_stage_place *place)
+/*
+ * A directory above a target, for root in somebody else's directory theirs:
+ * they could not add to it or remove it otherwise. It gets its owner in the
+ * staging folder, where nobody can put another directory in its place.
+ */
+static int make_parent(const struct xc_stage_folder *folder, int dir_fd, const char *name,
+		       const struct stat *nearest)
 {
+	int error;
+
+	if (geteuid() != 0 || nearest->st_uid == 0)
+		return mkdirat(dir_fd, name, 0777);
+	if (mkdirat(folder->fd, XC_STAGE_PARENT, 0777) < 0)
+		return -1;
+	if (xc_owner_give(0, folder->fd, XC_STAGE_PARENT, nearest->st_uid, nearest->st_gid) >= 0 &&
+	    xc_stage_rename(folder->fd, XC_STAGE_PARENT, dir_fd, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	error = errno;
+	unlinkat(folder->fd, XC_STAGE_PARENT, AT_REMOVEDIR);
+	errno = error;
+	return -1;
+}
+
+/* mkdir -p of what is missing above the target, one by one, not through new symlinks. */
+static int make_above(const struct xc_stage *stage, struct xc_stage_place *place)
+{
+	const struct xc_stage_folder *folder = &stage->folders[place->folder];
 	const char *path = place->target->path;
 	size_t length = place->above_bytes;
 	cleanup_fd int fd = xc_stage_open_above(place, length);
+	struct stat nearest;
 
-	while (fd < 0 && errno == ENOENT && length > 1) {
+	while (fd < 0 && errno == ENOENT && length > place->known_bytes) {
 		length = xc_stage_parent_bytes(path, length);
 		fd = xc_stage_open_above(place, length);
 	}
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &nearest) < 0)
 		return -1;
 	if (length == place->above_bytes)
 		return 0;
@@ -139,7 +165,7 @@ static int make_above(struct xc_stage_place *place)
 
 		length = start + strcspn(path + start, "/");
 		name = xc_strndup(path + start, length - start);
-		if (mkdirat(fd, name, 0777) < 0 && errno != EEXIST)
+		if (make_parent(folder, fd, name, &nearest) < 0 && errno != EEXIST)
 			return -1;
 		next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
@@ -192,6 +218,18 @@ static int commit_site(struct xc_stage_site *site, struct xc_err *err)
 	return 0;
 }
 
+static int refuse_above(const struct xc_stage_place *place, struct xc_err *err)
+{
+	if (errno == ESTALE || errno == ELOOP || errno == ENOTDIR)
+		return xc_err_set(err, XC_ERR_IO,
+				  "cannot restore %s: the folders above it are not the ones that "
+				  "were there when the restore began, or another path of the entry "
+				  "leads there too",
+				  XC_QUOTE(place->target->path));
+	return xc_err_sys(err, errno, "cannot make the folders above %s",
+			  XC_QUOTE(place->target->path));
+}
+
 static int commit_place(struct xc_stage *stage, uint32_t i, struct xc_err *err)
 {
 	struct xc_stage_place *at = &stage->places[i];
@@ -200,9 +238,8 @@ static int commit_place(struct xc_stage *stage, uint32_t i, struct xc_err *err)
 
 	at->first_dir = stage->dir_count;
 	at->first_step = stage->step_count;
-	if (make_above(at) < 0 || xc_stage_site_open(stage, i, &site) < 0)
-		return xc_err_sys(err, errno, "cannot make the folders above %s",
-				  XC_QUOTE(at->target->path));
+	if (make_above(stage, at) < 0 || xc_stage_site_open(stage, i, &site) < 0)
+		return refuse_above(at, err);
 	result = commit_site(&site, err);
 	xc_stage_site_close(&site);
 	return result;

@@ -23,9 +23,12 @@
 
 #define XC_STAGE_PREFIX      ".xcache-restore-"
 #define XC_STAGE_KEPT_PREFIX ".xcache-kept-"
-#define XC_STAGE_TAG_BYTES   16 /* hex digits behind a prefix */
+#define XC_STAGE_TAG_BYTES   16       /* hex digits behind a prefix */
+#define XC_STAGE_OLD         "old"    /* in a folder: what was replaced */
+#define XC_STAGE_PARENT      "parent" /* likewise: a directory on its way above a target */
 #define XC_STAGE_HIDDEN_MAX  64
 #define XC_STAGE_ABOVE       UINT32_MAX
+#define XC_STAGE_PUT_MAX     ((UINT32_C(1) << 28) - 1) /* what a step's number holds */
 
 /* <linux/fs.h> has them; <stdio.h> not in every libc. */
 #ifndef RENAME_NOREPLACE
@@ -40,6 +43,12 @@ struct xc_stage_attributes {
 	uid_t uid;
 	gid_t gid;
 	struct timespec times[2]; /* access, modification */
+};
+
+/* To know something again; inode 0: not known. */
+struct xc_stage_id {
+	dev_t device;
+	ino_t inode;
 };
 
 struct xc_stage_folder {
@@ -66,8 +75,9 @@ struct xc_stage_place {
 	size_t made_bytes;   /* the path above existed up to here and was made behind; 0: existed */
 	uint32_t first_dir;  /* its records: up to the next place's */
 	uint32_t first_step; /* likewise */
-	ino_t above_inode;   /* to know the directory again; 0: not yet known */
-	dev_t above_device;
+	bool follow;         /* the target's own name may be a symlink, which was there before */
+	size_t known_bytes;  /* how much of the path was a directory when staging began */
+	struct xc_stage_id known, above, top; /* that one; the one above; a target to follow */
 };
 
 struct xc_stage_dir {
@@ -85,7 +95,7 @@ enum xc_stage_step_kind {
 	XC_STAGE_MADE_DIR,    /* an empty one was made, to be filled */
 	XC_STAGE_EXCHANGED,   /* what was replaced stands on the staged side */
 	XC_STAGE_ASIDE,       /* a non-directory was moved to "old/<number>" */
-	XC_STAGE_BESIDE,      /* to a hidden name in its directory (another mount) */
+	XC_STAGE_BESIDE,      /* likewise, to a hidden name in its directory (another mount) */
 	XC_STAGE_REMOVED_DIR, /* an empty one; its attributes are `removed[number]` */
 };
 
@@ -93,7 +103,7 @@ struct xc_stage_step {
 	uint32_t dir;
 	uint32_t name; /* in `names` */
 	uint32_t kind : 4;
-	uint32_t number : 28;
+	uint32_t number : 28; /* of what was put: in `put`, counted from 1; 0: not noted */
 };
 
 /* An inode of several names that was copied to another mount, and where to. */
@@ -109,11 +119,13 @@ struct xc_stage {
 	struct xc_stage_dir *dirs;
 	struct xc_stage_step *steps;
 	struct xc_stage_attributes *removed;
+	struct xc_stage_id *put;
 	struct xc_stage_twin *twins; /* of the target in work */
 	uint32_t place_count, folder_count;
 	uint32_t dir_count, dir_capacity;
 	uint32_t step_count, step_capacity;
 	uint32_t removed_count, removed_capacity;
+	uint32_t put_count, put_capacity;
 	uint32_t twin_count, twin_capacity;
 	uint32_t hidden; /* numbers given to hidden names */
 	struct xc_buf names;
@@ -132,23 +144,54 @@ struct xc_stage_site {
 	int top_fd;   /* the target's own directory, if it is merged; else -1 */
 	uint32_t dir; /* which record the two below belong to; valid if they are open */
 	int staged_fd, final_fd;
+	bool shared; /* others may rename what stands in final_fd */
 };
+
+/* stage_folder.c */
+
+/*
+ * Make and lock a staging folder in base_fd, as `name` and `fd`: empty but
+ * for "old", and of nobody else, whoever may rename things in base_fd.
+ */
+int xc_stage_make_folder(struct xc_stage_folder *folder) XC_CHECK;
+/* Remove it with all in it. `committed`: what its directory holds now is there to stay. */
+void xc_stage_remove_folder(const struct xc_stage_folder *folder, bool committed);
+/* Remove the folders in `base_fd` that killed processes of this user left. */
+void xc_stage_remove_stale(int base_fd);
 
 /* stage_site.c: opening both sides, attributes, renames */
 
-/* Open the first `length` bytes of the target's path as a place (O_PATH). */
+/*
+ * Open the first `length` bytes of the target's path as a place (O_PATH).
+ * What was there when staging began must be the same directory still
+ * (ESTALE); behind it no symlinks are followed, for an earlier target or
+ * somebody else may have put them there since.
+ */
 int xc_stage_open_above(const struct xc_stage_place *place, size_t length) XC_CHECK;
+/*
+ * Whether `fd` is what `id` says; if that is not known yet, it is noted. -1
+ * with ESTALE if it is something else.
+ */
+int xc_stage_know_again(struct xc_stage_id *id, int fd) XC_CHECK;
+/* Fills in the id of `name` in `dir_fd`, not followed. */
+int xc_stage_identify(int dir_fd, const char *name, struct xc_stage_id *ret_id) XC_CHECK;
+static inline bool xc_stage_same(const struct xc_stage_id *a, const struct xc_stage_id *b)
+{
+	return a->inode == b->inode && a->device == b->device;
+}
 /* How many bytes of path[0..length) remain without its last component: 1 for "/". */
 size_t xc_stage_parent_bytes(const char *path, size_t length);
 
 int xc_stage_site_open(struct xc_stage *stage, uint32_t place,
 		       struct xc_stage_site *ret_site) XC_CHECK;
+/* Open what a target to follow leads to: the same as the first time, else ESTALE. */
+int xc_stage_open_followed(struct xc_stage_place *place) XC_CHECK;
 /* Open the target's own directory; following a symlink if the target is to be kept. */
 int xc_stage_site_open_top(struct xc_stage_site *site) XC_CHECK;
 void xc_stage_site_close(struct xc_stage_site *site);
 /*
  * Open both sides of a record as staged_fd and final_fd, with the owner's
- * permissions added where they lack; does nothing if they are open.
+ * permissions added where they lack; sets `shared`; does nothing if they are open.
  */
 int xc_stage_site_enter(struct xc_stage_site *site, uint32_t dir) XC_CHECK;
 /* The final side of another record. */

@@ -41,6 +41,32 @@ static void add_step(struct xc_stage_site *site, const struct xc_stage_entry *en
 	};
 }
 
+/*
+ * Something was put there. Where others may rename, `id` goes with it, so that
+ * an undo does not take away what they put in its place.
+ */
+static void add_put(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+		    enum xc_stage_step_kind kind, const struct xc_stage_id *id)
+{
+	struct xc_stage *stage = site->stage;
+	uint32_t number = 0;
+
+	if (id->inode != 0 && stage->put_count < XC_STAGE_PUT_MAX) {
+		GROW(stage->put, stage->put_count, stage->put_capacity);
+		stage->put[stage->put_count++] = *id;
+		number = stage->put_count;
+	}
+	add_step(site, entry, kind, number);
+}
+
+/* What is about to be moved in, while nobody else can reach it; inode 0 if nobody need know. */
+static int identify_staged(const struct xc_stage_site *site, const struct xc_stage_entry *entry,
+			   struct xc_stage_id *ret_id)
+{
+	*ret_id = (struct xc_stage_id){ 0 };
+	return site->shared ? xc_stage_identify(site->staged_fd, entry->staged, ret_id) : 0;
+}
+
 int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *entry, bool made)
 {
 	struct xc_stage *stage = site->stage;
@@ -147,14 +173,13 @@ static void remember_twin(struct xc_stage_site *site, const struct xc_stage_entr
 	};
 }
 
-/* Free the name for something from another mount; *ret_kept if the old one is kept beside. */
+/* Free the name for something from another mount; an old file is kept beside. */
 static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-		      bool *ret_kept, struct xc_err *err)
+		      struct xc_err *err)
 {
 	char hidden[XC_STAGE_HIDDEN_MAX];
 	struct stat st;
 
-	*ret_kept = false;
 	if (fstatat(site->final_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : xc_stage_refuse(site, entry, err);
 	if (S_ISDIR(st.st_mode))
@@ -165,7 +190,6 @@ static int clear_name(struct xc_stage_site *site, const struct xc_stage_entry *e
 		return xc_stage_refuse(site, entry, err);
 	add_step(site, entry, XC_STAGE_BESIDE, site->stage->hidden++);
 	site->stage->replaced++;
-	*ret_kept = true;
 	return 0;
 }
 
@@ -173,8 +197,8 @@ static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entr
 		   struct xc_err *err)
 {
 	char copy[XC_STAGE_HIDDEN_MAX];
+	struct xc_stage_id id = { 0 };
 	struct stat st;
-	bool kept;
 
 	xc_stage_hidden_name(site, site->stage->hidden++, copy);
 	if (fstatat(site->staged_fd, entry->staged, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -182,7 +206,9 @@ static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entr
 	if (!(st.st_nlink > 1 && link_twin(site, &st, copy)) &&
 	    xc_stage_copy(site->staged_fd, entry->staged, site->final_fd, copy) < 0)
 		return xc_stage_refuse(site, entry, err);
-	if (clear_name(site, entry, &kept, err) < 0) {
+	if (site->shared && xc_stage_identify(site->final_fd, copy, &id) < 0)
+		return xc_stage_refuse(site, entry, err);
+	if (clear_name(site, entry, err) < 0) {
 		unlinkat(site->final_fd, copy, 0);
 		return -1;
 	}
@@ -191,8 +217,7 @@ static int copy_in(struct xc_stage_site *site, const struct xc_stage_entry *entr
 		unlinkat(site->final_fd, copy, 0);
 		return -1;
 	}
-	if (!kept)
-		add_step(site, entry, XC_STAGE_PUT, 0);
+	add_put(site, entry, XC_STAGE_PUT, &id);
 	remember_twin(site, entry, &st);
 	return 0;
 }
@@ -202,7 +227,6 @@ static int place_across(struct xc_stage_site *site, const struct xc_stage_entry 
 			struct xc_err *err)
 {
 	struct stat st;
-	bool kept;
 
 	if (!entry->is_directory)
 		return copy_in(site, entry, err);
@@ -210,7 +234,7 @@ static int place_across(struct xc_stage_site *site, const struct xc_stage_entry 
 	    S_ISDIR(st.st_mode))
 		return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err)
 								: 0;
-	if (clear_name(site, entry, &kept, err) < 0)
+	if (clear_name(site, entry, err) < 0)
 		return -1;
 	if (mkdirat(site->final_fd, entry->name, S_IRWXU) < 0)
 		return xc_stage_refuse(site, entry, err);
@@ -220,28 +244,27 @@ static int place_across(struct xc_stage_site *site, const struct xc_stage_entry 
 
 /* Without RENAME_EXCHANGE: two renames, and for an instant nothing of that name. */
 static int replace_in_steps(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-			    struct xc_err *err)
+			    const struct xc_stage_id *id, struct xc_err *err)
 {
 	struct xc_stage_folder *folder = xc_stage_site_folder(site);
 	char old[32];
 
-	snprintf(old, sizeof(old), "old/%u", folder->trash);
+	snprintf(old, sizeof(old), XC_STAGE_OLD "/%u", folder->trash);
 	if (xc_stage_rename(site->final_fd, entry->name, folder->fd, old, 0) < 0)
 		return xc_stage_refuse(site, entry, err);
 	add_step(site, entry, XC_STAGE_ASIDE, folder->trash++);
 	site->stage->replaced++;
 	if (move_in(site, entry, RENAME_NOREPLACE) < 0)
 		return xc_stage_refuse(site, entry, err);
-	if (entry->is_directory)
-		add_step(site, entry, XC_STAGE_PUT_DIR, 0);
+	add_put(site, entry, entry->is_directory ? XC_STAGE_PUT_DIR : XC_STAGE_PUT, id);
 	return 0;
 }
 
 static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-		   struct xc_err *err)
+		   const struct xc_stage_id *id, struct xc_err *err)
 {
 	if (move_in(site, entry, RENAME_EXCHANGE) == 0) {
-		add_step(site, entry, XC_STAGE_EXCHANGED, 0);
+		add_put(site, entry, XC_STAGE_EXCHANGED, id);
 		site->stage->replaced++;
 		return 0;
 	}
@@ -249,32 +272,32 @@ static int replace(struct xc_stage_site *site, const struct xc_stage_entry *entr
 		return place_across(site, entry, err);
 	/* EPERM: see xc_stage_rename(). */
 	if (errno == EINVAL || errno == ENOSYS || errno == EPERM)
-		return replace_in_steps(site, entry, err);
+		return replace_in_steps(site, entry, id, err);
 	return xc_stage_refuse(site, entry, err);
 }
 
 /* Something stands there. */
 static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-		      struct xc_err *err)
+		      const struct xc_stage_id *id, struct xc_err *err)
 {
 	struct stat st;
 
 	if (fstatat(site->final_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return xc_stage_refuse(site, entry, err);
 	if (!S_ISDIR(st.st_mode))
-		return replace(site, entry, err);
+		return replace(site, entry, id, err);
 	if (!entry->is_directory) {
 		if (remove_old_dir(site, entry, &st, err) < 0)
 			return -1;
 		if (move_in(site, entry, RENAME_NOREPLACE) < 0)
 			return xc_stage_refuse(site, entry, err);
-		add_step(site, entry, XC_STAGE_PUT, 0);
+		add_put(site, entry, XC_STAGE_PUT, id);
 		return 0;
 	}
 	/* Refused if it has content, or is a mount point: then it is filled. */
 	if (entry->over_empty && move_in(site, entry, 0) == 0) {
 		add_removed(site, entry, &st);
-		add_step(site, entry, XC_STAGE_PUT_DIR, 0);
+		add_put(site, entry, XC_STAGE_PUT_DIR, id);
 		return 0;
 	}
 	return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err) : 0;
@@ -283,12 +306,16 @@ static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *e
 int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
 			 struct xc_err *err)
 {
+	struct xc_stage_id id;
+
+	if (identify_staged(site, entry, &id) < 0)
+		return xc_stage_refuse(site, entry, err);
 	if (move_in(site, entry, RENAME_NOREPLACE) == 0) {
-		add_step(site, entry, entry->is_directory ? XC_STAGE_PUT_DIR : XC_STAGE_PUT, 0);
+		add_put(site, entry, entry->is_directory ? XC_STAGE_PUT_DIR : XC_STAGE_PUT, &id);
 		return 0;
 	}
 	if (errno == EEXIST || errno == ENOTEMPTY)
-		return place_over(site, entry, err);
+		return place_over(site, entry, &id, err);
 	if (errno == EXDEV)
 		return place_across(site, entry, err);
 	return xc_stage_refuse(site, entry, err);

@@ -30,7 +30,8 @@ static size_t literal_bytes(const struct xc_stage_target *target)
 	return XC_MAX(literal, (size_t)1);
 }
 
-int xc_stage_open_above(const struct xc_stage_place *place, size_t length)
+/* As the user's own symlinks lead. */
+static int resolve(const struct xc_stage_place *place, size_t length)
 {
 	const char *path = place->target->path;
 	size_t literal = literal_bytes(place->target);
@@ -46,21 +47,48 @@ int xc_stage_open_above(const struct xc_stage_place *place, size_t length)
 	return xc_beneath_open_dir(start_fd, rest, XC_BENEATH_LINKS_INSIDE, O_PATH);
 }
 
-/* What a commit did is taken back only in the directory in which it was done. */
-static int know_again(struct xc_stage_place *place, int above_fd)
+int xc_stage_identify(int dir_fd, const char *name, struct xc_stage_id *ret_id)
 {
 	struct stat st;
 
-	if (fstat(above_fd, &st) < 0)
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return -1;
-	if (place->above_inode == 0) {
-		place->above_inode = st.st_ino;
-		place->above_device = st.st_dev;
-	} else if (place->above_inode != st.st_ino || place->above_device != st.st_dev) {
+	*ret_id = (struct xc_stage_id){ .device = st.st_dev, .inode = st.st_ino };
+	return 0;
+}
+
+int xc_stage_know_again(struct xc_stage_id *id, int fd)
+{
+	struct xc_stage_id now;
+
+	if (xc_stage_identify(fd, "", &now) < 0)
+		return -1;
+	if (id->inode == 0) {
+		*id = now;
+	} else if (!xc_stage_same(id, &now)) {
 		errno = ESTALE;
 		return -1;
 	}
 	return 0;
+}
+
+int xc_stage_open_above(const struct xc_stage_place *place, size_t length)
+{
+	struct xc_stage_id known = place->known;
+	cleanup_free char *rest = NULL;
+	cleanup_fd int known_fd = -1;
+	size_t start = place->known_bytes;
+
+	if (start == 0 || length < start)
+		return resolve(place, length);
+	known_fd = resolve(place, start);
+	if (known_fd < 0 || xc_stage_know_again(&known, known_fd) < 0)
+		return -1;
+	start += strspn(place->target->path + start, "/");
+	if (start >= length)
+		return STEAL_FD(known_fd);
+	rest = xc_strndup(place->target->path + start, length - start);
+	return xc_beneath_open_dir(known_fd, rest, XC_BENEATH_NO_LINKS, O_PATH);
 }
 
 int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_site *ret_site)
@@ -76,7 +104,7 @@ int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_s
 	site.above_fd = xc_stage_open_above(at, at->above_bytes);
 	if (site.above_fd < 0)
 		return -1;
-	if (know_again(at, site.above_fd) < 0 ||
+	if (xc_stage_know_again(&at->above, site.above_fd) < 0 ||
 	    (at->merged && xc_stage_site_open_top(&site) < 0)) {
 		xc_stage_site_close(&site);
 		return -1;
@@ -85,12 +113,19 @@ int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_s
 	return 0;
 }
 
+int xc_stage_open_followed(struct xc_stage_place *place)
+{
+	cleanup_fd int fd = resolve(place, strlen(place->target->path));
+
+	return fd < 0 || xc_stage_know_again(&place->top, fd) < 0 ? -1 : STEAL_FD(fd);
+}
+
 int xc_stage_site_open_top(struct xc_stage_site *site)
 {
-	const struct xc_stage_place *place = &site->stage->places[site->place];
+	struct xc_stage_place *place = &site->stage->places[site->place];
 
-	if (place->target->keep_directory)
-		site->top_fd = xc_stage_open_above(place, strlen(place->target->path));
+	if (place->follow)
+		site->top_fd = xc_stage_open_followed(place);
 	else
 		site->top_fd = openat(site->above_fd, place->name,
 				      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -176,11 +211,22 @@ static int open_side(int base_fd, const char *path, struct stat *ret_before)
 	return listed_fd >= 0 ? STEAL_FD(listed_fd) : STEAL_FD(fd);
 }
 
+static bool is_shared(const struct stat *st)
+{
+	return st->st_uid != geteuid() ||
+	       ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !(st->st_mode & S_ISVTX));
+}
+
 static int enter_above(struct xc_stage_site *site)
 {
+	struct stat st;
+
 	site->staged_fd = fcntl(xc_stage_site_folder(site)->fd, F_DUPFD_CLOEXEC, 0);
 	site->final_fd = fcntl(site->above_fd, F_DUPFD_CLOEXEC, 0);
-	return site->staged_fd < 0 || site->final_fd < 0 ? -1 : 0;
+	if (site->staged_fd < 0 || site->final_fd < 0 || fstat(site->final_fd, &st) < 0)
+		return -1;
+	site->shared = is_shared(&st);
+	return 0;
 }
 
 static int enter_record(struct xc_stage_site *site, struct xc_stage_dir *record)
@@ -198,6 +244,7 @@ static int enter_record(struct xc_stage_site *site, struct xc_stage_dir *record)
 	site->final_fd = open_side(site->top_fd, final, &final_st);
 	if (site->final_fd < 0)
 		return -1;
+	site->shared = is_shared(&final_st);
 	if (!record->entered) {
 		xc_stage_attributes_of(&staged_st, &record->staged);
 		xc_stage_attributes_of(&final_st, &record->before);

@@ -56,33 +56,89 @@ static int recreate_dir(const struct xc_stage_site *site, const char *name, uint
 	return fd < 0 ? -1 : xc_stage_set_attributes(fd, &site->stage->removed[number]);
 }
 
+/* The name is nobody's until its old owner comes back. */
+static int forget_put(struct xc_stage_site *site, const char *name)
+{
+	return unlinkat(site->final_fd, name, 0) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/*
+ * Into the folder first, where nobody else can exchange it, and looked at
+ * there: whatever is not what was put goes back.
+ */
+static int take_put(struct xc_stage_site *site, const struct xc_stage_step *step, const char *name)
+{
+	struct xc_stage_folder *folder = xc_stage_site_folder(site);
+	const struct xc_stage_id *put =
+		step->number > 0 ? &site->stage->put[step->number - 1] : NULL;
+	struct xc_stage_id id;
+	char taken[32];
+
+	if (step->kind == XC_STAGE_PUT && !put)
+		return forget_put(site, name);
+	snprintf(taken, sizeof(taken), XC_STAGE_OLD "/u%u", folder->trash++);
+	if (xc_stage_rename(site->final_fd, name, folder->fd, taken, 0) < 0) {
+		if (step->kind != XC_STAGE_PUT)
+			return -1;
+		if (errno == ENOENT)
+			return 0;
+		/* Copied from another mount. */
+		if (errno != EXDEV || xc_stage_identify(site->final_fd, name, &id) < 0)
+			return -1;
+		if (xc_stage_same(&id, put))
+			return forget_put(site, name);
+		errno = ESTALE;
+		return -1;
+	}
+	if (!put || (xc_stage_identify(folder->fd, taken, &id) == 0 && xc_stage_same(&id, put)))
+		return 0;
+	(void)!xc_stage_rename(folder->fd, taken, site->final_fd, name, RENAME_NOREPLACE);
+	errno = ESTALE;
+	return -1;
+}
+
+/* Back to where it stood, unless what stands there now is not what was put. */
+static int exchange_back(struct xc_stage_site *site, const struct xc_stage_step *step,
+			 const char *name)
+{
+	char top[XC_STAGE_NAME_MAX];
+	const char *staged = xc_stage_staged_name(site, step->dir, name, top);
+	struct xc_stage_id id;
+
+	if (xc_stage_rename(site->final_fd, name, site->staged_fd, staged, RENAME_EXCHANGE) < 0)
+		return -1;
+	if (step->number == 0 || (xc_stage_identify(site->staged_fd, staged, &id) == 0 &&
+				  xc_stage_same(&id, &site->stage->put[step->number - 1])))
+		return 0;
+	(void)!xc_stage_rename(site->final_fd, name, site->staged_fd, staged, RENAME_EXCHANGE);
+	errno = ESTALE;
+	return -1;
+}
+
 static int undo_step(struct xc_stage_site *site, const struct xc_stage_step *step)
 {
 	struct xc_stage_folder *folder = xc_stage_site_folder(site);
 	const char *name = step->dir == XC_STAGE_ABOVE ? site->stage->places[site->place].name
 						       : site->stage->names.data + step->name;
-	char other[XC_STAGE_HIDDEN_MAX], top[XC_STAGE_NAME_MAX];
+	char other[XC_STAGE_HIDDEN_MAX];
 
 	if (xc_stage_site_enter(site, step->dir) < 0)
 		return -1;
 	switch (step->kind) {
 	case XC_STAGE_PUT:
-		return unlinkat(site->final_fd, name, 0) < 0 && errno != ENOENT ? -1 : 0;
 	case XC_STAGE_PUT_DIR:
-		snprintf(other, sizeof(other), "old/u%u", folder->trash++);
-		return xc_stage_rename(site->final_fd, name, folder->fd, other, 0);
+		return take_put(site, step, name);
 	case XC_STAGE_MADE_DIR:
 		return unlinkat(site->final_fd, name, AT_REMOVEDIR);
 	case XC_STAGE_EXCHANGED:
-		return xc_stage_rename(site->final_fd, name, site->staged_fd,
-				       xc_stage_staged_name(site, step->dir, name, top),
-				       RENAME_EXCHANGE);
+		return exchange_back(site, step, name);
 	case XC_STAGE_ASIDE:
-		snprintf(other, sizeof(other), "old/%u", step->number);
-		return xc_stage_rename(folder->fd, other, site->final_fd, name, 0);
+		snprintf(other, sizeof(other), XC_STAGE_OLD "/%u", step->number);
+		return xc_stage_rename(folder->fd, other, site->final_fd, name, RENAME_NOREPLACE);
 	case XC_STAGE_BESIDE:
 		xc_stage_hidden_name(site, step->number, other);
-		return xc_stage_rename(site->final_fd, other, site->final_fd, name, 0);
+		return xc_stage_rename(site->final_fd, other, site->final_fd, name,
+				       RENAME_NOREPLACE);
 	default:
 		return recreate_dir(site, name, step->number);
 	}
@@ -99,7 +155,7 @@ static int restore_dir(struct xc_stage_site *site, uint32_t dir)
 	if (xc_stage_site_enter(site, dir) < 0)
 		return -1;
 	if (record->xattrs_kept) {
-		snprintf(kept, sizeof(kept), "old/x%u", dir);
+		snprintf(kept, sizeof(kept), XC_STAGE_OLD "/x%u", dir);
 		kept_fd = openat(xc_stage_site_folder(site)->fd, kept,
 				 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (kept_fd < 0)

@@ -202,3 +202,49 @@ miss_save_hit() {
     done
     fail "no layer has it"
 }
+
+# A machine with a workspace at /github/workspace, as the root action's container has it: everything of this one, bound
+# into a folder of this test's. Runs a script in it.
+in_workspace_of() {
+    local user=$1
+    is_root || skip "needs root"
+    unshare -m true 2>/dev/null || skip "no mount namespaces"
+    mkdir -p "$T/root"
+    TOP=$T/root USER_ID=$user unshare -m sh -euc '
+        mount -t tmpfs none "$TOP"
+        for at in /*; do
+            if [ -L "$at" ]; then cp -P "$at" "$TOP"
+            elif [ -d "$at" ]; then mkdir "$TOP$at" && mount --rbind "$at" "$TOP$at"
+            fi
+        done
+        mkdir -p "$TOP/github/workspace"
+        chown "$USER_ID:$USER_ID" "$TOP/github/workspace"
+        exec chroot "$TOP" sh -euc "$1"' sh "$2"
+}
+
+@test "what the root action restores belongs to the workspace's owner" {
+    unset XCACHE_STORE
+    export XCACHE STORE=file:///github/store
+    run in_workspace_of 1001 '
+        cd /github/workspace
+        export GITHUB_WORKSPACE=$PWD GITHUB_REF=refs/heads/main GITHUB_REPOSITORY=o/r GITHUB_EVENT_NAME=push
+        export HOME=/github/home GITHUB_STATE=/github/state GITHUB_OUTPUT=/github/output
+        export INPUT_PATH=a/b/tree INPUT_KEY=k INPUT_STORE=$STORE
+        mkdir -p a/b/tree/d
+        echo x >a/b/tree/d/f
+        ln -s d a/b/tree/l
+        chown -h 1234:1234 a/b/tree/d/f
+        chmod 4755 a/b/tree/d/f
+        "$XCACHE" save --store "$STORE" --repository o/r --scope refs/heads/main --key k --path a/b/tree -q
+        rm -r a
+        "$XCACHE" action root
+        find a -printf "%U:%G %m %p\n" | sort -k 3'
+    [ "$status" -eq 0 ] || fail "$output"
+    same "$(grep ' a' <<<"$output" | tail -6)" "\
+1001:1001 755 a
+1001:1001 755 a/b
+1001:1001 755 a/b/tree
+1001:1001 755 a/b/tree/d
+1001:1001 755 a/b/tree/d/f
+1001:1001 777 a/b/tree/l"
+}

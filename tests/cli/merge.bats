@@ -72,12 +72,23 @@ restore_fails() {
     same_tree --no-dir-times ../original tree
 }
 
-@test "a target that is a symlink is followed" {
+@test "the user's own symlink to a folder stays, and the folder is filled" {
     put tree/a new
     entry_of_tree
+    put "$T/disk/tree/b" old
+    ln -s "$T/disk/tree" tree
+    xc restore -q --key k --path tree
+    [ -L tree ]
+    same "$(cat "$T/disk/tree/a")$(cat tree/b)" newold
+}
+
+@test "a symlink that a wildcard met is not followed" {
+    put tree/a new
+    xc save -q --key k --path 'tr*'
+    rm -r tree
     put "$T/victim/a" safe
     ln -s "$T/victim" tree
-    xc restore -q --key k --path tree
+    xc restore -q --key k --path 'tr*'
     same "$(cat "$T/victim/a")" safe
     [ ! -L tree ]
     same "$(cat tree/a)" new

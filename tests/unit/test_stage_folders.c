@@ -218,6 +218,9 @@ static void merged_directories_take_attributes(void **state)
 	}
 }
 
+/* As killed processes leave them, but for the last digit of the name. */
+#define STALE "w/.xcache-restore-0123456789abcde"
+
 static void stale_folders_go_and_others_stay(void **state)
 {
 	cleanup_fd int locked_fd = -1;
@@ -226,28 +229,163 @@ static void stale_folders_go_and_others_stay(void **state)
 
 	(void)state;
 	make_tree(AT_FDCWD,
-		  "w: w/.xcache-restore-stale/d/e:555 w/.xcache-restore-locked/d: "
-		  "w/.xcache-restore-file=x w/.xcache-restore-link>locked w/.xcache-kept-it:",
+		  "w: " STALE "0:700 " STALE "0/old: " STALE "0/t0/e:555 " STALE "1:700 " STALE
+		  "1/old: " STALE "1/accounts: " STALE "2:755 " STALE "2/old: " STALE "3:700 " STALE
+		  "4:700 " STALE "4/old: w/.xcache-restore-0:700 w/.xcache-restore-0/old: " STALE
+		  "5=x " STALE "6>0 w/.xcache-kept-it:",
 		  0);
-	locked_fd = open("w/.xcache-restore-locked", O_RDONLY | O_CLOEXEC);
+	locked_fd = open(STALE "4", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(flock(locked_fd, LOCK_EX | LOCK_NB), 0);
 	if (geteuid() == 0) {
-		make_tree(AT_FDCWD, "w/.xcache-restore-other:", 0);
-		assert_int_equal(chown("w/.xcache-restore-other", SCRATCH_USER, SCRATCH_USER), 0);
+		make_tree(AT_FDCWD, STALE "7:700 " STALE "7/old:", 0);
+		assert_int_equal(chown(STALE "7", SCRATCH_USER, SCRATCH_USER), 0);
 	}
 	stage = open_one(SCRATCH("w/x"), 1, false);
-	assert_int_equal(access("w/.xcache-restore-stale", F_OK), -1);
-	assert_int_equal(access("w/.xcache-restore-locked/d", F_OK), 0);
-	assert_int_equal(access("w/.xcache-restore-file", F_OK), 0);
+	assert_int_equal(access(STALE "0", F_OK), -1);
+	assert_int_equal(access(STALE "3", F_OK), -1);
+	/* What somebody else moved there is not what a restore leaves. */
+	assert_int_equal(access(STALE "1/accounts", F_OK), 0);
+	assert_int_equal(access(STALE "2/old", F_OK), 0);
+	assert_int_equal(access("w/.xcache-restore-0/old", F_OK), 0);
+	assert_int_equal(access(STALE "4/old", F_OK), 0);
+	assert_int_equal(access(STALE "5", F_OK), 0);
 	assert_int_equal(access("w/.xcache-kept-it", F_OK), 0);
 	if (geteuid() == 0)
-		assert_int_equal(access("w/.xcache-restore-other", F_OK), 0);
+		assert_int_equal(access(STALE "7", F_OK), 0);
 	/* One in use survives another restore beside it. */
 	stage_words(stage, 0, "@: @/f=new");
 	xc_stage_free(open_one(SCRATCH("w/y"), 1, false));
 	commit(stage);
 	after = picture("w/x", PICTURE_PLAIN);
 	assert_string_equal(after, " 040755\n/f 100644 =new\n");
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+/* The first target becomes a symlink to `outside`; the second lies below it by another name. */
+static void an_alias_does_not_lead_outside(void **state)
+{
+	static const char *const before[] = {
+		"w/real: w/ws>real w/outside:",
+		"w/real/dist: w/ws>real w/outside:",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		struct xc_stage_target targets[] = {
+			{ SCRATCH("w/ws/dist"), 4096, false, false },
+			{ SCRATCH("w/real/dist/f"), 4096, false, false },
+		};
+		struct xc_err err = { 0 };
+		struct xc_stage *stage;
+		uint64_t replaced;
+
+		make_tree(AT_FDCWD, before[i], 0);
+		assert_int_equal(xc_stage_open(targets, 2, &stage, &err), 0);
+		stage_words(stage, 0, "@>../outside");
+		stage_words(stage, 1, "@=planted");
+		assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
+		assert_non_null(strstr(err.msg, "another path of the entry leads there too"));
+		xc_stage_free(stage);
+		assert_int_equal(access("w/outside/f", F_OK), -1);
+		assert_int_equal(access("w/real/dist", F_OK), i == 0 ? -1 : 0);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	}
+}
+
+static void the_users_own_link_is_followed(void **state)
+{
+	cleanup_free char *after = NULL;
+	struct xc_stage *stage;
+	struct stat st;
+
+	(void)state;
+	make_tree(AT_FDCWD, "w/disk/pip: w/disk/pip/old=x w/pip>disk/pip", 0);
+	stage = open_one(SCRATCH("w/pip"), 4096, false);
+	stage_words(stage, 0, "@: @/f=new");
+	commit(stage);
+	assert_int_equal(lstat("w/pip", &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	after = picture("w/disk/pip", PICTURE_PLAIN);
+	assert_string_equal(after, " 040755\n/f 100644 =new\n/old 100644 =x\n");
+	/* One that a wildcard met was not written out by anybody. */
+	stage = open_one(SCRATCH("w/pip"), strlen(SCRATCH("w")), false);
+	stage_words(stage, 0, "@: @/f=newer");
+	commit(stage);
+	assert_int_equal(lstat("w/pip", &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static void nobody_elses_link_is_followed(void **state)
+{
+	struct xc_stage *stage;
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_tree(AT_FDCWD, "w/outside: w/pip>outside", 0);
+	assert_int_equal(lchown("w/pip", SCRATCH_USER, SCRATCH_USER), 0);
+	stage = open_one(SCRATCH("w/pip"), 4096, false);
+	stage_words(stage, 0, "@: @/f=new");
+	commit(stage);
+	assert_int_equal(lstat("w/pip", &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(access("w/outside/f", F_OK), -1);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+static void what_is_made_above_belongs_to_who_owns_the_place(void **state)
+{
+	struct xc_stage *stage;
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_tree(AT_FDCWD, "w:", 0);
+	assert_int_equal(chown("w", SCRATCH_USER, SCRATCH_USER), 0);
+	stage = open_one(SCRATCH("w/a/b/t"), 4096, false);
+	stage_words(stage, 0, "@: @/f=new");
+	commit(stage);
+	assert_int_equal(stat("w/a", &st), 0);
+	assert_true(st.st_uid == SCRATCH_USER && st.st_gid == SCRATCH_USER);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(stat("w/a/b", &st), 0);
+	assert_int_equal(st.st_uid, SCRATCH_USER);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+}
+
+/* Somebody who may rename things puts others in the place of what a restore is to take back. */
+static void only_what_was_put_is_taken_back(void **state)
+{
+	struct xc_stage_target targets[] = {
+		{ SCRATCH("w/dir"), 4096, false, true },
+		{ SCRATCH("w/file"), 4096, false, false },
+		{ SCRATCH("w/over"), 4096, false, false },
+	};
+	struct xc_err err = { 0 };
+	struct xc_stage *stage;
+	uint64_t replaced;
+
+	(void)state;
+	make_tree(AT_FDCWD,
+		  "w:777 w/mine: w/mine/dir: w/mine/dir/f=mine w/mine/file=mine w/over=old", 0);
+	assert_int_equal(xc_stage_open(targets, 3, &stage, &err), 0);
+	stage_words(stage, 0, "@: @/f=new");
+	stage_words(stage, 1, "@=new");
+	stage_words(stage, 2, "@=new");
+	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), 0);
+	assert_int_equal(rename("w/dir", "w/was"), 0);
+	assert_int_equal(rename("w/mine/dir", "w/dir"), 0);
+	assert_int_equal(rename("w/mine/file", "w/file"), 0);
+	xc_err_set(&err, XC_ERR_IO, "stop");
+	xc_stage_undo(stage, 3, &err);
+	assert_non_null(strstr(err.msg, "1 more could not be put back"));
+	xc_stage_free(stage);
+	assert_int_equal(access("w/dir/f", F_OK), 0);
+	assert_int_equal(access("w/was/f", F_OK), 0);
+	assert_int_equal(access("w/file", F_OK), 0);
 	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
 }
 
@@ -495,6 +633,11 @@ int main(void)
 		cmocka_unit_test(a_kept_directory_keeps_its_inode),
 		cmocka_unit_test(merged_directories_take_attributes),
 		cmocka_unit_test(stale_folders_go_and_others_stay),
+		cmocka_unit_test(an_alias_does_not_lead_outside),
+		cmocka_unit_test(the_users_own_link_is_followed),
+		cmocka_unit_test(nobody_elses_link_is_followed),
+		cmocka_unit_test(what_is_made_above_belongs_to_who_owns_the_place),
+		cmocka_unit_test(only_what_was_put_is_taken_back),
 		cmocka_unit_test(targets_share_a_folder_and_a_fate),
 		cmocka_unit_test(what_was_not_staged_is_a_defect),
 		cmocka_unit_test(what_cannot_be_put_back_is_kept),
