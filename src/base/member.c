@@ -12,15 +12,43 @@ void xc_members_release(struct xc_members *members)
 
 uint64_t xc_member_content_bytes(const struct xc_member *member)
 {
-	uint64_t total = 0;
+	const struct xc_member_extra *extra = member->extra;
+	const struct xc_extent *last;
 
 	if (member->type != XC_MEMBER_FILE)
 		return 0;
-	if (!member->extra || !member->extra->sparse)
+	if (!extra || !extra->sparse)
 		return member->size_bytes;
-	for (uint32_t i = 0; i < member->extra->extent_count; i++)
-		total += member->extra->extents[i].length;
-	return total;
+	if (extra->extent_count == 0)
+		return 0;
+	last = &extra->extents[extra->extent_count - 1];
+	return last->before + last->length;
+}
+
+void xc_extents_sum(struct xc_extent *extents, uint32_t count)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		extents[i].before = sum;
+		sum += extents[i].length;
+	}
+}
+
+uint32_t xc_member_find_run(const struct xc_member_extra *extra, uint64_t at)
+{
+	uint32_t low = 0, high = extra->extent_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct xc_extent *run = &extra->extents[middle];
+
+		if (run->before + run->length > at)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
 }
 
 uint64_t xc_member_span_bytes(const struct xc_member *member)

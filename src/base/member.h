@@ -38,6 +38,7 @@ enum xc_member_type {
 struct xc_extent {
 	uint64_t offset;
 	uint64_t length;
+	uint64_t before; /* bytes of all runs before it: where its data stands in the content */
 };
 
 struct xc_xattr {
@@ -100,6 +101,12 @@ void xc_members_release(struct xc_members *members);
  * a sparse file the sum of its runs, 0 for all that is not a file.
  */
 uint64_t xc_member_content_bytes(const struct xc_member *member);
+
+/* Fill in `before` of all runs. Their lengths must add up without overflow. */
+void xc_extents_sum(struct xc_extent *extents, uint32_t count);
+
+/* The run of a sparse file that holds byte `at` of the content; extent_count if none does. */
+uint32_t xc_member_find_run(const struct xc_member_extra *extra, uint64_t at);
 
 /* The length of its whole span in the tar stream: header, content, padding to 512. */
 uint64_t xc_member_span_bytes(const struct xc_member *member);

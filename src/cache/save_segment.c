@@ -161,27 +161,22 @@ static ssize_t read_content(int fd, const struct xc_member *member, uint64_t off
 			    size_t length)
 {
 	const struct xc_member_extra *extra = member->extra;
-	uint64_t at = 0;
 	size_t have = 0;
 
 	if (!extra || !extra->sparse)
 		return xc_fd_pread_full(fd, data, length, (off_t)offset);
-	for (uint32_t i = 0; i < extra->extent_count && have < length; i++) {
+	for (uint32_t i = xc_member_find_run(extra, offset);
+	     i < extra->extent_count && have < length; i++) {
 		const struct xc_extent *run = &extra->extents[i];
+		uint64_t skip = offset + have - run->before;
+		size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)(length - have));
+		ssize_t got = xc_fd_pread_full(fd, data + have, part, (off_t)(run->offset + skip));
 
-		if (offset + have < at + run->length) {
-			uint64_t skip = offset + have - at;
-			size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)(length - have));
-			ssize_t got = xc_fd_pread_full(fd, data + have, part,
-						       (off_t)(run->offset + skip));
-
-			if (got < 0)
-				return -1;
-			have += (size_t)got;
-			if ((size_t)got < part)
-				break;
-		}
-		at += run->length;
+		if (got < 0)
+			return -1;
+		have += (size_t)got;
+		if ((size_t)got < part)
+			break;
 	}
 	return (ssize_t)have;
 }

@@ -38,6 +38,10 @@ static const char *check_extents(const struct xc_member *member)
 		    extent->length > member->size_bytes - extent->offset)
 			return "data of a sparse file beyond its size";
 		end = extent->offset + extent->length;
+		/* So each costs bytes of the tar stream, and their number is bounded with those. */
+		if (extent->offset % XC_TAR_BLOCK_BYTES != 0 ||
+		    (end % XC_TAR_BLOCK_BYTES != 0 && end != member->size_bytes))
+			return "data of a sparse file that is not in whole blocks of 512";
 	}
 	return NULL;
 }

@@ -167,6 +167,7 @@ static int read_extents(struct xc_column *column, struct xc_members *members, ui
 		    __builtin_add_overflow(extents[i].offset, extents[i].length, &end))
 			return xc_column_fail(column, position, "more bytes than can be counted");
 	}
+	xc_extents_sum(extents, (uint32_t)count);
 	extra->extents = extents;
 	extra->extent_count = (uint32_t)count;
 	return 0;

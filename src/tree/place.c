@@ -319,25 +319,21 @@ static int write_content(int fd, const struct xc_member *member, uint64_t offset
 			 size_t length)
 {
 	const struct xc_member_extra *extra = member->extra;
-	uint64_t at = 0;
 
 	if (!extra || !extra->sparse)
 		return xc_fd_pwrite_all(fd, data, length, (off_t)offset);
 	/* `offset` counts stored bytes: find the runs that they belong to. */
-	for (uint32_t i = 0; i < extra->extent_count && length > 0; i++) {
+	for (uint32_t i = xc_member_find_run(extra, offset); i < extra->extent_count && length > 0;
+	     i++) {
 		const struct xc_extent *run = &extra->extents[i];
+		uint64_t skip = offset - run->before;
+		size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)length);
 
-		if (offset < at + run->length) {
-			uint64_t skip = offset - at;
-			size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)length);
-
-			if (xc_fd_pwrite_all(fd, data, part, (off_t)(run->offset + skip)) < 0)
-				return -1;
-			data += part;
-			offset += part;
-			length -= part;
-		}
-		at += run->length;
+		if (xc_fd_pwrite_all(fd, data, part, (off_t)(run->offset + skip)) < 0)
+			return -1;
+		data += part;
+		offset += part;
+		length -= part;
 	}
 	return 0;
 }

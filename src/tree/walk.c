@@ -160,7 +160,7 @@ static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entr
 	cleanup_buf struct xc_buf runs = XC_BUF_INIT;
 	const struct xc_extent *first;
 	struct xc_member_extra *extra;
-	void *kept;
+	struct xc_extent *kept;
 
 	if (fd < 0)
 		return -1;
@@ -176,6 +176,7 @@ static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entr
 	extra->sparse = true;
 	extra->extents = kept;
 	extra->extent_count = (uint32_t)(runs.len_bytes / sizeof(struct xc_extent));
+	xc_extents_sum(kept, extra->extent_count);
 	return 0;
 }
 

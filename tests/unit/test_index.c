@@ -37,6 +37,7 @@ static void same_extra(const struct xc_member *a, const struct xc_member *b)
 	for (uint32_t i = 0; i < x->extent_count; i++) {
 		assert_int_equal(x->extents[i].offset, y->extents[i].offset);
 		assert_int_equal(x->extents[i].length, y->extents[i].length);
+		assert_int_equal(x->extents[i].before, y->extents[i].before);
 	}
 	assert_int_equal(x->xattr_count, y->xattr_count);
 	for (uint32_t i = 0; i < x->xattr_count; i++) {
@@ -84,7 +85,11 @@ static void same_index(const struct xc_index *a, const struct xc_index *b)
 
 static void all_fields_survive(void **state)
 {
-	static const struct xc_extent extents[] = { { 0, 1 }, { 4096, 100 }, { 9000, 1000 } };
+	static const struct xc_extent extents[] = {
+		{ 0, 512, 0 },
+		{ 4096, 1024, 512 },
+		{ 9216, 784, 1536 },
+	};
 	static const struct xc_xattr xattrs[] = { { "user.a", "\0\1", 2 }, { "user.b", "", 0 } };
 	const struct xc_member_extra sparse = { .sparse = true,
 						.extents = extents,

@@ -307,11 +307,19 @@ struct extra_row {
 	const char *wrong; /* NULL if it is good */
 };
 
-/* Both files of the sample are sparse and tagged; the first is 100 bytes, the second 4. */
+/* Of the first file: the count 2 and a run of 512 at 512; 464 at 1536, which is its end. */
+#define RUN      "\2\x80\4\x80\4"
+#define RUN_LAST "\x80\4\xd0\3"
+
+/* Both files of the sample are sparse and tagged; the first is 2000 bytes, the second 4. */
 static void extents_and_attributes_are_taken_or_refused(void **state)
 {
 	static char many[2 * XC_XATTRS_MAX], value[70000 + 16];
-	static const struct xc_extent extents[] = { { 1, 2 }, { 4, 3 }, { 0, 4 } };
+	static const struct xc_extent extents[] = {
+		{ 512, 512, 0 },
+		{ 1536, 464, 512 },
+		{ 0, 4, 0 },
+	};
 	static const struct xc_xattr xattrs[] = { { "user.a", "1", 1 } };
 	const struct xc_member_extra extras[] = {
 		{ .sparse = true,
@@ -326,20 +334,27 @@ static void extents_and_attributes_are_taken_or_refused(void **state)
 		  .xattr_count = 1 },
 	};
 	const struct extra_row rows[] = {
-		{ "what is there already", XC_SECTION_SPARSE, BYTES("\2\1\2\1\3\1\0\4"), NULL },
-		{ "data up to the last byte", XC_SECTION_SPARSE, BYTES("\2\1\2\x5d\4\1\0\4"),
+		{ "data up to the last byte", XC_SECTION_SPARSE, BYTES(RUN RUN_LAST "\1\0\4"),
 		  NULL },
-		{ "data past the last byte", XC_SECTION_SPARSE, BYTES("\2\1\2\x5d\5\1\0\4"),
+		{ "data past the last byte", XC_SECTION_SPARSE, BYTES(RUN "\x80\4\xd1\3\1\0\4"),
 		  "beyond" },
-		{ "data far past it", XC_SECTION_SPARSE, BYTES("\2\1\2\xff\x7f\1\1\0\4"),
+		{ "data far past it", XC_SECTION_SPARSE, BYTES(RUN "\x80\x80\4\1\1\0\4"),
 		  "beyond" },
-		{ "data that touches", XC_SECTION_SPARSE, BYTES("\2\1\2\0\3\1\0\4"), "touches" },
-		{ "data of no length", XC_SECTION_SPARSE, BYTES("\2\1\0\1\3\1\0\4"), "empty" },
+		{ "data that touches", XC_SECTION_SPARSE, BYTES(RUN "\0\xd0\3\1\0\4"), "touches" },
+		{ "data of no length", XC_SECTION_SPARSE, BYTES("\2\x80\4\0" RUN_LAST "\1\0\4"),
+		  "empty" },
 		{ "data whose end wraps around", XC_SECTION_SPARSE,
-		  BYTES("\2\1\2\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\1\0\4"), "counted" },
+		  BYTES(RUN "\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\1\0\4"), "counted" },
+		{ "data that begins within a block", XC_SECTION_SPARSE,
+		  BYTES("\2\1\xff\3" RUN_LAST "\1\0\4"), "512" },
+		{ "data that ends within a block", XC_SECTION_SPARSE,
+		  BYTES("\2\x80\4\1\xff\7\xd0\3\1\0\4"), "512" },
+		{ "data that ends just before the end", XC_SECTION_SPARSE,
+		  BYTES(RUN "\x80\4\xcf\3\1\0\4"), "512" },
 		{ "more runs than bytes", XC_SECTION_SPARSE, BYTES("\xff\xff\xff\xff\x0f\1\2"),
 		  "cut off" },
-		{ "no runs for the second", XC_SECTION_SPARSE, BYTES("\1\1\2"), "no integer" },
+		{ "no runs for the second", XC_SECTION_SPARSE, BYTES("\1\x80\4\x80\4"),
+		  "no integer" },
 		{ "two attributes", XC_SECTION_XATTRS, BYTES("\2user.a\0\1xuser.b\0\0\1user.a\0\0"),
 		  NULL },
 		{ "attributes out of order", XC_SECTION_XATTRS,
@@ -365,7 +380,7 @@ static void extents_and_attributes_are_taken_or_refused(void **state)
 	memcpy(many, "\xe9\x07", 2);
 	memcpy(value, "\1user.a\0\x81\x80\x04", 11);
 	sample_index(sample_small_rows, &index);
-	index.members.items[1].size_bytes = 100;
+	index.members.items[1].size_bytes = 2000;
 	index.members.items[1].extra = &extras[0];
 	index.members.items[2].extra = &extras[1];
 	sample_retotal(&index);

@@ -64,7 +64,7 @@ struct span_row {
 
 static void spans_are_padded_to_blocks(void **state)
 {
-	static const struct xc_extent extents[] = { { 0, 10 }, { 100, 503 } };
+	static const struct xc_extent extents[] = { { 0, 10, 0 }, { 100, 503, 10 } };
 	static const struct span_row spans[] = {
 		{ "an empty file", XC_MEMBER_FILE, false, 0, 0, 0, 512 },
 		{ "one byte", XC_MEMBER_FILE, false, 1, 0, 1, 1024 },
@@ -95,11 +95,32 @@ static void spans_are_padded_to_blocks(void **state)
 	}
 }
 
+static void a_byte_of_the_content_finds_its_run(void **state)
+{
+	struct xc_extent extents[] = { { 0, 512, 9 }, { 4096, 1024, 9 }, { 9216, 100, 9 } };
+	const struct xc_member_extra extra = { .sparse = true,
+					       .extents = extents,
+					       .extent_count = 3 };
+	const struct xc_member_extra hole = { .sparse = true };
+
+	(void)state;
+	xc_extents_sum(extents, 3);
+	assert_int_equal(xc_member_find_run(&extra, 0), 0);
+	assert_int_equal(xc_member_find_run(&extra, 511), 0);
+	assert_int_equal(xc_member_find_run(&extra, 512), 1);
+	assert_int_equal(xc_member_find_run(&extra, 1535), 1);
+	assert_int_equal(xc_member_find_run(&extra, 1536), 2);
+	assert_int_equal(xc_member_find_run(&extra, 1635), 2);
+	assert_int_equal(xc_member_find_run(&extra, 1636), 3);
+	assert_int_equal(xc_member_find_run(&hole, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_tops_and_depths_follow_the_parents),
 		cmocka_unit_test(spans_are_padded_to_blocks),
+		cmocka_unit_test(a_byte_of_the_content_finds_its_run),
 	};
 
 	return cmocka_run_group_tests_name("member", tests, NULL, NULL);

@@ -356,7 +356,11 @@ static void takes_pieces_in_any_order(void **state)
 }
 
 static const struct xc_extent runs[] = {
-	{ 10, 1 }, { 4096, 100000 }, { 300000, 3 }, { 400000, 90000 }, { 600000, 4099 },
+	{ 10, 1, 0 },
+	{ 4096, 100000, 1 },
+	{ 300000, 3, 100001 },
+	{ 400000, 90000, 100004 },
+	{ 600000, 4099, 190004 },
 };
 #define SPARSE_BYTES 700000
 

@@ -420,15 +420,15 @@ static void check_sparse(const struct sparse_row *row, const char *program)
 static void sparse_files_come_out_sparse_and_whole(void **state)
 {
 	static const struct sparse_row rows[] = {
-		{ "a hole before the data", 8 << 20, { { 4 << 20, 4 << 20 } }, 1 },
-		{ "a hole behind the data", 8 << 20, { { 0, 5000 } }, 1 },
+		{ "a hole before the data", 8 << 20, { { 4 << 20, 4 << 20, 0 } }, 1 },
+		{ "a hole behind the data", 8 << 20, { { 0, 5000, 0 } }, 1 },
 		{ "several runs",
 		  8 << 20,
-		  { { 4096, 1024 }, { 1 << 20, 73728 }, { 5 << 20, 100 } },
+		  { { 4096, 1024, 0 }, { 1 << 20, 73728, 1024 }, { 5 << 20, 100, 74752 } },
 		  3 },
-		{ "one hole and nothing else", 8 << 20, { { 0, 0 } }, 0 },
-		{ "all data, yet called sparse", 70000, { { 0, 70000 } }, 1 },
-		{ "an empty file called sparse", 0, { { 0, 0 } }, 0 },
+		{ "one hole and nothing else", 8 << 20, { { 0, 0, 0 } }, 0 },
+		{ "all data, yet called sparse", 70000, { { 0, 70000, 0 } }, 1 },
+		{ "an empty file called sparse", 0, { { 0, 0, 0 } }, 0 },
 	};
 
 	(void)state;
