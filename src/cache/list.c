@@ -7,6 +7,9 @@
 /* Requests at once: a listing of many entries takes as long as the network is far away. */
 #define VISITS_MAX 16u
 
+/* How often an entry may be replaced while it is being removed. */
+#define TRIES_MAX 64
+
 struct removal;
 
 /* An entry whose manifest is read, and which is removed if that is wanted, while those before it
@@ -18,6 +21,7 @@ struct visit {
 	const char *scope;
 	const struct xc_listed *listed;
 	struct xc_manifest manifest; /* empty unless err.kind is NONE */
+	struct xc_store_tag tag;     /* of the manifest as it was read */
 	struct xc_err err;
 	bool removed;
 	struct xc_err removal_err; /* NONE unless the removal failed */
@@ -63,7 +67,7 @@ static bool is_wanted(const struct xc_remove_opts *opts, const struct xc_entry *
 
 /* 1: removed; 0: there is none any more. */
 static int remove_entry(const struct xc_cache *cache, const struct xc_entry *entry,
-			struct xc_err *err)
+			const struct xc_store_tag *tag, struct xc_err *err)
 {
 	const char *name = entry->key ? entry->key : entry->object;
 
@@ -76,34 +80,49 @@ static int remove_entry(const struct xc_cache *cache, const struct xc_entry *ent
 	/* The tombstone first: a pack must never lose its last entry without a trace. */
 	if (entry->manifest && xc_write_tombstone(cache, entry->scope, entry->manifest, err) < 0)
 		return xc_err_wrap(err, "cannot leave a tombstone for key %s", XC_QUOTE(name));
-	if (xc_store_remove(cache->store, entry->object, err) == 0)
+	/* Just the one that was read: one that replaced it names another pack. */
+	if (xc_store_remove_tagged(cache->store, entry->object, tag->text[0] ? tag : NULL, err) ==
+	    0)
 		return 1;
 	return err->kind == XC_ERR_NOT_FOUND
 		       ? 0
 		       : xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
 }
 
-static void run_visit(struct xc_job *job, void *worker)
+/* Returns -1 with removal_err EXISTS if the entry was replaced in the meantime. */
+static int visit_once(struct visit *visit)
 {
-	struct visit *visit = (struct visit *)job;
 	const struct xc_listed *listed = visit->listed;
 	struct xc_entry entry;
 	int result;
 
-	(void)worker;
 	if (xc_cancel_check(visit->cache->cancel, &visit->err) < 0)
-		return;
-	if (xc_load_manifest(visit->cache, listed->object, listed->version, listed->key,
-			     &visit->manifest, &visit->err) == 0)
+		return 0;
+	if (xc_load_tagged(visit->cache, listed->object, listed->version, listed->key, &visit->tag,
+			   &visit->manifest, &visit->err) == 0)
 		visit->err.kind = XC_ERR_NONE;
 	entry = entry_of(visit->scope, listed, visit);
 	if (!visit->removal || visit->err.kind == XC_ERR_NOT_FOUND ||
 	    !is_wanted(visit->removal->opts, &entry))
-		return;
-	result = remove_entry(visit->cache, &entry, &visit->removal_err);
+		return 0;
+	result = remove_entry(visit->cache, &entry, &visit->tag, &visit->removal_err);
 	visit->removed = result > 0;
 	if (result >= 0)
 		visit->removal_err.kind = XC_ERR_NONE;
+	return result < 0 ? -1 : 0;
+}
+
+static void run_visit(struct xc_job *job, void *worker)
+{
+	struct visit *visit = (struct visit *)job;
+
+	(void)worker;
+	for (int tries = 0;
+	     visit_once(visit) < 0 && visit->removal_err.kind == XC_ERR_EXISTS && tries < TRIES_MAX;
+	     tries++) {
+		xc_manifest_release(&visit->manifest);
+		visit->removal_err.kind = XC_ERR_NONE;
+	}
 }
 
 static int tell_visit(const struct visit *visit, xc_cache_entry_fn *found, void *context,

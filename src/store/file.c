@@ -86,7 +86,8 @@ static int file_get(struct xc_store *base, const char *name, size_t max_bytes,
 			  XC_QUOTE(name), got, (long long)status.st_size);
 }
 
-static int file_remove(struct xc_store *base, const char *name, struct xc_err *err)
+static int file_remove(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
+		       struct xc_err *err)
 {
 	struct xc_file_store *store = xc_file_store(base);
 	cleanup_free char *path = NULL;
@@ -110,6 +111,8 @@ static int file_remove(struct xc_store *base, const char *name, struct xc_err *e
 	lock_fd = xc_file_lock_object(folder_fd, leaf);
 	if (lock_fd < 0 && errno == ETIMEDOUT)
 		return xc_file_err(store, path, errno, "lock", err);
+	if (lock_fd >= 0 && tag && xc_file_check_tag(store, name, lock_fd, tag, err) < 0)
+		return -1;
 	if (unlinkat(folder_fd, leaf, 0) < 0) {
 		/* EISDIR: replaced by a folder just now. */
 		if (errno == ENOENT || errno == EISDIR)

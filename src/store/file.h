@@ -95,6 +95,10 @@ int xc_file_lock_object(int folder_fd, const char *leaf);
 /* The tag of an open object, by its bytes. */
 int xc_file_tag(int fd, struct xc_store_tag *ret_tag);
 
+/* EXISTS if the open object has another one. */
+int xc_file_check_tag(const struct xc_file_store *store, const char *name, int fd,
+		      const struct xc_store_tag *tag, struct xc_err *err);
+
 /* "cannot <verb> <root>/<path>: <reason>": AUTH or IO. Returns -1. */
 int xc_file_err(const struct xc_file_store *store, const char *path, int errno_value,
 		const char *verb, struct xc_err *err);

@@ -280,6 +280,20 @@ int xc_file_tag(int fd, struct xc_store_tag *ret_tag)
 	return 0;
 }
 
+int xc_file_check_tag(const struct xc_file_store *store, const char *name, int fd,
+		      const struct xc_store_tag *tag, struct xc_err *err)
+{
+	struct xc_store_tag found;
+
+	if (xc_file_tag(fd, &found) < 0)
+		return xc_err_sys(err, errno, "cannot read the object '%s' in %s", XC_QUOTE(name),
+				  XC_QUOTE(store->base.display_url));
+	if (strcmp(found.text, tag->text) == 0)
+		return 0;
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in %s is another by now",
+			  XC_QUOTE(name), XC_QUOTE(store->base.display_url));
+}
+
 int xc_file_err(const struct xc_file_store *store, const char *path, int errno_value,
 		const char *verb, struct xc_err *err)
 {

@@ -260,7 +260,6 @@ static int place_over(struct file_upload *upload, const struct xc_store_tag *tag
 		      struct xc_err *err)
 {
 	const struct xc_file_store *store = store_of(upload);
-	struct xc_store_tag found;
 	cleanup_fd int lock_fd = -1;
 
 	if (open_folder(upload, err) < 0)
@@ -270,11 +269,8 @@ static int place_over(struct file_upload *upload, const struct xc_store_tag *tag
 		return xc_file_not_found(store, upload->name, err);
 	if (lock_fd < 0)
 		return xc_file_err(store, upload->path, errno, "lock", err);
-	if (xc_file_tag(lock_fd, &found) < 0)
-		return xc_file_err(store, upload->path, errno, "read", err);
-	if (strcmp(found.text, tag->text) != 0)
-		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in %s is another by now",
-				  XC_QUOTE(upload->name), XC_QUOTE(store->base.display_url));
+	if (xc_file_check_tag(store, upload->name, lock_fd, tag, err) < 0)
+		return -1;
 	if ((upload->temp.name[0] == '\0' &&
 	     xc_file_temp_link(store, upload->fd, &upload->temp) < 0) ||
 	    place_always(upload) < 0)

@@ -212,12 +212,23 @@ static int memory_put(struct xc_store *base, const char *name, const void *data,
 	return 0;
 }
 
+static int check_tag(const struct object *object, const struct xc_store_tag *tag,
+		     struct xc_err *err)
+{
+	struct xc_store_tag found;
+
+	xc_store_tag_of(object->data, object->size_bytes, &found);
+	if (strcmp(found.text, tag->text) == 0)
+		return 0;
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in memory: is another by now",
+			  XC_QUOTE(object->name));
+}
+
 static int memory_replace(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
 			  const void *data, size_t length, struct xc_err *err)
 {
 	struct memory_store *store = memory(base);
 	const struct object *object;
-	struct xc_store_tag found;
 
 	LOCKED(store);
 	if (count_call(store, err) < 0)
@@ -225,10 +236,8 @@ static int memory_replace(struct xc_store *base, const char *name, const struct 
 	object = find_or_fail(store, name, err);
 	if (!object)
 		return -1;
-	xc_store_tag_of(object->data, object->size_bytes, &found);
-	if (strcmp(found.text, tag->text) != 0)
-		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in memory: is another now",
-				  XC_QUOTE(name));
+	if (check_tag(object, tag, err) < 0)
+		return -1;
 	set_data(store, name, xc_strndup(length > 0 ? data : "", length), length);
 	return 0;
 }
@@ -339,7 +348,8 @@ static int memory_list(struct xc_store *base, const char *prefix, xc_store_list_
 	return result;
 }
 
-static int memory_remove(struct xc_store *base, const char *name, struct xc_err *err)
+static int memory_remove(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
+			 struct xc_err *err)
 {
 	struct memory_store *store = memory(base);
 	struct object *object;
@@ -349,7 +359,7 @@ static int memory_remove(struct xc_store *base, const char *name, struct xc_err 
 	if (count_call(store, err) < 0)
 		return -1;
 	object = find_or_fail(store, name, err);
-	if (!object)
+	if (!object || (tag && check_tag(object, tag, err) < 0))
 		return -1;
 	at = (size_t)(object - store->objects);
 	free(object->name);

@@ -74,10 +74,19 @@ static int s3_put(struct xc_store *base, const char *name, const void *data, siz
 	return xc_s3_put(store->s3, key, data, length, condition == XC_PUT_IF_ABSENT, err);
 }
 
-/* For objects whose server told no ETag. */
-static int replace_by_digest(struct xc_s3_store *store, const char *key,
-			     const struct xc_store_tag *tag, const void *data, size_t length,
-			     struct xc_err *err)
+/* Of objects whose server told no ETag. */
+static bool has_digest_tag(const struct xc_store_tag *tag)
+{
+	return strncmp(tag->text, XC_STORE_DIGEST_TAG, strlen(XC_STORE_DIGEST_TAG)) == 0;
+}
+
+static int is_another(const char *key, struct xc_err *err)
+{
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now", XC_QUOTE(key));
+}
+
+static int check_digest(struct xc_s3_store *store, const char *key, const struct xc_store_tag *tag,
+			struct xc_err *err)
 {
 	cleanup_buf struct xc_buf found = XC_BUF_INIT;
 	struct xc_store_tag now;
@@ -85,10 +94,7 @@ static int replace_by_digest(struct xc_s3_store *store, const char *key,
 	if (xc_s3_get(store->s3, key, XC_BUF_MAX_DEFAULT, &found, err) < 0)
 		return -1;
 	xc_store_tag_of(found.data, found.len_bytes, &now);
-	if (strcmp(now.text, tag->text) != 0)
-		return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now",
-				  XC_QUOTE(key));
-	return xc_s3_put(store->s3, key, data, length, false, err);
+	return strcmp(now.text, tag->text) == 0 ? 0 : is_another(key, err);
 }
 
 static int s3_replace(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
@@ -99,13 +105,16 @@ static int s3_replace(struct xc_store *base, const char *name, const struct xc_s
 
 	if (xc_s3_store_key(store, name, &key, err) < 0)
 		return -1;
-	if (strncmp(tag->text, XC_STORE_DIGEST_TAG, strlen(XC_STORE_DIGEST_TAG)) == 0)
-		return replace_by_digest(store, key, tag, data, length, err);
+	if (has_digest_tag(tag))
+		return check_digest(store, key, tag, err) < 0
+			       ? -1
+			       : xc_s3_put(store->s3, key, data, length, false, err);
 	return xc_s3_replace(store->s3, key, tag->text, data, length, err);
 }
 
 /* DELETE says nothing of what was there. */
-static int s3_remove(struct xc_store *base, const char *name, struct xc_err *err)
+static int s3_remove(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
+		     struct xc_err *err)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
 	cleanup_free char *key = NULL;
@@ -114,6 +123,10 @@ static int s3_remove(struct xc_store *base, const char *name, struct xc_err *err
 	if (xc_s3_store_key(store, name, &key, err) < 0 ||
 	    xc_s3_head(store->s3, key, &head, err) < 0)
 		return -1;
+	if (tag && has_digest_tag(tag) && check_digest(store, key, tag, err) < 0)
+		return -1;
+	if (tag && !has_digest_tag(tag) && strcmp(head.etag, tag->text) != 0)
+		return is_another(key, err);
 	return xc_s3_delete(store->s3, key, err);
 }
 

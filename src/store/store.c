@@ -235,7 +235,15 @@ int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err
 {
 	if (xc_store_check_name(name, err) < 0)
 		return -1;
-	return store->ops->remove(store, name, err);
+	return store->ops->remove(store, name, NULL, err);
+}
+
+int xc_store_remove_tagged(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+			   struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return store->ops->remove(store, name, tag, err);
 }
 
 void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder)

@@ -150,8 +150,13 @@ struct xc_store_ops {
 	int (*list)(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		    void *context, struct xc_err *err);
 
-	/* Remove one object; NOT_FOUND if there is none. */
-	int (*remove)(struct xc_store *store, const char *name, struct xc_err *err);
+	/*
+	 * Remove one object; NOT_FOUND if there is none. Unless `tag` is NULL only
+	 * the one of that tag: EXISTS if it is another by now. In S3 it is looked
+	 * at right before, so that whoever writes in between is removed unseen.
+	 */
+	int (*remove)(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+		      struct xc_err *err);
 
 	/*
 	 * Find out what only the back end can tell: who the credentials belong
@@ -226,6 +231,8 @@ void xc_store_upload_abort(struct xc_upload *upload); /* NULL is allowed */
 int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		  void *context, struct xc_err *err) XC_CHECK;
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
+int xc_store_remove_tagged(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
+			   struct xc_err *err) XC_CHECK;
 
 /* Calls the back end's examine, if it has one. */
 void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder);

@@ -258,8 +258,28 @@ PY
         for pid in "${pids[@]}"; do wait "$pid"; done
         same "$(count packs) $(count tombstones)" "4 3"
         while read -r pack; do
-            grep -qr "$(basename "$pack" .tar.zst)" "$T/store" --include='*' \
-                --exclude-dir=packs || fail "nothing names $pack"
+            grep -qr "$(basename "$pack" .tar.zst)" "$T/store" --exclude-dir=packs || fail "nothing names $pack"
+        done < <(packs)
+    done
+}
+
+@test "updates and removals of a key side by side leave no pack that nothing names" {
+    for round in $(seq 8); do
+        rm -rf "$T/store"
+        local pids=() pid
+        put tree/file "$round"
+        xc save -q --key k --path tree
+        for i in 1 2 3; do
+            put "$i/tree/file" "$round $i"
+            "$XCACHE" save -q --update --key k --path tree --workspace "$PWD/$i" 3>&- &
+            pids+=($!)
+            "$XCACHE" remove -q --key k >/dev/null 2>&1 3>&- &
+        done
+        wait "${pids[@]}"
+        wait
+        while read -r pack; do
+            grep -qr "$(basename "$pack" .tar.zst)" "$T/store" --exclude-dir=packs ||
+                fail "nothing names $pack"
         done < <(packs)
     done
 }

@@ -175,11 +175,12 @@ static inline int fake_list(struct xc_store *store, const char *prefix, xc_store
 	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));
 }
 
-static inline int fake_remove(struct xc_store *store, const char *name, struct xc_err *err)
+static inline int fake_remove(struct xc_store *store, const char *name,
+			      const struct xc_store_tag *tag, struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
 
-	return TRY(fake, err, xc_store_remove(fake->inner, name, err));
+	return TRY(fake, err, fake->inner->ops->remove(fake->inner, name, tag, err));
 }
 
 static const struct xc_store_ops fake_ops = {

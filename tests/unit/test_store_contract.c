@@ -205,6 +205,25 @@ static void an_object_that_is_gone_is_not_replaced(void **state)
 	must_list_only(store, NULL);
 }
 
+static void an_object_is_removed_while_it_is_the_one_that_was_read(void **state)
+{
+	struct xc_store *store = store_of(state);
+	struct xc_store_tag first, second;
+	struct xc_err err;
+
+	must_put(store, "a/k", "1");
+	first = must_tag(store, "a/k");
+	must_put(store, "a/k", "22");
+	expect_error(xc_store_remove_tagged(store, "a/k", &first, &err), &err, XC_ERR_EXISTS,
+		     "with the tag from before");
+	must_hold(store, "a/k", "22");
+	second = must_tag(store, "a/k");
+	expect_ok(xc_store_remove_tagged(store, "a/k", &second, &err), &err, "remove");
+	expect_error(xc_store_remove_tagged(store, "a/k", &second, &err), &err, XC_ERR_NOT_FOUND,
+		     "twice");
+	must_list_only(store, NULL);
+}
+
 static void a_tag_comes_with_an_object_that_is_too_large(void **state)
 {
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
@@ -371,6 +390,7 @@ int main(void)
 		STORE_TEST(test_put_if_absent),
 		STORE_TEST(an_object_is_replaced_while_it_is_the_one_that_was_read),
 		STORE_TEST(an_object_that_is_gone_is_not_replaced),
+		STORE_TEST(an_object_is_removed_while_it_is_the_one_that_was_read),
 		STORE_TEST(a_tag_comes_with_an_object_that_is_too_large),
 		STORE_TEST(test_get_max_bytes),
 		STORE_TEST(test_upload_appears_at_commit),
