@@ -27,9 +27,8 @@ static const struct xc_command command = {
 	.name = "save",
 	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
-		 "If there is an entry of that key already, it is kept and nothing is done, unless "
-		 "it\n"
-		 "is broken: then it is replaced.",
+		 "If there is an entry of that key already, it is kept and nothing is done,\n"
+		 "unless it is broken: then it is replaced.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
