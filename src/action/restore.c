@@ -201,6 +201,11 @@ static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 
 	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
 		return tell_error(run, &err, since_ms);
+	if (result.copied_links > 0)
+		xc_action_info("Hard links that could not be kept: %" PRIu64 ". Their content was "
+			       "copied, as the files lie on different file systems, or have all "
+			       "the names that theirs allows.",
+			       result.copied_links);
 	story.lookup_ms = result.lookup_ms;
 	story.work_ms = result.extract_ms;
 	story.total_ms = result.total_ms;

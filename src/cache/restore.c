@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -372,6 +373,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		if (!index_came_ahead(&restore->layers[i]))
 			result->fetched_bytes += restore->layers[i].layer->index_bytes;
 		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
+		result->copied_links += xc_place_copied_links(restore->layers[i].place);
 	}
 	return xc_stage_commit(restore->stage, restore->cache->cancel, &result->replaced, err);
 }
@@ -403,6 +405,9 @@ static void release_restore(struct restore *restore)
 /* An entry that could not be brought back. 1: the search may go on, -1: it may not. */
 static int note_failure(const struct xc_match *match, struct xc_broken *broken, struct xc_err *err)
 {
+	if (err->sys == ENOSPC || err->sys == EDQUOT)
+		xc_err_wrap(err, "until it is done a restore needs room for all files beside those "
+				 "that it replaces");
 	xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(match->manifest.key));
 	/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
 	if (err->kind == XC_ERR_NOT_FOUND)

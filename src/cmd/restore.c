@@ -51,6 +51,12 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 		xc_cmd_warn(&command, args,
 			    "files that belonged to other users are yours now: this process "
 			    "may not give them away");
+	if (result->copied_links > 0)
+		xc_cmd_warn(
+			&command, args,
+			"%s could not be kept, the content was copied: the files lie on different "
+			"file systems, or have all the names that theirs allows",
+			XC_COUNTED(result->copied_links, "hard link", "hard links"));
 	if (result->left_out > 0)
 		xc_cmd_warn(&command, args, "left out %s",
 			    XC_COUNTED(result->left_out, "special file", "special files"));

@@ -132,6 +132,7 @@ json_t *xc_document_restore(const struct xc_query *query, const struct xc_restor
 	set_integer(document, "fetched", result->fetched_bytes);
 	set_integer(document, "replaced", result->replaced);
 	json_object_set_new(document, "owner_dropped", json_boolean(result->owner_dropped));
+	set_integer(document, "copied_links", result->copied_links);
 	if (result->match.older.base)
 		set_integer(document, "left_out", result->left_out);
 	json_object_set_new(document, "ms", times);

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "tree/beneath.h"
+#include "tree/stage_internal.h"
 
 /* A directory and what it is to become once nothing is made in it any more. */
 struct directory {
@@ -301,12 +302,20 @@ int xc_fill_symlink(struct xc_fill *fill, const char *path, const char *target,
 	return 0;
 }
 
+/* A file that has all the names that its file system gives it goes on as a copy. */
+static int link_or_copy(int target_fd, const char *target, int dir_fd, const char *name)
+{
+	if (linkat(target_fd, target, dir_fd, name, 0) == 0)
+		return 0;
+	return errno == EMLINK ? xc_stage_copy(target_fd, target, dir_fd, name) : -1;
+}
+
 static int link_or_replace(struct xc_fill *fill, int target_fd, const char *target, int dir_fd,
 			   const char *name)
 {
 	struct stat old, new;
 
-	if (linkat(target_fd, target, dir_fd, name, 0) == 0)
+	if (link_or_copy(target_fd, target, dir_fd, name) == 0)
 		return 0;
 	if (errno != EEXIST || fstatat(target_fd, target, &old, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(dir_fd, name, &new, AT_SYMLINK_NOFOLLOW) < 0)
@@ -316,7 +325,7 @@ static int link_or_replace(struct xc_fill *fill, int target_fd, const char *targ
 		return 0;
 	if (take_away(fill, dir_fd, name) < 0)
 		return -1;
-	return linkat(target_fd, target, dir_fd, name, 0);
+	return link_or_copy(target_fd, target, dir_fd, name);
 }
 
 int xc_fill_hardlink(struct xc_fill *fill, const char *path, const char *target, struct xc_err *err)

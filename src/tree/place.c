@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "tree/dirs.h"
 #include "tree/owner.h"
+#include "tree/stage_internal.h"
 
 /* A file whose content comes in pieces, until all have come. */
 struct partial_file {
@@ -41,6 +42,10 @@ struct xc_place {
 	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
 	bool inherits;
 	atomic_bool owner_dropped;
+	/* Per position of a file that could not be linked, its newest copy; NULL if there is none.
+	 */
+	uint32_t *copies;
+	uint64_t copied_links;
 	pthread_mutex_t mutex; /* of partial */
 	struct partial_file *partial;
 };
@@ -134,6 +139,7 @@ void xc_place_free(struct xc_place *place)
 		place->partial = next;
 	}
 	pthread_mutex_destroy(&place->mutex);
+	free(place->copies);
 	free(place->made);
 	free(place->top_dir_fds);
 	free(place->top_names);
@@ -144,6 +150,11 @@ void xc_place_free(struct xc_place *place)
 bool xc_place_owner_dropped(const struct xc_place *place)
 {
 	return atomic_load(&place->owner_dropped);
+}
+
+uint64_t xc_place_copied_links(const struct xc_place *place)
+{
+	return place->copied_links;
 }
 
 struct xc_place_worker *xc_place_worker_new(struct xc_place *place)
@@ -473,28 +484,59 @@ static bool is_alive(const struct xc_place *place, uint32_t position)
 	return !place->opts.alive || place->opts.alive(place->opts.context, position);
 }
 
-static int make_link(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+/* 0 if `position` is now a name of `source`, or with `copy` a copy of it; 1 if it cannot be one. */
+static int link_or_copy(struct xc_place_worker *worker, uint32_t source, uint32_t position,
+			bool copy, struct xc_err *err)
 {
-	uint32_t target = member_at(worker, position)->link;
-	cleanup_fd int target_dir_fd = -1;
-	cleanup_free char *target_name = NULL;
+	cleanup_fd int source_dir_fd = -1;
+	cleanup_free char *source_name = NULL;
 	const char *name;
-	int dir_fd;
+	int dir_fd, result;
 
-	if (!is_alive(worker->place, target))
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has a hard link to a file that it lacks");
-	if (directory_of(worker, target, &dir_fd, &name, err) < 0)
+	if (directory_of(worker, source, &dir_fd, &name, err) < 0)
 		return -1;
 	/* The descriptor is only borrowed until the next question. */
-	target_dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	target_name = xc_strdup(name);
-	if (target_dir_fd < 0)
+	source_dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	source_name = xc_strdup(name);
+	if (source_dir_fd < 0)
 		return fail_at(worker, position, "link", err);
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
-	if (linkat(target_dir_fd, target_name, dir_fd, name, 0) < 0)
-		return fail_at(worker, position, "link", err);
+	result = copy ? xc_stage_copy(source_dir_fd, source_name, dir_fd, name)
+		      : linkat(source_dir_fd, source_name, dir_fd, name, 0);
+	if (result == 0)
+		return 0;
+	/* Another mount; all the names that the file system gives a file; no hard links in it. */
+	if (!copy && (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP))
+		return 1;
+	return fail_at(worker, position, copy ? "copy" : "link", err);
+}
+
+/*
+ * A name that cannot be given becomes a copy, and the names behind it are
+ * the copy's where they cannot be the first file's either.
+ */
+static int make_link(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	struct xc_place *place = worker->place;
+	uint32_t target = member_at(worker, position)->link;
+	int result;
+
+	if (!is_alive(place, target))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the entry has a hard link to a file that it lacks");
+	result = link_or_copy(worker, target, position, false, err);
+	if (result > 0 && place->copies && place->copies[target] != 0)
+		result = link_or_copy(worker, place->copies[target], position, false, err);
+	if (result <= 0)
+		return result;
+	if (link_or_copy(worker, target, position, true, err) < 0)
+		return -1;
+	/* Never position 0, as a link comes behind its file. */
+	if (!place->copies)
+		place->copies = xc_calloc(place->opts.members->count, sizeof(*place->copies));
+	place->copies[target] = position;
+	place->copied_links++;
 	return 0;
 }
 

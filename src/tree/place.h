@@ -62,7 +62,11 @@ int xc_place_member(struct xc_place_worker *worker, uint32_t position, const cha
 int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
 		   const char *data, size_t length, struct xc_err *err) XC_CHECK;
 
-/* Make all hard links. Their targets must be alive (else CORRUPT). One thread. */
+/*
+ * Make all hard links. Their targets must be alive (else CORRUPT). What cannot
+ * be a name of its file, on another mount or because the file has all the
+ * names it can have, becomes a copy. One thread.
+ */
 int xc_place_links(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
 
 /*
@@ -74,6 +78,9 @@ int xc_place_links(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
 int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
 			 struct xc_err *err) XC_CHECK;
 int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
+
+/* How many hard links became copies. */
+uint64_t xc_place_copied_links(const struct xc_place *place);
 
 /* Whether members belong to others whose owner could not be kept, not being root. */
 bool xc_place_owner_dropped(const struct xc_place *place);

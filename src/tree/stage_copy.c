@@ -137,21 +137,24 @@ static int copy_content(int from_fd, int to_fd, off_t size)
 	return 0;
 }
 
-/* A staged file is this user's own, readable or not. */
-static int open_staged(int dir_fd, const char *name)
+/* A staged file is this user's own, readable or not; its mode stays. */
+static int open_staged(int dir_fd, const char *name, mode_t mode)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 && errno == EACCES &&
-	    fchmodat(dir_fd, name, S_IRUSR | S_IWUSR, AT_SYMLINK_NOFOLLOW) == 0)
+	    fchmodat(dir_fd, name, S_IRUSR | S_IWUSR, AT_SYMLINK_NOFOLLOW) == 0) {
 		fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd;
+		if (fd < 0 || fchmod(fd, mode) < 0)
+			return -1;
+	}
+	return STEAL_FD(fd);
 }
 
 static int copy_file(int from_dir, const char *from, int to_dir, const char *to,
 		     const struct stat *st)
 {
-	cleanup_fd int from_fd = open_staged(from_dir, from);
+	cleanup_fd int from_fd = open_staged(from_dir, from, st->st_mode & 07777);
 	cleanup_fd int to_fd = -1;
 	struct xc_stage_attributes attributes;
 

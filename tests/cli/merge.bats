@@ -264,3 +264,37 @@ restore_fails() {
     ends 1 xc restore --key k --path tree
     same "$(ls -A)" ""
 }
+
+@test "hard links over two file systems become copies, and the restore says so" {
+    is_root || skip "needs root"
+    unshare -m true 2>/dev/null || skip "no mount namespaces"
+    put "$HOME/.store/f" one
+    mkdir tree
+    for name in g h i; do ln "$HOME/.store/f" "tree/$name"; done
+    xc save -q --key k --path '~/.store' --path tree
+    rm -r tree "$HOME/.store/f"
+    run unshare -m sh -euc 'mount -t tmpfs none "$HOME/.store"
+        "$1" restore --key k --path "~/.store" --path tree && cat "$HOME/.store/f"' sh "$XCACHE"
+    [ "$status" -eq 0 ]
+    has "$output" "1 hard link could not be kept, the content was copied"
+    has "$output" one
+    same "$(cat tree/g)" one
+    same "$(stat -c %h tree/g tree/h tree/i)" $'3\n3\n3'
+}
+
+@test "a file with more names than the file system allows comes back as copies" {
+    put tree/a one
+    chmod 0400 tree/a
+    for name in b c d; do ln tree/a "tree/$name"; done
+    xc save -q --key k --path tree
+    cp -a tree ../original
+    rm -r tree
+    run "$TOOLS/deny" EMLINK linkat "$XCACHE" restore --key k --path tree
+    [ "$status" -ne 77 ] || skip "no seccomp filters here"
+    [ "$status" -eq 0 ]
+    has "$output" "3 hard links could not be kept, the content was copied"
+    for name in a b c d; do
+        same "$(cat "tree/$name")" one
+        same "$(stat -c '%a %h' "tree/$name")" "400 1"
+    done
+}

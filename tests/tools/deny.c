@@ -97,9 +97,9 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-	{ "EACCES", EACCES }, { "EINVAL", EINVAL },         { "EISDIR", EISDIR },
-	{ "ENOSYS", ENOSYS }, { "EOPNOTSUPP", EOPNOTSUPP }, { "EPERM", EPERM },
-	{ "EXDEV", EXDEV },
+	{ "EACCES", EACCES }, { "EINVAL", EINVAL }, { "EISDIR", EISDIR },
+	{ "EMLINK", EMLINK }, { "ENOSYS", ENOSYS }, { "EOPNOTSUPP", EOPNOTSUPP },
+	{ "EPERM", EPERM },   { "EXDEV", EXDEV },
 };
 
 static int usage(void)
