@@ -83,4 +83,11 @@ enum xc_verdict xc_patterns_judge(const struct xc_patterns *patterns, const char
 bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolute,
 			  size_t *ret_literal_bytes);
 
+/*
+ * The root that the first line which could produce `absolute` is written
+ * from: "/" for an absolute line, whatever it leads into. A member stored so
+ * is declared by the same lines wherever workspace and home are.
+ */
+enum xc_root xc_patterns_root(const struct xc_patterns *patterns, const char *absolute);
+
 #endif

@@ -71,6 +71,7 @@ bool xc_patterns_match_name(const struct component *component, const char *name,
 struct line {
 	bool exclude;
 	bool directory_only; /* ended in "/" */
+	enum xc_root root;   /* that it is written from */
 	char *prefix;        /* the directory of the literal components; "" is the root */
 	size_t prefix_length;
 	struct component *components; /* behind the prefix; never two "**" in a row */

@@ -192,3 +192,16 @@ bool xc_patterns_declares(const struct xc_patterns *patterns, const char *absolu
 	}
 	return declared;
 }
+
+enum xc_root xc_patterns_root(const struct xc_patterns *patterns, const char *absolute)
+{
+	size_t length = path_length(absolute);
+
+	for (size_t i = 0; i < patterns->count; i++) {
+		const struct line *line = &patterns->lines[i];
+
+		if (!line->exclude && matches_exactly(line, absolute, length))
+			return line->root;
+	}
+	return XC_ROOT_SLASH;
+}

@@ -52,11 +52,13 @@ static int add_root(struct line *line, const struct xc_roots *roots, const char 
 					  "set HOME, or use a path without '~'.",
 					  XC_QUOTE(*glob));
 		root = roots->home;
+		line->root = XC_ROOT_HOME;
 		(*glob)++;
 	} else if (starts_at(*glob, '.')) {
 		(*glob)++;
 	} else if (**glob == '/') {
 		root = "";
+		line->root = XC_ROOT_SLASH;
 	}
 	line->prefix = xc_strdup(strcmp(root, "/") == 0 ? "" : root);
 	return 0;

@@ -81,22 +81,19 @@ static const char *below(const char *root, const char *path)
 	return path + length;
 }
 
-void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, struct xc_buf *out)
+void xc_roots_to_stored(const struct xc_roots *roots, enum xc_root root, const char *absolute,
+			struct xc_buf *out)
 {
-	const char *path = without_root_slash(absolute);
-	const char *in_workspace = below(without_root_slash(roots->workspace), path);
-	const char *in_home = roots->home ? below(without_root_slash(roots->home), path) : NULL;
+	const char *directory = root == XC_ROOT_WORKSPACE ? roots->workspace
+				: root == XC_ROOT_HOME    ? roots->home
+							  : NULL;
+	const char *rest =
+		directory ? below(without_root_slash(directory), without_root_slash(absolute))
+			  : NULL;
 
-	/* Both hold it: then one root lies below the other, and the rest behind it is shorter. */
-	if (in_workspace && (!in_home || in_workspace >= in_home)) {
-		xc_buf_add_char(out, '.');
-		xc_buf_add_str(out, in_workspace);
-	} else if (in_home) {
-		xc_buf_add_char(out, '~');
-		xc_buf_add_str(out, in_home);
-	} else {
-		xc_buf_add_str(out, absolute);
-	}
+	if (rest)
+		xc_buf_add_char(out, root == XC_ROOT_HOME ? '~' : '.');
+	xc_buf_add_str(out, rest ? rest : absolute);
 }
 
 bool xc_roots_is_root(const struct xc_roots *roots, const char *absolute)

@@ -30,11 +30,18 @@ int xc_roots_init(struct xc_roots *ret_roots, const char *workspace, const char 
 		  struct xc_err *err) XC_CHECK;
 void xc_roots_release(struct xc_roots *roots);
 
+enum xc_root {
+	XC_ROOT_WORKSPACE,
+	XC_ROOT_HOME,
+	XC_ROOT_SLASH,
+};
+
 /*
- * Append the stored path of an absolute, normalised path. The deepest root
- * that holds it wins; among equal ones the workspace, then the home.
+ * Append the stored path of an absolute, normalised path, written from
+ * `root`; from "/" if that does not hold it.
  */
-void xc_roots_to_stored(const struct xc_roots *roots, const char *absolute, struct xc_buf *out);
+void xc_roots_to_stored(const struct xc_roots *roots, enum xc_root root, const char *absolute,
+			struct xc_buf *out);
 
 /*
  * Append the absolute path of a stored one. CORRUPT if it is not one as

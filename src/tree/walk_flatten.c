@@ -213,7 +213,9 @@ static struct top_order *order_tops(const struct walk *walk, const struct xc_str
 	for (size_t i = 0; i < paths->count; i++) {
 		struct xc_buf stored = XC_BUF_INIT;
 
-		xc_roots_to_stored(walk->opts->roots, paths->items[i], &stored);
+		xc_roots_to_stored(walk->opts->roots,
+				   xc_patterns_root(walk->opts->patterns, paths->items[i]),
+				   paths->items[i], &stored);
 		order[i] = (struct top_order){ xc_buf_steal(&stored), i };
 	}
 	qsort(order, paths->count, sizeof(*order), compare_tops);

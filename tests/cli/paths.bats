@@ -176,10 +176,27 @@ bring_back() {
     same "$(cat "$T/outside/dir/x")" content
 }
 
-@test "an absolute path into the workspace is stored with the workspace's name" {
+@test "an absolute path into the workspace or the home is lost where those are others" {
     put a content
-    xc save -q --key k --path "$PWD/a"
-    has "$(xc inspect --key k --files)" " ./a"
+    put "$HOME/.c/x" home
+    before=$HOME
+    xc save -q --key k --path "$PWD/a" --path "$HOME/.c"
+    has "$(xc inspect --key k --files)" " $PWD/a"
+    rm -r a "$HOME/.c"
+    mkdir "$T/elsewhere" "$T/other"
+    HOME=$T/other xc restore -q --key k --path "$PWD/a" --path "$HOME/.c" \
+        --workspace "$T/elsewhere"
+    same "$(cat a)" content
+    same "$(cat "$before/.c/x")" home
+}
+
+@test "a path below the home goes to the workspace because that lies there, too" {
+    put "$HOME/work/repo/x" content
+    xc save -q --key k --path '~/work/repo/x' --workspace "$HOME/work/repo"
+    rm -r "$HOME/work"
+    mkdir "$T/elsewhere"
+    xc restore -q --key k --path '~/work/repo/x' --workspace "$T/elsewhere"
+    same "$(cat "$HOME/work/repo/x")" content
 }
 
 @test "a symlink as a path is followed" {

@@ -63,29 +63,31 @@ static void stored_paths_and_back(void **state)
 {
 	static const struct {
 		const char *workspace, *home;
+		enum xc_root root;
 		const char *absolute, *stored;
 		const char *bug;
 	} rows[] = {
-		{ "/h/u/w", "/h/u", "/h/u/w", ".", "the workspace itself" },
-		{ "/h/u/w", "/h/u", "/h/u/w/a/b", "./a/b", "home wins though it is less deep" },
-		{ "/h/u/w", "/h/u", "/h/u", "~", "the home itself" },
-		{ "/h/u/w", "/h/u", "/h/u/.npm", "~/.npm", "below home" },
-		{ "/h/u/w", "/h/u", "/h/u/ww", "~/ww", "a name that starts like the workspace" },
-		{ "/h/u/w", "/h/u", "/h/u2/x", "/h/u2/x", "a name that starts like the home" },
-		{ "/h/u/w", "/h/u", "/h", "/h", "above both" },
-		{ "/h/u/w", "/h/u", "/", "/", "the root itself" },
-		{ "/w", "/w/home", "/w/home/x", "~/x", "workspace wins though it is less deep" },
-		{ "/w", "/w/home", "/w/home", "~", "the home within the workspace" },
-		{ "/w", "/w/home", "/w/x", "./x", "the workspace around the home" },
-		{ "/w", "/w", "/w/x", "./x", "home wins over an equal workspace" },
-		{ "/w", "/w", "/w", ".", "the equal directory itself" },
-		{ "/w", NULL, "/h/x", "/h/x", "no home" },
-		{ "/", "/h", "/", ".", "the root as a workspace" },
-		{ "/", "/h", "/x", "./x", "a double slash below the root as a workspace" },
-		{ "/", "/h", "/h/x", "~/x", "home below the root as a workspace" },
-		{ "/w", "/", "/x", "~/x", "the root as a home" },
-		{ "/w", "/", "/", "~", "the root as a home, itself" },
-		{ "/w", "/", "/w/x", "./x", "workspace below the root as a home" },
+		{ "/h/u/w", "/h/u", XC_ROOT_WORKSPACE, "/h/u/w", ".", "the workspace itself" },
+		{ "/h/u/w", "/h/u", XC_ROOT_WORKSPACE, "/h/u/w/a/b", "./a/b", "below it" },
+		{ "/h/u/w", "/h/u", XC_ROOT_HOME, "/h/u", "~", "the home itself" },
+		{ "/h/u/w", "/h/u", XC_ROOT_HOME, "/h/u/.npm", "~/.npm", "below home" },
+		{ "/h/u/w", "/h/u", XC_ROOT_HOME, "/h/u/w/x", "~/w/x",
+		  "the workspace takes what is written from the home" },
+		{ "/h/u/w", "/h/u", XC_ROOT_SLASH, "/h/u/w/x", "/h/u/w/x",
+		  "an absolute path moves with the workspace" },
+		{ "/h/u/w", "/h/u", XC_ROOT_SLASH, "/h/u", "/h/u",
+		  "an absolute path moves with the home" },
+		{ "/h/u/w", "/h/u", XC_ROOT_WORKSPACE, "/h/u/ww", "/h/u/ww",
+		  "a name that starts like the workspace" },
+		{ "/h/u/w", "/h/u", XC_ROOT_SLASH, "/", "/", "the root itself" },
+		{ "/w", "/w/home", XC_ROOT_WORKSPACE, "/w/home/x", "./home/x",
+		  "the home within the workspace" },
+		{ "/w", NULL, XC_ROOT_HOME, "/h/x", "/h/x", "no home" },
+		{ "/", "/h", XC_ROOT_WORKSPACE, "/", ".", "the root as a workspace" },
+		{ "/", "/h", XC_ROOT_WORKSPACE, "/x", "./x",
+		  "a double slash below the root as a workspace" },
+		{ "/w", "/", XC_ROOT_HOME, "/x", "~/x", "the root as a home" },
+		{ "/w", "/", XC_ROOT_HOME, "/", "~", "the root as a home, itself" },
 	};
 
 	(void)state;
@@ -98,7 +100,7 @@ static void stored_paths_and_back(void **state)
 		assert_int_equal(xc_roots_init(&roots, rows[i].workspace, rows[i].home, &err), 0);
 		xc_buf_add_str(&stored, "+");
 		xc_buf_add_str(&absolute, "+");
-		xc_roots_to_stored(&roots, rows[i].absolute, &stored);
+		xc_roots_to_stored(&roots, rows[i].root, rows[i].absolute, &stored);
 		assert_string_equal(stored.data + 1, rows[i].stored);
 		assert_int_equal(xc_roots_to_absolute(&roots, rows[i].stored, &absolute, &err), 0);
 		assert_string_equal(absolute.data + 1, rows[i].absolute);
