@@ -143,12 +143,17 @@ void xc_calls_wake(struct xc_http *http, uint64_t now_ms)
 static int check_trust(const struct xc_http *http, const struct xc_target *target,
 		       struct xc_err *err)
 {
-	if (!target->https || http->ca_bundle)
+	if (!target->https || http->trust.path)
 		return 0;
+	if (http->trust_err.kind != XC_ERR_NONE) {
+		*err = http->trust_err;
+		return -1;
+	}
 	return xc_err_set(err, XC_ERR_IO,
-			  "no certificates of authorities were found to know %s by: install "
-			  "ca-certificates, or let XCACHE_CA_BUNDLE name a file with them",
-			  target->host);
+			  "no CA certificates found to verify %s: install ca-certificates, or set "
+			  "XCACHE_CA_BUNDLE to a file with them%s%.250s",
+			  target->host, http->trust.note ? "; " : "",
+			  http->trust.note ? http->trust.note : "");
 }
 
 static int check_proxy(const char *proxy, struct xc_err *err)

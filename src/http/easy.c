@@ -252,11 +252,11 @@ static bool set_trust(CURL *easy, const struct xc_http *http)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(CURLOPT_CAINFO, http->ca_bundle);
+	SET(CURLOPT_CAINFO, http->trust.path);
 	/* Only without a folder of certificates curl parses the bundle once for all connections. */
 	SET(CURLOPT_CAPATH, NULL);
 	/* Not in every build; what is missing then is TLS to the proxy itself. */
-	curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, http->ca_bundle);
+	curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, http->trust.path);
 	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	return fine;

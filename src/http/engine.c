@@ -6,7 +6,6 @@
 #include <sys/random.h>
 
 #include "http/internal.h"
-#include "http/trust.h"
 
 /* A cancel is seen within this time, and a stall. */
 #define TICK_MS 40
@@ -158,7 +157,7 @@ static void release(struct xc_http *http)
 	xc_resolver_free(http->resolver);
 	xc_proxies_release(&http->proxies);
 	pthread_mutex_destroy(&http->mutex);
-	free(http->ca_bundle);
+	xc_trust_release(&http->trust);
 	free(http);
 }
 
@@ -183,8 +182,11 @@ int xc_http_new(const struct xc_http_opts *opts, struct xc_http **ret_http, stru
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, most);
 	if (!opts->direct)
 		xc_proxies_read(&http->proxies);
-	if (xc_trust_find(opts->ca_bundle, &http->ca_bundle, err) < 0 ||
-	    (!opts->direct && xc_resolver_new(&http->resolver, err) < 0) ||
+	if (opts->secret)
+		xc_proxies_tell(&http->proxies, opts->secret, opts->secret_context);
+	/* Only https needs certificates: whoever asks for it is told then. */
+	(void)!xc_trust_find(opts->ca_bundle, &http->trust, &http->trust_err);
+	if ((!opts->direct && xc_resolver_new(&http->resolver, err) < 0) ||
 	    start_thread(http, err) < 0) {
 		release(http);
 		return -1;

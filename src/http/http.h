@@ -37,6 +37,9 @@ struct xc_http_opts {
 	/* Told of each attempt, on the engine's thread, without secrets. NULL: nothing. */
 	void (*trace)(void *context, const char *line);
 	void *trace_context;
+	/* Told of the passwords of proxies, so that they can be masked in a log. NULL: nobody. */
+	void (*secret)(void *context, const char *value);
+	void *secret_context;
 	/* 0 for the defaults; tests make these short. */
 	unsigned connect_timeout_ms; /* 5000 */
 	unsigned stall_ms;           /* 10000: below 1 KiB/s for so long, and it is sent anew */
@@ -108,7 +111,10 @@ struct xc_http_request {
 	void *engine; /* the engine's */
 };
 
-/* Starts the thread. USAGE or IO naming the CA bundle that cannot be read. */
+/*
+ * Starts the thread; IO if it cannot. Certificates that cannot be read are an
+ * error of the first request that goes to https.
+ */
 int xc_http_new(const struct xc_http_opts *opts, struct xc_http **ret_http,
 		struct xc_err *err) XC_CHECK;
 /* All requests must be done. NULL is allowed. */

@@ -23,6 +23,7 @@
 #include "http/retry.h"
 #include "http/socket.h"
 #include "http/tail.h"
+#include "http/trust.h"
 #include "http/url.h"
 
 /* How much of the body of an answer that is no success is kept, and how much is read. */
@@ -101,7 +102,8 @@ TAILQ_HEAD(xc_attempt_list, xc_attempt);
 
 struct xc_http {
 	struct xc_http_opts opts; /* with all defaults in place */
-	char *ca_bundle;          /* NULL: none was found */
+	struct xc_trust trust;
+	struct xc_err trust_err; /* why there is none; of kind NONE if nothing was wrong */
 	struct xc_proxies proxies;
 	struct xc_sockets sockets;
 	CURLM *multi;

@@ -2,6 +2,7 @@
 #include "http/proxy.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,6 +38,35 @@ void xc_proxies_release(struct xc_proxies *proxies)
 	free(proxies->https);
 	free(proxies->none);
 	*proxies = (struct xc_proxies){ 0 };
+}
+
+static void tell_password(const char *proxy, unsigned flags,
+			  void (*secret)(void *context, const char *value), void *context)
+{
+	CURLU *url = curl_url();
+	char *password = NULL;
+
+	if (!url)
+		xc_out_of_memory();
+	if (curl_url_set(url, CURLUPART_URL, proxy,
+			 CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_PASSWORD, &password, flags) == CURLUE_OK && *password)
+		secret(context, password);
+	curl_free(password);
+	curl_url_cleanup(url);
+}
+
+void xc_proxies_tell(const struct xc_proxies *proxies,
+		     void (*secret)(void *context, const char *value), void *context)
+{
+	const char *const urls[] = { proxies->http, proxies->https };
+
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		if (!urls[i])
+			continue;
+		tell_password(urls[i], 0, secret, context);
+		tell_password(urls[i], CURLU_URLDECODE, secret, context);
+	}
 }
 
 static bool same_bits(const unsigned char *a, const unsigned char *b, unsigned bits)

@@ -38,15 +38,17 @@ static void describe_trust(const struct xc_attempt *attempt, struct xc_err *err)
 {
 	const struct xc_target *target = &attempt->target;
 	long verify_result = 0;
-	const char *reason;
+	const char *reason, *note;
 
 	curl_easy_getinfo(attempt->easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
 	/* curl compares the names itself, where the chain is fine. */
 	if (strstr(attempt->curl_error, "subject name"))
 		verify_result = NAME_MISMATCH;
 	reason = trust_reason(verify_result);
-	xc_err_set(err, XC_ERR_IO, "%s:%s is not who it should be: %s", target->host, target->port,
-		   reason ? reason : XC_QUOTE(attempt->curl_error));
+	note = attempt->http->trust.note;
+	xc_err_set(err, XC_ERR_IO, "%s:%s is not who it should be: %s%s%.200s", target->host,
+		   target->port, reason ? reason : XC_QUOTE(attempt->curl_error), note ? "; " : "",
+		   note ? note : "");
 }
 
 /* curl's own words, but for those that repeat the proxy with its password. */

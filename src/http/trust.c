@@ -38,13 +38,41 @@ static int try_read(const char *path)
 	return 0;
 }
 
-static int take_named(const char *named_by, const char *path, char **ret_path, struct xc_err *err)
+void xc_trust_release(struct xc_trust *trust)
+{
+	free(trust->path);
+	free(trust->note);
+	*trust = (struct xc_trust){ 0 };
+}
+
+static int take_named(const char *named_by, const char *path, struct xc_trust *trust,
+		      struct xc_err *err)
 {
 	if (try_read(path) < 0)
 		return xc_err_sys(err, errno,
 				  "cannot read the certificates to trust, '%s', named by %s",
 				  XC_QUOTE(path), named_by);
-	*ret_path = xc_strdup(path);
+	trust->path = xc_strdup(path);
+	return 0;
+}
+
+/* The first variable that names a file which exists. 0 also if none does. */
+static int take_from_variables(struct xc_trust *trust, struct xc_err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(variables) && !trust->path; i++) {
+		const char *path = getenv(variables[i]);
+
+		/* An empty variable is how a workflow unsets one. */
+		if (!path || *path == '\0')
+			continue;
+		if (try_read(path) == 0 || (errno != ENOENT && errno != ENOTDIR)) {
+			if (take_named(variables[i], path, trust, err) < 0)
+				return -1;
+		} else if (!trust->note) {
+			trust->note = xc_asprintf("%s names '%s', which does not exist",
+						  variables[i], XC_QUOTE(path));
+		}
+	}
 	return 0;
 }
 
@@ -59,32 +87,25 @@ static char *beside(const char *program)
 }
 
 int xc_trust_find_among(const char *const places[], const char *program, const char *given,
-			char **ret_path, struct xc_err *err)
+			struct xc_trust *ret_trust, struct xc_err *err)
 {
-	cleanup_free char *last = NULL;
+	cleanup_trust struct xc_trust trust = { 0 };
+	cleanup_free char *last = program ? beside(program) : NULL;
 
-	if (given)
-		return take_named("the options", given, ret_path, err);
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		const char *path = getenv(variables[i]);
-
-		/* An empty variable is how a workflow unsets one. */
-		if (path && *path)
-			return take_named(variables[i], path, ret_path, err);
-	}
-	for (; *places; places++) {
-		if (try_read(*places) == 0) {
-			*ret_path = xc_strdup(*places);
-			return 0;
-		}
-	}
-	if (program)
-		last = beside(program);
-	*ret_path = last && try_read(last) == 0 ? STEAL_PTR(last) : NULL;
+	if ((given ? take_named("the options", given, &trust, err)
+		   : take_from_variables(&trust, err)) < 0)
+		return -1;
+	for (; *places && !trust.path; places++)
+		if (try_read(*places) == 0)
+			trust.path = xc_strdup(*places);
+	if (!trust.path && last && try_read(last) == 0)
+		trust.path = STEAL_PTR(last);
+	*ret_trust = trust;
+	trust = (struct xc_trust){ 0 };
 	return 0;
 }
 
-int xc_trust_find(const char *given, char **ret_path, struct xc_err *err)
+int xc_trust_find(const char *given, struct xc_trust *ret_trust, struct xc_err *err)
 {
 	char program[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -93,6 +114,6 @@ int xc_trust_find(const char *given, char **ret_path, struct xc_err *err)
 	if (length < 0 || (size_t)length == sizeof(program) - 1)
 		length = 0;
 	program[length] = '\0';
-	return xc_trust_find_among(system_places, *program == '/' ? program : NULL, given, ret_path,
-				   err);
+	return xc_trust_find_among(system_places, *program == '/' ? program : NULL, given,
+				   ret_trust, err);
 }

@@ -10,6 +10,6 @@
  * the file, and `program`, a path with a slash, for this one's. NULL: not known.
  */
 int xc_trust_find_among(const char *const places[], const char *program, const char *given,
-			char **ret_path, struct xc_err *err) XC_CHECK;
+			struct xc_trust *ret_trust, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -56,19 +56,26 @@ bool xc_target_same(const struct xc_target *a, const struct xc_target *b)
 	       strcmp(a->port, b->port) == 0;
 }
 
+/*
+ * Parsers disagree on where a user's part ends once a password holds '/', '?' or '#' unencoded, or
+ * slashes are missing or doubled: curl takes the last '@'. So does this, whatever stands before it.
+ */
 const char *xc_url_public(const char *url, char *out, size_t out_bytes)
 {
 	size_t length = strcspn(url, "?#");
+	const char *user_end = memrchr(url, '@', length);
 	const char *scheme_end = memmem(url, length, "://", 3);
-	const char *host = scheme_end ? scheme_end + 3 : url;
-	size_t authority = strcspn(host, "/?#");
-	const char *user_end = memrchr(host, '@', authority);
 	cleanup_free char *text = NULL;
 
-	if (user_end)
-		text = xc_asprintf("%.*s%.*s", (int)(host - url), url,
-				   (int)(url + length - user_end - 1), user_end + 1);
-	else
+	/* The '?' may be of a query as well as of a password. */
+	if (strchr(url + length, '@'))
+		return xc_err_quote(XC_URL_HIDDEN, out, out_bytes);
+	if (!user_end)
 		text = xc_strndup(url, length);
+	else
+		text = xc_asprintf("%.*s%.*s",
+				   scheme_end && scheme_end < user_end ? (int)(scheme_end + 3 - url)
+								       : 0,
+				   url, (int)(url + length - user_end - 1), user_end + 1);
 	return xc_err_quote(text, out, out_bytes);
 }

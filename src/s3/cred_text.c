@@ -42,12 +42,12 @@ static bool parse_zone(const char *text, long *ret_seconds)
 	*ret_seconds = 0;
 	if (strcmp(text, "Z") == 0 || strcmp(text, "UTC") == 0)
 		return true;
-	if (!has_form(text, "+00:00") && !has_form(text, "-00:00"))
+	if ((!has_form(text, "+00:00") && !has_form(text, "-00:00")) || text[6] != '\0')
 		return false;
 	*ret_seconds = strtol(text + 1, NULL, 10) * 3600 + strtol(text + 4, NULL, 10) * 60;
 	if (text[0] == '-')
 		*ret_seconds = -*ret_seconds;
-	return text[6] == '\0';
+	return true;
 }
 
 int xc_cred_parse_time(const char *text, time_t *ret_time)

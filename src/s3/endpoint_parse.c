@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/url.h"
+
 #define HOST_BYTES_MAX 253 /* RFC 1035, 2.3.4 */
 #define PATH_BYTES_MAX 1000
 
@@ -49,8 +51,10 @@ bool xc_s3_is_ipv4(const char *text)
 
 static int refuse(const char *endpoint, const char *why, struct xc_err *err)
 {
+	char public[200];
+
 	return xc_err_set(err, XC_ERR_USAGE, "endpoint %s %s; write https://HOST[:PORT][/PATH]",
-			  XC_QUOTE(endpoint), why);
+			  xc_url_public(endpoint, public, sizeof(public)), why);
 }
 
 /* The length of the host that `text` starts with, 0 if there is none. */

@@ -239,24 +239,25 @@ static const char *source_of(const struct xc_s3_call *call)
 	return call->credentials->source ? call->credentials->source : "an unknown source";
 }
 
-/* A message of the server's, unless it repeats what only we may know. */
-static const char *told(const struct xc_s3_call *call, const struct xc_s3_error *error)
+/* Whether a text of the server's repeats the session token, or the beginning of it. */
+static bool repeats_token(const struct xc_s3_call *call, const char *text)
 {
 	const char *token = call->credentials ? call->credentials->keys.session_token : NULL;
 	char start[17];
 
 	if (!token)
-		return error->message;
+		return false;
 	snprintf(start, sizeof(start), "%s", token);
-	return strstr(error->message, start) ? "" : error->message;
+	return strstr(text, start) != NULL;
 }
 
 static void describe_other(const struct xc_s3_call *call, const struct xc_s3_error *error,
 			   enum xc_err_kind kind, struct xc_err *err)
 {
-	const char *message = told(call, error);
+	const char *message = repeats_token(call, error->message) ? "" : error->message;
 	char id[64];
-	bool has_id = xc_http_header(&call->request, "x-amz-request-id", id, sizeof(id));
+	bool has_id = xc_http_header(&call->request, "x-amz-request-id", id, sizeof(id)) &&
+		      !repeats_token(call, id);
 
 	xc_err_set(err, kind, "the server answers %d%s%s%s%.150s%s%s%s", call->request.status,
 		   call->code[0] ? " " : "", XC_QUOTE(call->code), message[0] ? ": " : "", message,
@@ -393,7 +394,9 @@ enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err 
 					    &error);
 	if (succeeded && !has_error)
 		return call->check ? call->check(call, err) : XC_HTTP_OK;
-	if (has_error)
+	if (has_error && repeats_token(call, error.code))
+		snprintf(call->code, sizeof(call->code), "Unknown");
+	else if (has_error)
 		memcpy(call->code, error.code, sizeof(call->code));
 	return judge_error(call, &error, err);
 }

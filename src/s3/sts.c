@@ -22,6 +22,7 @@
 struct call {
 	const char *action; /* for messages */
 	char *region, *host, *path;
+	char *subject; /* whom the token speaks of; NULL: no token, or it does not say */
 	const struct xc_sigv4_keys *keys; /* NULL: not signed */
 	struct xc_sigv4 *signer;
 	struct xc_buf body; /* holds tokens */
@@ -38,6 +39,7 @@ static void call_release(struct call *call)
 	free(call->region);
 	free(call->host);
 	free(call->path);
+	free(call->subject);
 }
 #define cleanup_call __attribute__((cleanup(call_release)))
 
@@ -153,6 +155,33 @@ static bool learn_skew(struct call *call)
 	return true;
 }
 
+/*
+ * The `sub` of a JSON Web Token (RFC 7519, 4.1.2), which is what a trust policy
+ * compares; on the heap, NULL if it cannot be read. It is no secret, the token is.
+ */
+static char *subject_of(const char *token)
+{
+	const char *start = strchr(token, '.');
+	size_t length = start ? strcspn(start + 1, ".") : 0;
+	cleanup_free char *text = xc_asprintf("%.*s===", (int)length, start ? start + 1 : "");
+	cleanup_buf struct xc_buf claims = XC_BUF_INIT;
+	cleanup_json json_t *encoded = NULL, *parsed = NULL;
+	const char *subject;
+	struct xc_err ignored;
+
+	/* base64url without padding (RFC 7515, 2), as base64. */
+	for (char *c = text; *c != '\0'; c++)
+		*c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
+	text[(length + 3) / 4 * 4] = '\0';
+	encoded = json_string(text);
+	if (xc_json_base64_value(encoded, &claims) < 0)
+		return NULL;
+	parsed = xc_json_parse(xc_buf_str(&claims), claims.len_bytes, XC_CRED_REPLY_BYTES_MAX,
+			       "the token", &ignored);
+	subject = json_string_value(json_object_get(parsed, "sub"));
+	return subject ? xc_strdup(subject) : NULL;
+}
+
 static const char *advice(const char *code)
 {
 	static const struct {
@@ -173,9 +202,19 @@ static const char *advice(const char *code)
 	return "";
 }
 
+/* Returns `note`, empty if there is nothing to add to the advice. */
+static const char *subject_note(const struct call *call, const char *code, char note[250])
+{
+	note[0] = '\0';
+	if (call->subject && strcmp(code, "AccessDenied") == 0)
+		snprintf(note, 250, " Its sub is %s", XC_QUOTE(call->subject));
+	return note;
+}
+
 static enum xc_http_verdict judge(struct xc_http_request *request, struct xc_err *err)
 {
 	struct call *call = request->owner;
+	char note[250];
 	int status = request->status;
 	struct xc_s3_error said = { 0 };
 	bool again = status == 408 || status == 429 || status >= 500;
@@ -192,9 +231,9 @@ static enum xc_http_verdict judge(struct xc_http_request *request, struct xc_err
 	}
 	again = learn_skew(call) || again;
 	xc_err_set(err, again ? XC_ERR_TRANSIENT : XC_ERR_AUTH,
-		   "STS (%s) answered %s with %d%s%s%s%s%s", call->host, call->action, status,
+		   "STS (%s) answered %s with %d%s%s%s%.150s%s%s", call->host, call->action, status,
 		   said.code[0] ? " " : "", said.code, said.message[0] ? ": " : "", said.message,
-		   advice(said.code));
+		   advice(said.code), subject_note(call, said.code, note));
 	err->http = status;
 	return again ? XC_HTTP_RETRY : XC_HTTP_FAIL;
 }
@@ -304,6 +343,7 @@ int xc_sts_assume_web(const struct xc_cred_context *context, const struct xc_cre
 	    add_role(&call, role, err) < 0)
 		return -1;
 	add(&call, "WebIdentityToken", token);
+	call.subject = subject_of(token);
 	if (perform(context->opts, &call, err) < 0)
 		return xc_err_wrap(err, "cannot assume %s", XC_QUOTE(role->arn));
 	if (take_keys(context, &call, draft, err) < 0)

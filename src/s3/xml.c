@@ -40,7 +40,7 @@ static int error_end(struct xc_xml_walk *walk, const char *text)
 	struct xc_s3_error *error = walk->owner;
 
 	if (xc_xml_is(walk, "Error", "Code") && *text)
-		xc_err_quote(text, error->code, sizeof(error->code));
+		take_plain(text, ".", error->code, sizeof(error->code));
 	else if (xc_xml_is(walk, "Error", "Message"))
 		xc_err_quote(text, error->message, sizeof(error->message));
 	else if (xc_xml_is(walk, "Error", "Region"))

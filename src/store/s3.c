@@ -214,6 +214,8 @@ static void add_opts(struct xc_s3_opts *s3, const struct xc_store_opts *opts)
 	s3->http.cancel = opts->cancel;
 	s3->http.trace = opts->trace;
 	s3->http.trace_context = opts->context;
+	s3->http.secret = opts->secret;
+	s3->http.secret_context = opts->context;
 	s3->credentials.access_key_id = opts->access_key_id;
 	s3->credentials.secret_access_key = opts->secret_access_key;
 	s3->credentials.session_token = opts->session_token;

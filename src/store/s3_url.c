@@ -27,7 +27,8 @@ struct option {
 	option_fn *set;
 };
 
-static option_fn set_style, set_checksums, set_part_size, set_endpoint, set_encryption;
+static option_fn set_style, set_checksums, set_part_size, set_endpoint, set_sts_endpoint,
+	set_encryption;
 
 static const struct option options[] = {
 	{ "accelerate", TRUTH, offsetof(struct xc_s3_opts, accelerate), NULL },
@@ -42,7 +43,7 @@ static const struct option options[] = {
 	{ "requester-pays", TRUTH, offsetof(struct xc_s3_opts, requester_pays), NULL },
 	{ "sse", OTHER, 0, set_encryption },
 	{ "storage-class", TEXT, offsetof(struct xc_s3_opts, storage_class), NULL },
-	{ "sts-endpoint", TEXT, offsetof(struct xc_s3_opts, credentials.sts_endpoint), NULL },
+	{ "sts-endpoint", OTHER, 0, set_sts_endpoint },
 	{ "style", OTHER, 0, set_style },
 };
 
@@ -129,11 +130,31 @@ static int no_credentials_here(struct xc_err *err)
 		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile or a role");
 }
 
-static int set_endpoint(struct xc_s3_url *url, const char *value, struct xc_err *err)
+/* An endpoint is shown in logs, so it holds no password, and no query that could be one. */
+static int check_endpoint(const char *name, const char *value, struct xc_err *err)
 {
 	if (strchr(value, '@'))
 		return no_credentials_here(err);
+	if (strpbrk(value, "?#"))
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the %s has a query or a fragment; write https://HOST[:PORT]",
+				  name);
+	return 0;
+}
+
+static int set_endpoint(struct xc_s3_url *url, const char *value, struct xc_err *err)
+{
+	if (check_endpoint("endpoint", value, err) < 0)
+		return -1;
 	url->opts.endpoint = keep(url, value);
+	return 0;
+}
+
+static int set_sts_endpoint(struct xc_s3_url *url, const char *value, struct xc_err *err)
+{
+	if (check_endpoint("sts-endpoint", value, err) < 0)
+		return -1;
+	url->opts.credentials.sts_endpoint = keep(url, value);
 	return 0;
 }
 

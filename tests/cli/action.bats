@@ -326,15 +326,16 @@ saved() {
 @test "a store that cannot even be opened is no miss, or brings the program down" {
     in_workflow
     put tree/file
-    export XCACHE_CA_BUNDLE=/no/such/file INPUT_STORE='s3://bucket?region=r'
+    export XCACHE_CA_BUNDLE=$T INPUT_STORE='s3://bucket?region=r&endpoint=https://127.0.0.1:1'
+    export INPUT_AWS_ACCESS_KEY_ID=id INPUT_AWS_SECRET_ACCESS_KEY=secret
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     same "$status" 0
-    [[ $(commands) == "warning Failed to restore: "*/no/such/file* ]]
+    [[ $(commands) == *"warning Failed to restore: "*"cannot read the certificates to trust"* ]]
     line "Key: k"
     line "Cache not found for input keys: k"
     act save INPUT_KEY=k INPUT_PATH=tree
     same "$status" 0
-    [[ $(commands) == "warning Failed to save: "* ]]
+    [[ $(commands) == *"warning Failed to save: "* ]]
 }
 
 @test "a key that is there is saved again without update" {

@@ -33,6 +33,20 @@ static void check_header(const char *name, const char *headers, size_t length)
 	xc_http_request_release(&request);
 }
 
+/* All that is shown stands behind the last '@', but for the scheme. */
+static void check_public(const char *url, const char *public)
+{
+	const char *user_end = strrchr(url, '@');
+	const char *scheme_end = strstr(public, "://");
+	const char *rest = scheme_end ? scheme_end + 3 : public;
+	char expected[100];
+
+	if (!user_end || strcmp(public, XC_URL_HIDDEN) == 0)
+		return;
+	xc_err_quote(user_end + 1, expected, sizeof(expected));
+	MUST(strncmp(rest, expected, XC_MIN(strlen(rest), (size_t)40)) == 0);
+}
+
 static void check_url(const char *url)
 {
 	struct xc_target target;
@@ -41,6 +55,7 @@ static void check_url(const char *url)
 
 	xc_url_public(url, public, sizeof(public));
 	MUST(strlen(public) < sizeof(public) && !strpbrk(public, "?#\n"));
+	check_public(url, public);
 	if (xc_target_parse(url, &target, &err) < 0)
 		return;
 	MUST(strlen(target.host) < sizeof(target.host) && target.port[0] != '\0');

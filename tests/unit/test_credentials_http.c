@@ -109,6 +109,13 @@ static void web_identity(void **state)
 			       ANSWER("POST / ", NULL, 200, WEB_ANSWER) },
 		  .kind = XC_ERR_AUTH,
 		  .message = "AccessDenied: Not you; does the role's trust policy" },
+		{ .bug = "a refused role does not say whose token it was",
+		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
+		  .file = "e30.eyJzdWIiOiJyZXBvOm9AMS9uQDI6cmVmOnJlZnMvaGVhZHMvbWFpbiJ9."
+			  "sEcReTsignature",
+		  .answers = { ANSWER("POST / ", NULL, 403, STS_ERROR("AccessDenied", "no")) },
+		  .kind = XC_ERR_AUTH,
+		  .message = "Its sub is repo:o@1/n@2:ref:refs/heads/main" },
 		{ .bug = "404 of STS is a miss",
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\nAWS_ROLE_ARN=" ROLE,
 		  .file = "sEcReTweb",

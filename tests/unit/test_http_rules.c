@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/strlist.h"
 #include "http/connections.h"
 #include "http/http.h"
 #include "http/proxy.h"
@@ -326,6 +327,28 @@ static void reads_the_proxies(void **state)
 		unsetenv(names[n]);
 }
 
+static void hear(void *context, const char *value)
+{
+	xc_strlist_add(context, value);
+}
+
+static void tells_the_passwords_of_proxies(void **state)
+{
+	struct xc_proxies proxies = { .http = (char *)"http://user:p%40ss@host:1",
+				      .https = (char *)"user:word@host:2" };
+	cleanup_strlist struct xc_strlist heard = XC_STRLIST_INIT;
+
+	(void)state;
+	xc_proxies_tell(&proxies, hear, &heard);
+	assert_int_equal(heard.count, 4);
+	assert_string_equal(heard.items[0], "p%40ss");
+	assert_string_equal(heard.items[1], "p@ss");
+	assert_string_equal(heard.items[2], "word");
+	proxies = (struct xc_proxies){ .http = (char *)"http://host:1" };
+	xc_proxies_tell(&proxies, hear, &heard);
+	assert_int_equal(heard.count, 4);
+}
+
 static void shows_no_secrets_of_urls(void **state)
 {
 	static const struct {
@@ -333,11 +356,19 @@ static void shows_no_secrets_of_urls(void **state)
 	} rows[] = {
 		{ "https://host/a/b?token=1", "https://host/a/b" },
 		{ "https://host/a#b?c", "https://host/a" },
-		{ "https://user:pass@host:1/a@b?c", "https://host:1/a@b" },
+		{ "https://user:pass@host:1/a?c", "https://host:1/a" },
+		{ "http://user:pa/ss@host:1/a", "http://host:1/a" },
+		{ "user:pa/ss@host:1", "host:1" },
+		{ "//user:pass@host:1", "host:1" },
+		{ "http:/user:pass@host:1", "host:1" },
+		{ "http:///user:pass@host:1", "http://host:1" },
+		{ "http://user:p://ss@host:1", "http://host:1" },
+		{ "http://user:pa?ss@host:1", XC_URL_HIDDEN },
+		{ "http://user:p@ss#word@host:1", XC_URL_HIDDEN },
 		{ "http://user:p@ss@host", "http://host" },
 		{ "user:pass@proxy:3128", "proxy:3128" },
 		{ "http://host/\n", "http://host/\\x0a" },
-		{ "?a://b@c", "" },
+		{ "?a://b@c", XC_URL_HIDDEN },
 		{ "", "" },
 	};
 	char public[100];
@@ -457,6 +488,7 @@ int main(void)
 		cmocka_unit_test(knows_a_stall),
 		cmocka_unit_test(excludes_from_the_proxy),
 		cmocka_unit_test(reads_the_proxies),
+		cmocka_unit_test(tells_the_passwords_of_proxies),
 		cmocka_unit_test(shows_no_secrets_of_urls),
 		cmocka_unit_test(parses_targets),
 		cmocka_unit_test(finds_headers),

@@ -171,6 +171,8 @@ static void test_bad_urls(void **state)
 		{ "s3://bucket?fips=maybe", "neither true nor false" },
 		{ "s3://bucket?sse=rot13", "sse=AES256" },
 		{ "s3://bucket?endpoint=ftp://x", "ftp" },
+		{ "s3://bucket?endpoint=http://x%3Fhunter2", "the endpoint has a query" },
+		{ "s3://bucket?sts-endpoint=http://x%23hunter2", "the sts-endpoint has a query" },
 		{ "s3://bucket?endpoint=127.0.0.1:9000", "127.0.0.1:9000" },
 	};
 
@@ -201,6 +203,7 @@ static void test_secrets_are_not_repeated(void **state)
 		"s3://bucket/p?X-Amz-Security-Token=hunter2",
 		"s3://bucket/p?password=hunter2",
 		"s3://bucket/p?endpoint=https://me:hunter2@minio.example",
+		"s3://bucket/p?sts-endpoint=https://me:hunter2@sts.example",
 	};
 
 	(void)state;
