@@ -82,7 +82,7 @@ static void check_miss(struct examination *examination)
 		xc_finder_tell(&examination->finder, "miss", XC_FINDING_BAD, "%s", err.msg);
 	else
 		xc_finder_tell(&examination->finder, "miss", XC_FINDING_GOOD,
-			       "an entry that is not there is a miss");
+			       "a missing entry is a miss");
 }
 
 static int count_object(const struct xc_store_object *object, void *context, struct xc_err *err)
@@ -103,10 +103,10 @@ static void check_list(struct examination *examination, bool was_written)
 			  &err) < 0)
 		xc_finder_tell(&examination->finder, "list", XC_FINDING_BAD, "%s", err.msg);
 	else if (count == 0 && was_written)
-		xc_finder_tell(&examination->finder, "list", XC_FINDING_WARNING,
-			       "an object that was just written is not in the listing yet: restore "
-			       "keys may "
-			       "miss the newest entries");
+		xc_finder_tell(
+			&examination->finder, "list", XC_FINDING_WARNING,
+			"an object that was just written is not listed yet: restore keys may "
+			"miss the newest entries");
 	else
 		xc_finder_tell(&examination->finder, "list", XC_FINDING_GOOD,
 			       "objects can be listed");
@@ -134,11 +134,10 @@ static void check_condition(struct examination *examination)
 			 XC_PUT_IF_ABSENT, &err) == 0)
 		xc_finder_tell(&examination->finder, "condition", XC_FINDING_WARNING,
 			       "the store ignores If-None-Match: of two saves of one key at the "
-			       "same moment "
-			       "the later one stays, without being told");
+			       "same moment, the later one wins and the earlier one is not told");
 	else if (err.kind == XC_ERR_EXISTS)
 		xc_finder_tell(&examination->finder, "condition", XC_FINDING_GOOD,
-			       "an entry that is there is not overwritten");
+			       "an existing entry is not overwritten");
 	else
 		xc_finder_tell(&examination->finder, "condition", XC_FINDING_BAD, "%s", err.msg);
 }
@@ -245,7 +244,7 @@ static void check_rate(struct examination *examination)
 	diagnosis->trial_bytes = TRIAL_BYTES;
 	diagnosis->upload_ms = sent_ms - start_ms;
 	xc_finder_tell(&examination->finder, "upload", XC_FINDING_GOOD,
-		       "%zu MB went there at %.0f MB/s", TRIAL_BYTES / 1000000,
+		       "%zu MB uploaded at %.0f MB/s", TRIAL_BYTES / 1000000,
 		       rate(TRIAL_BYTES, diagnosis->upload_ms));
 	if (download(examination, block, &err) < 0) {
 		xc_finder_tell(&examination->finder, "download", XC_FINDING_BAD, "%s", err.msg);
@@ -253,22 +252,27 @@ static void check_rate(struct examination *examination)
 	}
 	diagnosis->download_ms = xc_clock_ms() - sent_ms;
 	xc_finder_tell(&examination->finder, "download", XC_FINDING_GOOD,
-		       "and came back whole at %.0f MB/s",
+		       "%zu MB downloaded and verified at %.0f MB/s", TRIAL_BYTES / 1000000,
 		       rate(TRIAL_BYTES, diagnosis->download_ms));
 }
 
 /* Without it saves and restores work, but what a save gives up stays behind. */
 static void check_remove(struct examination *examination, bool has_large)
 {
+	const char *names[] = { examination->small, has_large ? examination->large : NULL };
+	struct xc_store *store = examination->cache->store;
+	bool has_failed = false;
 	struct xc_err err;
-	int result = xc_store_remove(examination->cache->store, examination->small, &err);
 
-	if (has_large && xc_store_remove(examination->cache->store, examination->large, &err) < 0)
-		result = -1;
-	if (result < 0)
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!names[i] || xc_store_remove(store, names[i], &err) == 0)
+			continue;
+		has_failed = true;
 		xc_finder_tell(&examination->finder, "delete", XC_FINDING_WARNING,
-			       "%s; %s stays behind", err.msg, XC_QUOTE(examination->small));
-	else
+			       "%s; the trial object %s stays in the store", err.msg,
+			       XC_QUOTE(names[i]));
+	}
+	if (!has_failed)
 		xc_finder_tell(&examination->finder, "delete", XC_FINDING_GOOD,
 			       "objects can be removed");
 }

@@ -129,6 +129,15 @@ bool xc_s3_call_etag(const struct xc_s3_call *call, char out[XC_S3_ETAG_MAX]);
 /* judge.c: what answers mean */
 enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err *err);
 
+/* foreign.c: answers of web servers and proxies */
+/* Whether a 2xx answer is not S3's. */
+bool xc_s3_success_is_foreign(const struct xc_s3_call *call);
+/* Whether an error is not S3's; call->code is set if the answer had one. */
+bool xc_s3_error_is_foreign(const struct xc_s3_call *call);
+void xc_s3_describe_foreign(const struct xc_s3_call *call, struct xc_err *err);
+/* For 413, whoever said it. */
+void xc_s3_describe_too_large(const struct xc_s3_call *call, struct xc_err *err);
+
 /* client.c */
 /* The base that counts now, and its number. */
 const struct xc_s3_base *xc_s3_base_now(struct xc_s3 *s3, const char **ret_region,

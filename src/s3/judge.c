@@ -26,6 +26,8 @@ enum meaning {
 	ARCHIVED,
 	EXISTS,
 	PAST_THE_END,
+	TOO_LARGE,
+	FOREIGN,
 };
 
 static const struct {
@@ -82,6 +84,8 @@ static const struct {
 	{ "InvalidObjectState", ARCHIVED },
 	{ "PreconditionFailed", EXISTS },
 	{ "InvalidRange", PAST_THE_END },
+	{ "EntityTooLarge", TOO_LARGE },
+	{ "MaxMessageLengthExceeded", TOO_LARGE },
 };
 
 /* For answers without a code: to HEAD, and of what stands in between. */
@@ -96,7 +100,10 @@ static enum meaning meaning_of_status(const struct xc_s3_call *call)
 	case 504:
 		return TRY_AGAIN;
 	case 301:
+	case 302:
+	case 303:
 	case 307:
+	case 308:
 		return ELSEWHERE;
 	case 401:
 	case 403:
@@ -107,6 +114,8 @@ static enum meaning meaning_of_status(const struct xc_s3_call *call)
 	case 304: /* so answered MinIO to If-None-Match before 2024-05 */
 	case 412:
 		return EXISTS;
+	case 413:
+		return TOO_LARGE;
 	case 416:
 		return PAST_THE_END;
 	default:
@@ -116,10 +125,15 @@ static enum meaning meaning_of_status(const struct xc_s3_call *call)
 
 static enum meaning meaning_of(const struct xc_s3_call *call)
 {
+	enum meaning meaning;
+
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (strcmp(call->code, codes[i].code) == 0)
 			return codes[i].meaning;
-	return meaning_of_status(call);
+	meaning = meaning_of_status(call);
+	if ((meaning == UNKNOWN || meaning == DENIED) && xc_s3_error_is_foreign(call))
+		return FOREIGN;
+	return meaning;
 }
 
 static int64_t parse_time(const char *text, const char *format, int64_t otherwise)
@@ -232,9 +246,14 @@ static bool repair_credentials(struct xc_s3_call *call, enum meaning meaning)
 	return true;
 }
 
+static bool is_anonymous(const struct xc_s3_call *call)
+{
+	return !call->credentials || !call->credentials->keys.access_key_id;
+}
+
 static const char *source_of(const struct xc_s3_call *call)
 {
-	if (!call->credentials || !call->credentials->keys.access_key_id)
+	if (is_anonymous(call))
 		return "nobody (requests are sent without credentials)";
 	return call->credentials->source ? call->credentials->source : "an unknown source";
 }
@@ -270,16 +289,38 @@ static void describe_denied(const struct xc_s3_call *call, struct xc_err *err)
 	const char *encryption = call->s3->opts.encryption, *more = "";
 
 	if (strcmp(operation->permission, "s3:GetObject") == 0)
-		more = "; AWS says the same of an object that is not there unless they have "
-		       "s3:ListBucket";
+		more = "; without s3:ListBucket, AWS answers the same for an object that does not "
+		       "exist";
 	else if (encryption && strncmp(encryption, "aws:kms", 7) == 0 &&
 		 strcmp(operation->permission, "s3:PutObject") == 0)
-		more = ", and of the KMS key kms:GenerateDataKey and kms:Decrypt";
+		more = ", and kms:GenerateDataKey and kms:Decrypt for the KMS key";
 
-	xc_err_set(err, XC_ERR_AUTH,
-		   "the server denies it (%d%s%s) to the credentials of %.120s; they need %s%s",
-		   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
-		   source_of(call), operation->permission, more);
+	if (is_anonymous(call))
+		xc_err_set(err, XC_ERR_AUTH,
+			   "access denied (%d%s%s): requests without credentials do not have %s%s",
+			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
+			   operation->permission, more);
+	else
+		xc_err_set(err, XC_ERR_AUTH,
+			   "access denied (%d%s%s): the credentials from %.120s need %s%s",
+			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
+			   source_of(call), operation->permission, more);
+}
+
+/* A signature covers the host and the path as they were sent. */
+static void describe_signature(const struct xc_s3_call *call, struct xc_err *err)
+{
+	if (call->s3->bases[call->moves].is_aws)
+		xc_err_set(err, XC_ERR_AUTH,
+			   "wrong secret key: the one from %.150s does not belong to its access "
+			   "key (SignatureDoesNotMatch)",
+			   source_of(call));
+	else
+		xc_err_set(err, XC_ERR_AUTH,
+			   "the signature does not match (SignatureDoesNotMatch): the secret key "
+			   "from %.150s is wrong, or a reverse proxy in front of the server "
+			   "changes the Host header or the path",
+			   source_of(call));
 }
 
 static void describe_elsewhere(const struct xc_s3_call *call, const struct xc_s3_error *error,
@@ -287,11 +328,23 @@ static void describe_elsewhere(const struct xc_s3_call *call, const struct xc_s3
 {
 	if (call->request.status / 100 == 3)
 		xc_err_set(err, XC_ERR_IO,
-			   "the server sends us elsewhere (%d), to where credentials are not "
-			   "taken; check the region and the endpoint",
+			   "the server redirects to elsewhere (%d), but credentials are only sent "
+			   "to the endpoint you chose; check the endpoint and the region",
 			   call->request.status);
 	else
 		describe_other(call, error, XC_ERR_IO, err);
+}
+
+/* A bucket is no object: where it is taken for one, the endpoint has it already. No miss, then. */
+static void describe_missing(const struct xc_s3_call *call, struct xc_err *err)
+{
+	if (call->key)
+		xc_err_set(err, XC_ERR_NOT_FOUND, "there is no object %s", XC_S3_OBJECT(call));
+	else
+		xc_err_set(err, XC_ERR_IO,
+			   "the server takes the bucket for an object (%d%s%s): leave the bucket "
+			   "out of the endpoint",
+			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code));
 }
 
 /* Fills `err` for an error that nothing was done about. */
@@ -305,14 +358,14 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 		describe_other(call, error, XC_ERR_TRANSIENT, err);
 		break;
 	case NO_OBJECT:
-		xc_err_set(err, XC_ERR_NOT_FOUND, "there is no object %s", XC_S3_OBJECT(call));
+		describe_missing(call, err);
 		break;
 	case NO_BUCKET:
 		xc_err_set(err, XC_ERR_IO, "there is no bucket %s at %s",
 			   XC_QUOTE(call->s3->opts.bucket), XC_QUOTE(base->origin));
 		break;
 	case EXPIRED:
-		xc_err_set(err, XC_ERR_AUTH, "the credentials of %.150s have expired (%s)",
+		xc_err_set(err, XC_ERR_AUTH, "the credentials from %.150s have expired (%s)",
 			   source_of(call), XC_QUOTE(call->code));
 		break;
 	case SKEWED:
@@ -321,15 +374,12 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 		break;
 	case BAD_KEY:
 		xc_err_set(err, XC_ERR_AUTH,
-			   "the server does not know the access key of %.150s "
+			   "the server does not know the access key from %.150s "
 			   "(InvalidAccessKeyId)",
 			   source_of(call));
 		break;
 	case BAD_SIGNATURE:
-		xc_err_set(err, XC_ERR_AUTH,
-			   "the secret key of %.150s does not fit its access key "
-			   "(SignatureDoesNotMatch)",
-			   source_of(call));
+		describe_signature(call, err);
 		break;
 	case DENIED:
 		describe_denied(call, err);
@@ -343,10 +393,15 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 	case ELSEWHERE:
 		describe_elsewhere(call, error, err);
 		break;
+	case TOO_LARGE:
+		xc_s3_describe_too_large(call, err);
+		break;
+	case FOREIGN:
+		xc_s3_describe_foreign(call, err);
+		break;
 	case ARCHIVED:
 		xc_err_set(err, XC_ERR_IO,
-			   "it lies in an archive and must be brought back first "
-			   "(InvalidObjectState)");
+			   "the object is archived: restore it in S3 first (InvalidObjectState)");
 		break;
 	default:
 		describe_other(call, error,
@@ -365,6 +420,10 @@ static enum xc_http_verdict judge_error(struct xc_s3_call *call, const struct xc
 	bool is_late = call->request.status / 100 == 2;
 	int moved;
 
+	if (meaning == FOREIGN) {
+		describe(call, meaning, error, err);
+		return XC_HTTP_FAIL;
+	}
 	/* An error behind a 200 stands for a 500 (AWS, CompleteMultipartUpload). */
 	if (is_late && meaning == UNKNOWN)
 		meaning = TRY_AGAIN;
@@ -392,6 +451,10 @@ enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err 
 	if (!succeeded || call->operation->may_fail_late)
 		has_error = xc_s3_xml_error(xc_buf_str(&request->reply), request->reply.len_bytes,
 					    &error);
+	if (succeeded && !has_error && xc_s3_success_is_foreign(call)) {
+		xc_s3_describe_foreign(call, err);
+		return XC_HTTP_FAIL;
+	}
 	if (succeeded && !has_error)
 		return call->check ? call->check(call, err) : XC_HTTP_OK;
 	if (has_error && repeats_token(call, error.code))

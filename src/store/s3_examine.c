@@ -86,6 +86,32 @@ static bool secret_is_wrong(struct examination *examination)
 	       xc_s3_account(examination->store->s3, &err) < 0 && err.kind == XC_ERR_AUTH;
 }
 
+/*
+ * Pages of R2 and others show endpoints that end in the bucket, or begin with
+ * it. Then objects lie below a folder of its name, and cannot be listed.
+ */
+static void check_endpoint(struct examination *examination)
+{
+	const struct xc_s3_base *base = xc_s3_base(examination->store->s3);
+	size_t end = strlen(base->path) - 1;
+	cleanup_free char *path = xc_strndup(base->path, end);
+	char *bucket = end > 0 ? strrchr(path, '/') : NULL;
+	size_t length = bucket ? strlen(bucket) : 0;
+
+	if (!bucket)
+		return;
+	if (end >= 2 * length && strncmp(bucket - length, bucket, length) == 0)
+		xc_finder_tell(&examination->finder, "endpoint", XC_FINDING_WARNING,
+			       "the endpoint ends in the bucket's name, which the server takes for "
+			       "a folder in the bucket: write endpoint=%s%.*s",
+			       base->origin, (int)(bucket - length - path), path);
+	else if (strncmp(base->host, bucket + 1, length - 1) == 0 &&
+		 base->host[length - 1] == '.' && !base->is_aws)
+		xc_finder_tell(&examination->finder, "endpoint", XC_FINDING_NOTE,
+			       "the endpoint's host begins with the bucket's name; if that stands "
+			       "for the bucket, leave it out");
+}
+
 /* False if nothing else is worth trying. */
 static bool check_bucket(struct examination *examination)
 {
@@ -109,8 +135,9 @@ static bool check_bucket(struct examination *examination)
 	}
 	if (secret_is_wrong(examination)) {
 		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD,
-			       "%s; as they are not even shown their own buckets, a key is "
-			       "probably wrong",
+			       "%s; even the list of buckets is denied, so a key is probably "
+			       "wrong, or a reverse proxy in front of the server changes the Host "
+			       "header or the path",
 			       err.msg);
 		return false;
 	}
@@ -185,6 +212,7 @@ void xc_s3_store_examine(struct xc_store *base, const char *name, const struct x
 		return;
 	}
 	examination.key = key;
+	check_endpoint(&examination);
 	if (!check_credentials(&examination) || !check_bucket(&examination))
 		return;
 	check_region(&examination);

@@ -29,7 +29,7 @@ findings() {
 @test "a bucket that works is called ill, or something stays in it" {
     use_server radosgw
     ends 0 xc doctor
-    has "$output" "an entry that is there is not overwritten"
+    has "$output" "an existing entry is not overwritten"
     lacks "$output" "bad "
     lacks "$output" "warning "
     lacks "$output$stderr" "$AWS_SECRET_ACCESS_KEY"
@@ -51,7 +51,7 @@ findings() {
     lacks "$output$stderr" wrong-secret
     use_server swift
     AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor
-    has "$output" "does not fit its access key"
+    has "$output" "is wrong, or a reverse proxy"
 }
 
 @test "a missing bucket is taken for something else" {
@@ -69,6 +69,67 @@ findings() {
     stop_proxies
     has "$output" "the bucket is in eu-west-9, not in us-east-1: write region=eu-west-9"
     has "$output" "A save and a restore would work."
+}
+
+# A proxy that applies these rules stands before the bucket: use_faults RULES
+use_faults() {
+    use_server radosgw
+    load proxy
+    start_faults "${XC_TEST_RADOSGW_ENDPOINT#*//}"
+    set_faults "$1"
+    FAULTS_URL="s3://$XC_TEST_RADOSGW_BUCKET/$PREFIX?region=us-east-1&endpoint=http://127.0.0.1:$FAULTS_PORT"
+}
+
+@test "a login page in place of the server is called that, by doctor, save and restore" {
+    use_faults '[{"action": "page"}]'
+    mkdir src
+    echo x >src/file
+    ends 1 xc doctor --store "$FAULTS_URL"
+    has "$output" "this does not look like S3"
+    ends 1 xc save -q --store "$FAULTS_URL" --key k --path src
+    has "$stderr" "this does not look like S3"
+    ends 1 xc restore --store "$FAULTS_URL" --key k --path src
+    has "$stderr" "this does not look like S3"
+    lacks "$stderr" "xcache remove"
+    stop_proxies
+}
+
+@test "a proxy's refusal is not blamed on the credentials" {
+    use_faults '[{"action": "page", "status": 403}]'
+    ends 1 xc doctor --store "$FAULTS_URL"
+    has "$output" "not about your S3 credentials"
+    lacks "$output" "a key is probably wrong"
+    ends 1 xc restore --store "$FAULTS_URL" --key k --path src
+    has "$stderr" "not about your S3 credentials"
+    stop_proxies
+}
+
+@test "a limit on the size of requests is named, with the way around it" {
+    use_faults '[{"op": "UploadPart", "action": "page", "status": 413}]'
+    ends 1 xc doctor --store "$FAULTS_URL"
+    has "$output" "bad      upload"
+    has "$output" "set a smaller part-size"
+    stop_proxies
+    no_open_uploads
+}
+
+@test "an endpoint that ends in the bucket's name is pointed out" {
+    use_server radosgw
+    XCACHE_STORE="s3://$XC_TEST_RADOSGW_BUCKET/$PREFIX?region=us-east-1&endpoint=$XC_TEST_RADOSGW_ENDPOINT/$XC_TEST_RADOSGW_BUCKET"
+    ends 1 xc doctor
+    has "$output" "leave the bucket out of the endpoint"
+    ends 1 xc restore --key k --restore-key r --path src
+    has "$stderr" "leave the bucket out of the endpoint"
+    ends 1 xc doctor
+    has "$output" "write endpoint=$XC_TEST_RADOSGW_ENDPOINT"
+}
+
+@test "each trial object that cannot be removed is named" {
+    use_faults '[{"method": "DELETE", "path": "large$", "action": "status", "code": "AccessDenied", "status": 403}]'
+    ends 0 xc doctor --store "$FAULTS_URL"
+    stop_proxies
+    has "$output" ".large stays in the store"
+    s3 clear
 }
 
 @test "a missing permission is not named" {

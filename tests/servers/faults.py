@@ -24,6 +24,7 @@ A rule is an object. What it is for, all optional:
   probability   0 to 1
 What happens, by "action":
   status        an error: "code" SlowDown ..., or "status" and "code"; "headers": {}
+  page          a web page with "status", by default 200, as login pages and proxies answer
   error-in-200  200 with an <Error>; "forward": true does what was asked for, too
   reset         at "stage": accept, request-head, request-body, before-answer,
                 answer-head, answer-body
@@ -388,8 +389,13 @@ def do_region(ex):
         ex.answer_error("PermanentRedirect", headers={"x-amz-bucket-region": region})
 
 
+def do_page(ex):
+    ex.answer(ex.fault.get("status", 200), b"<html><body>Sign in</body></html>",
+              {"Content-Type": "text/html"})
+
+
 ACTIONS = {
-    "status": do_status, "error-in-200": do_error_in_200, "reset": do_reset, "lost": do_lost,
+    "page": do_page, "status": do_status, "error-in-200": do_error_in_200, "reset": do_reset, "lost": do_lost,
     "truncate": do_truncate, "stall": do_stall, "trickle": do_trickle, "flip": do_flip,
     "content-range": do_content_range, "length": do_length, "etag": do_etag, "whole": do_whole,
     "delay": do_delay, "run": do_run, "down": do_down, "skew": do_skew, "region": do_region,

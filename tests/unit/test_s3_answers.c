@@ -4,6 +4,9 @@
 
 #include <sys/stat.h>
 
+#define HTML "Content-Type: text/html; charset=utf-8\r\n"
+#define PAGE "<html><body>Sign in</body></html>"
+
 /* A 403 taken for a miss, a miss for an error, a wait for what will not change. */
 static void test_errors(void **state)
 {
@@ -27,8 +30,21 @@ static void test_errors(void **state)
 		{ 403, NULL, ERROR_XML("InvalidAccessKeyId", ""), XC_ERR_AUTH,
 		  "does not know the access key", 1 },
 		{ 403, NULL, ERROR_XML("SignatureDoesNotMatch", ""), XC_ERR_AUTH,
-		  "does not fit its access key", 1 },
+		  "a reverse proxy in front of the server changes the Host header", 1 },
 		{ 403, NULL, ERROR_XML("InvalidObjectState", ""), XC_ERR_IO, "archive", 1 },
+		{ 413, NULL, PAGE, XC_ERR_IO, "client_max_body_size", 1 },
+		{ 400, NULL, ERROR_XML("EntityTooLarge", ""), XC_ERR_IO, "part-size", 1 },
+		{ 401, HTML, PAGE, XC_ERR_IO, "asks for a password (401)", 1 },
+		{ 401, "WWW-Authenticate: Basic realm=\"x\"\r\n", "", XC_ERR_IO,
+		  "asks for a password (401)", 1 },
+		{ 403, HTML, PAGE, XC_ERR_IO, "not about your S3 credentials", 1 },
+		{ 403, NULL, "blocked by policy 17", XC_ERR_IO, "not about your S3 credentials",
+		  1 },
+		{ 407, NULL, "", XC_ERR_IO, "the proxy asks for a password (407)", 1 },
+		{ 405, HTML, PAGE, XC_ERR_IO, "does not look like S3", 1 },
+		{ 200, HTML, PAGE, XC_ERR_IO, "does not look like S3", 1 },
+		{ 200, NULL, " \n<!DOCTYPE html><p>Sign in", XC_ERR_IO, "does not look like S3",
+		  1 },
 		{ 503, NULL, ERROR_XML("SlowDown", ""), XC_ERR_TRANSIENT, "SlowDown", 4 },
 		{ 500, NULL, "", XC_ERR_TRANSIENT, "500", 4 },
 		{ 400, NULL, ERROR_XML("RequestTimeout", ""), XC_ERR_TRANSIENT, "RequestTimeout",
@@ -61,6 +77,44 @@ static void test_errors(void **state)
 	}
 }
 
+/* Whatever is asked: a page is no object, no listing, and nothing was written or removed. */
+static void test_web_page(void **state)
+{
+	static const struct server_step step = { .headers = HTML, .text = PAGE, .times = ALWAYS };
+	struct s3_scene scene = s3_open(&step, 1);
+	cleanup_s3_page struct xc_s3_page page = XC_S3_PAGE_INIT;
+	cleanup_free char *upload = NULL;
+	static const char part[] = "does not look like S3";
+	struct xc_s3_head head;
+	char room[100];
+	struct xc_err err;
+
+	(void)state;
+	expect(s3_get(scene.s3, "a", &err), &err, XC_ERR_IO, part);
+	expect(s3_read(scene.s3, "a", 0, room, sizeof(room), &err), &err, XC_ERR_IO, part);
+	expect(s3_read(scene.s3, "a", 0, room, strlen(PAGE), &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_put(scene.s3, "a", "x", 1, true, &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_put(scene.s3, "a", "x", 1, false, &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_head(scene.s3, "a", &head, &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_delete(scene.s3, "a", &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_list(scene.s3, "a", NULL, &page, &err), &err, XC_ERR_IO, part);
+	expect(xc_s3_upload_create(scene.s3, "a", &upload, &err), &err, XC_ERR_IO, part);
+	s3_close(&scene);
+}
+
+/* Swift answers so, and an object may be a page if it is one of S3's. */
+static void test_empty_html_answers_are_fine(void **state)
+{
+	static const struct server_step step = { .headers = HTML, .text = "", .times = ALWAYS };
+	struct s3_scene scene = s3_open(&step, 1);
+	struct xc_err err;
+
+	(void)state;
+	expect(xc_s3_put(scene.s3, "a", "x", 1, true, &err), &err, XC_ERR_NONE, "");
+	expect(xc_s3_delete(scene.s3, "a", &err), &err, XC_ERR_NONE, "");
+	s3_close(&scene);
+}
+
 static void test_names_credentials_and_hides_them(void **state)
 {
 	static const struct server_step steps[] = {
@@ -80,7 +134,7 @@ static void test_names_credentials_and_hides_them(void **state)
 	struct xc_err err;
 
 	(void)state;
-	expect(s3_get(scene.s3, "denied", &err), &err, XC_ERR_AUTH, "the credentials of ");
+	expect(s3_get(scene.s3, "denied", &err), &err, XC_ERR_AUTH, "the credentials from ");
 	expect(s3_get(scene.s3, "echo", &err), &err, XC_ERR_IO, "Odd");
 	/* There is nothing to renew them with. */
 	expect(s3_get(scene.s3, "gone", &err), &err, XC_ERR_AUTH, "cannot read s3://bucket/gone");
@@ -447,6 +501,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_web_page),
+		cmocka_unit_test(test_empty_html_answers_are_fine),
 		cmocka_unit_test(test_names_credentials_and_hides_them),
 		cmocka_unit_test(test_anonymous),
 		cmocka_unit_test(test_region),
