@@ -23,37 +23,59 @@ static void *take(struct xc_arena *arena, size_t size)
 	return at;
 }
 
-static void add_block(struct xc_arena *arena, size_t size)
+static int add_block(struct xc_arena *arena, size_t size)
 {
-	struct xc_arena_block *block = xc_malloc(sizeof(*block) + size);
+	struct xc_arena_block *block = malloc(sizeof(*block) + size);
 
+	if (!block)
+		return -1;
 	block->next = arena->blocks;
 	arena->blocks = block;
 	arena->next = block->data;
 	arena->left_bytes = size;
+	return 0;
 }
 
-void *xc_arena_alloc(struct xc_arena *arena, size_t size)
+void *xc_arena_try_alloc(struct xc_arena *arena, size_t size)
 {
 	size_t padding = -(uintptr_t)arena->next % alignof(max_align_t);
 
 	if (size + padding > arena->left_bytes) {
-		add_block(arena, XC_MAX(size, BLOCK_BYTES));
+		if (add_block(arena, XC_MAX(size, BLOCK_BYTES)) < 0)
+			return NULL;
 		padding = 0;
 	}
 	take(arena, padding);
 	return take(arena, size);
 }
 
-char *xc_arena_text(struct xc_arena *arena, const char *text, size_t length)
+void *xc_arena_alloc(struct xc_arena *arena, size_t size)
+{
+	void *at = xc_arena_try_alloc(arena, size);
+
+	if (!at)
+		xc_out_of_memory();
+	return at;
+}
+
+char *xc_arena_try_text(struct xc_arena *arena, const char *text, size_t length)
 {
 	char *copy;
 
-	if (length + 1 > arena->left_bytes)
-		add_block(arena, XC_MAX(length + 1, BLOCK_BYTES));
+	if (length + 1 > arena->left_bytes && add_block(arena, XC_MAX(length + 1, BLOCK_BYTES)) < 0)
+		return NULL;
 	copy = take(arena, length + 1);
 	memcpy(copy, text, length);
 	copy[length] = '\0';
+	return copy;
+}
+
+char *xc_arena_text(struct xc_arena *arena, const char *text, size_t length)
+{
+	char *copy = xc_arena_try_text(arena, text, length);
+
+	if (!copy)
+		xc_out_of_memory();
 	return copy;
 }
 

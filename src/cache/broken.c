@@ -103,12 +103,13 @@ static int verify_layer(const struct xc_cache *cache, const struct xc_match *mat
 			struct xc_err *err)
 {
 	const struct xc_layer *from = &match->manifest.layers[layer];
+	struct xc_index_loader loader = { .match = match };
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_index index;
 	int result = 0;
 
 	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
-	    xc_cache_load_index(cache, match, layer, NULL, &index, err) < 0)
+	    xc_cache_load_index(cache, &loader, layer, &index, err) < 0)
 		return -1;
 	for (uint32_t i = 0; result == 0 && i < index.segment_count; i++)
 		result = verify_segment(cache, name.data, &index.segments[i], err);

@@ -243,14 +243,19 @@ void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void 
 
 struct xc_readahead;
 
+/* The indexes of an entry that are read one after the other, and are all kept. */
+struct xc_index_loader {
+	const struct xc_match *match;
+	struct xc_index_budget budget;
+	struct xc_readahead *ahead; /* what may hold the next one; NULL: nothing does */
+};
+
 /*
- * Read and check the index of one layer of a match, from what is being read
- * ahead (NULL: nothing is) if that holds it. CORRUPT if it is not what the
- * manifest says.
+ * Read and check the index of one layer. CORRUPT if it is not what the
+ * manifest says, or takes more memory than the entry may.
  */
-int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_readahead *ahead, struct xc_index *ret_index,
-			struct xc_err *err) XC_CHECK;
+int xc_cache_load_index(const struct xc_cache *cache, struct xc_index_loader *loader,
+			uint32_t layer, struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
 
 /*
  * The entry of exactly this key in the first scope that has it, whatever its

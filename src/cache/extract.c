@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/extract.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -11,11 +12,13 @@
 /*
  * A worker holds one decoded segment and the files it writes, a buffer one
  * range as stored: these bounds keep all of them below 256 MiB. Where
- * segments are longer than they are usually cut, fewer workers take part.
+ * segments are longer than they are usually cut, or the members take a lot
+ * for an entry of that size, fewer workers take part.
  */
 #define EXTRACT_THREADS_MAX 14
 #define WORKER_BYTES        ((size_t)1 << 20) /* beside the segment */
 #define EXTRACT_BYTES_MAX   ((size_t)176 << 20)
+#define SHARED_BYTES_MAX    ((size_t)224 << 20) /* with the indexes */
 #define BUFFERED_BYTES_MIN  ((size_t)48 << 20)
 #define BUFFERED_BYTES_MAX  ((size_t)128 << 20)
 
@@ -79,12 +82,18 @@ bool xc_extract_is_alive(const struct xc_extract_layer *layer, uint32_t position
 	return !layer->dead || !(layer->dead[position / 8] & 1u << position % 8);
 }
 
-static void fail(struct extract *extract, const struct xc_err *err)
+/* With the mutex held. */
+static void fail_locked(struct extract *extract, const struct xc_err *err)
 {
-	pthread_mutex_lock(&extract->mutex);
 	if (!atomic_exchange(&extract->failed, true))
 		extract->err = *err;
 	pthread_cond_signal(&extract->changed);
+}
+
+static void fail(struct extract *extract, const struct xc_err *err)
+{
+	pthread_mutex_lock(&extract->mutex);
+	fail_locked(extract, err);
 	pthread_mutex_unlock(&extract->mutex);
 }
 
@@ -248,9 +257,14 @@ static void drop_free_buffers(struct extract *extract)
 	}
 }
 
-/* Makes room for a range; false while too much is buffered already. Mutex held. */
+/*
+ * Makes room for a range; false while too much is buffered already, or if
+ * there is no memory, which ends the extraction. Mutex held.
+ */
 static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_t length)
 {
+	struct xc_err err;
+
 	if (length <= buffer->capacity_bytes)
 		return true;
 	if (extract->buffered_bytes - buffer->capacity_bytes + length >
@@ -259,10 +273,17 @@ static bool reserve_buffer(struct extract *extract, struct buffer *buffer, size_
 			return false;
 		drop_free_buffers(extract);
 	}
-	extract->buffered_bytes += length - buffer->capacity_bytes;
+	extract->buffered_bytes -= buffer->capacity_bytes;
+	buffer->capacity_bytes = 0;
 	free(buffer->data);
-	buffer->data = xc_malloc(length);
+	buffer->data = malloc(length);
+	if (!buffer->data) {
+		xc_err_sys(&err, ENOMEM, "a buffer of %zu bytes", length);
+		fail_locked(extract, &err);
+		return false;
+	}
 	buffer->capacity_bytes = length;
+	extract->buffered_bytes += length;
 	return true;
 }
 
@@ -485,21 +506,24 @@ static size_t longest_segment(const struct extract *extract)
 	return longest_bytes;
 }
 
+_Static_assert(SHARED_BYTES_MAX - XC_BUDGET_FREE_BYTES >= XC_SEGMENT_RAW_MAX + WORKER_BYTES,
+	       "no room for the longest segment");
+
 /* How many workers there may be; what they leave is for the buffers. */
-static unsigned share_memory(struct extract *extract)
+static unsigned share_memory(struct extract *extract, uint64_t index_bytes)
 {
+	size_t bytes = XC_MIN(EXTRACT_BYTES_MAX, SHARED_BYTES_MAX - (size_t)index_bytes);
 	size_t worker_bytes = longest_segment(extract) + WORKER_BYTES;
-	size_t fitting = (EXTRACT_BYTES_MAX - BUFFERED_BYTES_MIN) / worker_bytes;
+	size_t fitting = (bytes - BUFFERED_BYTES_MIN) / worker_bytes;
 	unsigned threads = XC_MIN(extract->cache->threads, (unsigned)EXTRACT_THREADS_MAX);
 
 	threads = XC_MAX(XC_MIN(threads, (unsigned)fitting), 1u);
-	extract->buffered_bytes_max =
-		XC_MIN(EXTRACT_BYTES_MAX - threads * worker_bytes, BUFFERED_BYTES_MAX);
+	extract->buffered_bytes_max = XC_MIN(bytes - threads * worker_bytes, BUFFERED_BYTES_MAX);
 	return threads;
 }
 
 int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, uint32_t count,
-	       uint64_t *ret_fetched_bytes, struct xc_err *err)
+	       uint64_t index_bytes, uint64_t *ret_fetched_bytes, struct xc_err *err)
 {
 	struct extract extract = {
 		.cache = cache,
@@ -516,7 +540,7 @@ int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, ui
 	extract.buffers = xc_calloc(extract.buffer_count, sizeof(*extract.buffers));
 	for (uint32_t i = 0; i < extract.buffer_count; i++)
 		extract.buffers[i].extract = &extract;
-	threads = share_memory(&extract);
+	threads = share_memory(&extract, index_bytes);
 	result = extract_with_workers(&extract, threads, err);
 	for (uint32_t i = 0; i < extract.buffer_count; i++) {
 		free(extract.buffers[i].data);

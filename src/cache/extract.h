@@ -28,9 +28,10 @@ bool xc_extract_is_alive(const struct xc_extract_layer *layer, uint32_t position
 /*
  * Bring all members that count into the staging folders: contents, links,
  * then the directories' attributes. `layers` have their index and place set.
+ * `index_bytes` is what the indexes took of XC_BUDGET_FREE_BYTES.
  * *ret_fetched_bytes is what was read from the store.
  */
 int xc_extract(const struct xc_cache *cache, struct xc_extract_layer *layers, uint32_t count,
-	       uint64_t *ret_fetched_bytes, struct xc_err *err) XC_CHECK;
+	       uint64_t index_bytes, uint64_t *ret_fetched_bytes, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -325,25 +326,27 @@ static int index_from_ahead(struct xc_readahead *ahead, const struct xc_layer *l
 	return 0;
 }
 
-int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_readahead *ahead, struct xc_index *ret_index, struct xc_err *err)
+int xc_cache_load_index(const struct xc_cache *cache, struct xc_index_loader *loader,
+			uint32_t layer, struct xc_index *ret_index, struct xc_err *err)
 {
-	const struct xc_layer *from = &match->manifest.layers[layer];
+	const struct xc_layer *from = &loader->match->manifest.layers[layer];
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	cleanup_free char *own = NULL;
 	const char *data;
 
-	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
-	    index_from_ahead(ahead, from, &data, err) < 0)
+	if (xc_name_pack(cache, loader->match->scope, from->pack, &name, err) < 0 ||
+	    index_from_ahead(loader->ahead, from, &data, err) < 0)
 		return -1;
 	if (!data) {
 		/* The manifest's parser bounded it by XC_INDEX_STORED_MAX. */
-		own = xc_malloc(from->index_bytes);
+		own = malloc(from->index_bytes);
+		if (!own)
+			return xc_err_sys(err, ENOMEM, "index of pack %s", from->pack);
 		if (read_index(cache, name.data, from, own, err) < 0)
 			return -1;
 		data = own;
 	}
-	if (xc_index_parse(data, from->index_bytes, ret_index, err) < 0)
+	if (xc_index_parse(data, from->index_bytes, &loader->budget, ret_index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", from->pack);
 	if (ret_index->members.count != from->member_count) {
 		xc_index_release(ret_index);

@@ -40,12 +40,16 @@ static void note_end(struct xc_store_read *read, int result)
 struct xc_readahead *xc_readahead_start(struct xc_store *store, const char *pack_name,
 					uint64_t offset, size_t length)
 {
-	struct xc_readahead *ahead = xc_calloc(1, sizeof(*ahead));
+	char *data = malloc(length);
+	struct xc_readahead *ahead;
 
+	if (!data)
+		return NULL;
+	ahead = xc_calloc(1, sizeof(*ahead));
 	pthread_mutex_init(&ahead->lock, NULL);
 	pthread_cond_init(&ahead->ended, NULL);
 	ahead->name = xc_strdup(pack_name);
-	ahead->data = xc_malloc(length);
+	ahead->data = data;
 	ahead->read = (struct xc_store_read){
 		.name = ahead->name,
 		.offset = offset,

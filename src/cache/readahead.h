@@ -12,7 +12,7 @@
 
 struct xc_readahead;
 
-/* Start to read `length` bytes of a pack; never NULL. The name is copied. */
+/* Start to read `length` bytes of a pack; NULL if there is no memory. The name is copied. */
 struct xc_readahead *xc_readahead_start(struct xc_store *store, const char *pack_name,
 					uint64_t offset, size_t length);
 

@@ -37,6 +37,7 @@ struct restore {
 	struct xc_patterns *patterns;
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
+	struct xc_index_loader loader;
 	struct xc_readahead *index_ahead; /* of the first layer; NULL if it comes otherwise */
 	uint32_t **layer_targets;         /* per layer, per top */
 	struct target *targets;           /* sorted by stored path */
@@ -100,6 +101,7 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 	const struct xc_manifest *manifest = &restore->match->manifest;
 	uint64_t members = 0;
 
+	restore->loader.match = restore->match;
 	restore->layer_count = manifest->layer_count;
 	restore->layers = xc_calloc(restore->layer_count, sizeof(*restore->layers));
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
@@ -118,9 +120,9 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 		layer->pack_name = xc_buf_steal(&name);
 		if (xc_cancel_check(restore->cache->cancel, err) < 0)
 			return -1;
-		if (xc_cache_load_index(restore->cache, restore->match, i,
-					i == 0 ? start_ahead(restore, layer) : NULL, &layer->index,
-					err) < 0)
+		restore->loader.ahead = i == 0 ? start_ahead(restore, layer) : NULL;
+		if (xc_cache_load_index(restore->cache, &restore->loader, i, &layer->index, err) <
+		    0)
 			return -1;
 		xc_readahead_free(STEAL_PTR(restore->index_ahead));
 		fill_dead(layer);
@@ -367,7 +369,8 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		return -1;
 	open_places(restore);
 	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
-		       &result->fetched_bytes, err) < 0)
+		       xc_index_budget_free_used(&restore->loader.budget), &result->fetched_bytes,
+		       err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		if (!index_came_ahead(&restore->layers[i]))

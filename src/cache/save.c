@@ -207,13 +207,14 @@ static int add_index(struct save *save, struct xc_err *err)
 		.segments = save->segments,
 		.segment_count = save->segment_count,
 	};
+	struct xc_index_budget budget = { 0 };
 	struct xc_index read; /* as every reader will have to */
 	size_t index_bytes;
 
 	for (uint32_t i = 0; i < save->segment_count; i++)
 		index.tar_bytes += save->segments[i].raw_bytes;
 	if (xc_index_encode(&index, &data, err) < 0 ||
-	    xc_index_parse(data.data, data.len_bytes, &read, err) < 0)
+	    xc_index_parse(data.data, data.len_bytes, &budget, &read, err) < 0)
 		return xc_err_wrap(err, "cannot write an index of these files");
 	xc_index_release(&read);
 	index_bytes = data.len_bytes;

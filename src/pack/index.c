@@ -8,6 +8,13 @@ void xc_index_release(struct xc_index *index)
 	*index = (struct xc_index)XC_INDEX_INIT;
 }
 
+uint64_t xc_index_budget_free_used(const struct xc_index_budget *budget)
+{
+	uint64_t given_bytes = budget->stored_bytes * XC_BUDGET_BYTES_PER_BYTE;
+
+	return budget->used_bytes - XC_MIN(budget->used_bytes, given_bytes);
+}
+
 uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset)
 {
 	uint32_t low = 0, high = index->segment_count;

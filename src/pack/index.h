@@ -20,6 +20,27 @@
 /* Ceilings for what comes from a store. */
 #define XC_INDEX_STORED_MAX ((size_t)512 << 20)
 
+/*
+ * What the indexes of one entry may take of memory together, so that a small
+ * entry cannot take a lot: XC_BUDGET_FREE_BYTES, and XC_BUDGET_BYTES_PER_BYTE
+ * for each byte of an index that was read and is the one that the manifest
+ * names. All that a restore keeps of members and segments counts, and so does
+ * a section while it is decoded. A million empty files take 100 MiB of it and
+ * give back next to nothing; files with content give 20 bytes each and take
+ * 120. Begin with zeros.
+ */
+struct xc_index_budget {
+	uint64_t stored_bytes; /* of the indexes read so far */
+	uint64_t used_bytes;
+};
+
+#define XC_BUDGET_FREE_BYTES     ((uint64_t)144 << 20)
+#define XC_BUDGET_BYTES_PER_BYTE 16u
+#define XC_BUDGET_BYTES_MAX      ((uint64_t)8 << 30)
+
+/* How much of XC_BUDGET_FREE_BYTES was used. */
+uint64_t xc_index_budget_free_used(const struct xc_index_budget *budget);
+
 struct xc_index {
 	struct xc_members members; /* tar_offset of each is set */
 	struct xc_segment *segments;
@@ -45,11 +66,11 @@ int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_
 /*
  * Parse `length` bytes from a store. CORRUPT for whatever does not hold, with
  * what and where; FORMAT for another format version or an unknown section
- * that is marked as needed. Uses memory in proportion to the count of members
- * that is really there, whatever the bytes claim.
+ * that is marked as needed; IO if memory is out. `budget` is that of the entry,
+ * the same one for all its indexes.
  */
-int xc_index_parse(const void *data, size_t length, struct xc_index *ret_index,
-		   struct xc_err *err) XC_CHECK;
+int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budget,
+		   struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
 
 /* The segment that holds byte `tar_offset` of the tar stream; segment_count if none does. */
 uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset);

@@ -1,28 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading sections entry by entry, and those that fill one field of every member. */
+#include <errno.h>
+
 #include "pack/internal.h"
 #include "pack/tar.h"
 
+int xc_index_charge(struct xc_index_parse *parse, uint64_t bytes)
+{
+	struct xc_index_budget *budget = parse->budget;
+	uint64_t limit_bytes =
+		XC_BUDGET_FREE_BYTES + budget->stored_bytes * XC_BUDGET_BYTES_PER_BYTE;
+
+	limit_bytes = XC_MIN(limit_bytes, XC_BUDGET_BYTES_MAX);
+	if (bytes > limit_bytes || budget->used_bytes > limit_bytes - bytes)
+		return xc_err_set(parse->err, XC_ERR_CORRUPT,
+				  "index: more than the %llu MiB of memory that an entry with an "
+				  "index of %llu bytes may take",
+				  (unsigned long long)(limit_bytes >> 20),
+				  (unsigned long long)budget->stored_bytes);
+	budget->used_bytes += bytes;
+	return 0;
+}
+
+void xc_index_refund(struct xc_index_parse *parse, uint64_t bytes)
+{
+	parse->budget->used_bytes -= bytes;
+}
+
+static void *or_out_of_memory(struct xc_index_parse *parse, void *at, uint64_t bytes)
+{
+	if (!at)
+		xc_err_sys(parse->err, ENOMEM, "index: %llu bytes", (unsigned long long)bytes);
+	return at;
+}
+
+void *xc_index_table(struct xc_index_parse *parse, uint64_t count, size_t item_bytes,
+		     size_t cost_bytes)
+{
+	/* Counts come from 32 bits: no overflow. */
+	if (xc_index_charge(parse, count * cost_bytes) < 0)
+		return NULL;
+	return or_out_of_memory(parse, calloc(XC_MAX(count, (uint64_t)1), item_bytes),
+				count * item_bytes);
+}
+
+void *xc_index_alloc(struct xc_index_parse *parse, uint64_t bytes)
+{
+	if (xc_index_charge(parse, bytes) < 0)
+		return NULL;
+	return or_out_of_memory(parse, xc_arena_try_alloc(&parse->index->members.arena, bytes),
+				bytes);
+}
+
+char *xc_index_text(struct xc_index_parse *parse, const char *text, size_t length)
+{
+	if (xc_index_charge(parse, length + 1) < 0)
+		return NULL;
+	return or_out_of_memory(
+		parse, xc_arena_try_text(&parse->index->members.arena, text, length), length);
+}
+
 void xc_column_release(struct xc_column *column)
 {
+	if (column->parse)
+		xc_index_refund(column->parse,
+				column->parse->sections->items[column->id].raw_bytes);
 	free(column->raw);
 }
 
 int xc_column_open(struct xc_index_parse *parse, enum xc_section_id id, uint64_t min_bytes,
 		   uint64_t max_bytes, struct xc_column *ret_column)
 {
+	uint64_t raw_bytes = parse->sections->items[id].raw_bytes;
 	uint8_t *raw;
 
-	if (xc_section_read(parse->sections, id, min_bytes, max_bytes, &raw, parse->err) < 0)
+	if (xc_index_charge(parse, raw_bytes) < 0)
 		return -1;
-	*ret_column = (struct xc_column){ .raw = raw, .id = id, .err = parse->err };
-	ret_column->cursor = xc_cursor_over(raw, parse->sections->items[id].raw_bytes);
+	if (xc_section_read(parse->sections, id, min_bytes, max_bytes, &raw, parse->err) < 0) {
+		xc_index_refund(parse, raw_bytes);
+		return -1;
+	}
+	*ret_column = (struct xc_column){ .raw = raw, .id = id, .parse = parse };
+	ret_column->cursor = xc_cursor_over(raw, raw_bytes);
 	return 0;
 }
 
 int xc_column_fail(const struct xc_column *column, uint32_t position, const char *wrong)
 {
-	return xc_err_set(column->err, XC_ERR_CORRUPT, "index: section %s: entry %u: %s",
+	return xc_err_set(column->parse->err, XC_ERR_CORRUPT, "index: section %s: entry %u: %s",
 			  xc_section_name(column->id), position, wrong);
 }
 
@@ -32,8 +97,9 @@ int xc_column_close(const struct xc_column *column)
 
 	if (left == 0)
 		return 0;
-	return xc_err_set(column->err, XC_ERR_CORRUPT, "index: section %s: %zu bytes too many",
-			  xc_section_name(column->id), left);
+	return xc_err_set(column->parse->err, XC_ERR_CORRUPT,
+			  "index: section %s: %zu bytes too many", xc_section_name(column->id),
+			  left);
 }
 
 int xc_index_read_mtimes(struct xc_index_parse *parse)
@@ -122,7 +188,10 @@ static int read_link(struct xc_column *column, struct xc_members *members, uint3
 		if (!target || length > XC_TARGET_MAX)
 			return xc_column_fail(column, position,
 					      "a target that is cut off or too long");
-		extra_of(member)->target = xc_arena_text(&members->arena, target, length);
+		target = xc_index_text(column->parse, target, length);
+		if (!target)
+			return -1;
+		extra_of(member)->target = target;
 	} else {
 		if (xc_cursor_varint(&column->cursor, &distance) < 0)
 			return xc_column_fail(column, position, XC_BAD_VARINT);
@@ -158,7 +227,9 @@ static int read_extents(struct xc_column *column, struct xc_members *members, ui
 		return xc_column_fail(column, position, XC_BAD_VARINT);
 	if (count > xc_cursor_left(&column->cursor) / 2)
 		return xc_column_fail(column, position, "cut off");
-	extents = xc_arena_alloc(&members->arena, count * sizeof(*extents));
+	extents = xc_index_alloc(column->parse, count * sizeof(*extents));
+	if (!extents)
+		return -1;
 	for (uint64_t i = 0; i < count; i++) {
 		if (xc_cursor_varint(&column->cursor, &gap) < 0 ||
 		    xc_cursor_varint(&column->cursor, &extents[i].length) < 0)
@@ -208,8 +279,7 @@ int xc_index_read_hashes(struct xc_index_parse *parse)
 	return xc_column_close(&column);
 }
 
-static int read_xattr(struct xc_column *column, struct xc_arena *arena, uint32_t position,
-		      struct xc_xattr *xattr)
+static int read_xattr(struct xc_column *column, uint32_t position, struct xc_xattr *xattr)
 {
 	size_t length;
 	const char *name = xc_cursor_text(&column->cursor, &length);
@@ -222,9 +292,9 @@ static int read_xattr(struct xc_column *column, struct xc_arena *arena, uint32_t
 	value = xc_cursor_bytes(&column->cursor, xattr->length);
 	if (!value || xattr->length > XC_XATTR_VALUE_MAX)
 		return xc_column_fail(column, position, "a value that is cut off or too long");
-	xattr->name = xc_arena_text(arena, name, length);
-	xattr->value = xc_arena_text(arena, (const char *)value, xattr->length);
-	return 0;
+	xattr->name = xc_index_text(column->parse, name, length);
+	xattr->value = xc_index_text(column->parse, (const char *)value, xattr->length);
+	return xattr->name && xattr->value ? 0 : -1;
 }
 
 static int read_member_xattrs(struct xc_column *column, struct xc_members *members,
@@ -239,9 +309,11 @@ static int read_member_xattrs(struct xc_column *column, struct xc_members *membe
 	/* "user.x", its terminator and a length: no less. */
 	if (count == 0 || count > XC_XATTRS_MAX || count > xc_cursor_left(&column->cursor) / 8)
 		return xc_column_fail(column, position, "none, too many, or cut off");
-	xattrs = xc_arena_alloc(&members->arena, count * sizeof(*xattrs));
+	xattrs = xc_index_alloc(column->parse, count * sizeof(*xattrs));
+	if (!xattrs)
+		return -1;
 	for (uint32_t i = 0; i < count; i++)
-		if (read_xattr(column, &members->arena, position, &xattrs[i]) < 0)
+		if (read_xattr(column, position, &xattrs[i]) < 0)
 			return -1;
 	extra->xattrs = xattrs;
 	extra->xattr_count = count;

@@ -8,7 +8,6 @@ struct encode {
 	struct xc_section_writer *writer;
 	struct xc_buf raw; /* of one section after the other */
 	bool full;         /* raw could not take all */
-	size_t longest;    /* of the sections, before compression */
 	struct xc_buf *out;
 	struct xc_err *err;
 };
@@ -52,7 +51,6 @@ static int finish(struct encode *encode, enum xc_section_id id)
 				  xc_section_name(id));
 	if (xc_section_append(encode->writer, id, &encode->raw, encode->out, encode->err) < 0)
 		return -1;
-	encode->longest = XC_MAX(encode->longest, encode->raw.len_bytes);
 	xc_buf_clear(&encode->raw);
 	return 0;
 }
@@ -327,20 +325,6 @@ static int write_sections(struct encode *encode, const struct xc_index *index)
 	return 0;
 }
 
-/* What no reader would take must not be written. */
-static int check_limits(const struct encode *encode, size_t length)
-{
-	if (length > XC_INDEX_STORED_MAX)
-		return xc_err_set(encode->err, XC_ERR_INTERNAL, "index: %zu bytes are too many",
-				  length);
-	if (encode->members->count > xc_index_members_max(length) ||
-	    encode->longest > xc_index_raw_max(length))
-		return xc_err_set(encode->err, XC_ERR_INTERNAL,
-				  "index: %u members are too much alike, in %zu bytes",
-				  encode->members->count, length);
-	return 0;
-}
-
 int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_err *err)
 {
 	struct encode encode = { .members = &index->members, .out = out, .err = err };
@@ -358,8 +342,8 @@ int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_
 	xc_section_writer_free(encode.writer);
 	xc_buf_release(&encode.raw);
 	length = out->len_bytes - start;
-	if (result == 0)
-		result = check_limits(&encode, length);
+	if (result == 0 && length > XC_INDEX_STORED_MAX)
+		result = xc_err_set(err, XC_ERR_INTERNAL, "index: %zu bytes are too many", length);
 	if (result < 0)
 		xc_buf_truncate(out, start);
 	return result;

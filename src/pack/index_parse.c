@@ -29,10 +29,9 @@ static int read_head(struct xc_index_parse *parse)
 	index->tar_bytes = xc_le64_get(head + 24);
 	if (xc_le32_get(head + 20) != 0)
 		return xc_column_fail(&column, 0, "reserved bytes that are not zero");
-	if (index->members.count > xc_index_members_max(parse->sections->index_bytes))
-		return xc_err_set(parse->err, XC_ERR_CORRUPT,
-				  "index: %u members in %zu bytes cannot be", index->members.count,
-				  parse->sections->index_bytes);
+	if (index->members.count > XC_MEMBERS_MAX)
+		return xc_err_set(parse->err, XC_ERR_CORRUPT, "index: %u members cannot be",
+				  index->members.count);
 	xc_cursor_bytes(&column.cursor, XC_HEAD_BYTES);
 	return xc_column_close(&column);
 }
@@ -46,7 +45,10 @@ static int read_segments(struct xc_index_parse *parse)
 	if (xc_column_open(parse, XC_SECTION_SEGMENTS, count * XC_SEGMENT_RECORD_MIN,
 			   count * (XC_SHA256_BYTES + 2 * XC_VARINT64_MAX_BYTES), &column) < 0)
 		return -1;
-	index->segments = xc_calloc(count, sizeof(*index->segments));
+	index->segments =
+		xc_index_table(parse, count, sizeof(*index->segments), XC_SEGMENT_COST_BYTES);
+	if (!index->segments)
+		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		struct xc_segment *segment = &index->segments[i];
 		const uint8_t *sha256;
@@ -110,7 +112,9 @@ static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs
 		return xc_column_fail(&column, 0, XC_BAD_VARINT);
 	if (count > xc_cursor_left(&column.cursor) / 5)
 		return xc_column_fail(&column, 0, "cut off");
-	attrs = xc_calloc(count, sizeof(*attrs));
+	attrs = xc_index_table(parse, count, sizeof(*attrs), sizeof(*attrs));
+	if (!attrs)
+		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		if (read_attr(&column, i, &attrs[i]) < 0)
 			return -1;
@@ -121,7 +125,7 @@ static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs
 	return 0;
 }
 
-static void set_attr(struct xc_members *members, struct xc_member *member, const struct attr *attr)
+static int set_attr(struct xc_index_parse *parse, struct xc_member *member, const struct attr *attr)
 {
 	struct xc_member_extra *extra;
 
@@ -131,12 +135,15 @@ static void set_attr(struct xc_members *members, struct xc_member *member, const
 	member->gid = attr->gid;
 	member->link = XC_MEMBER_NONE;
 	if (attr->flags == 0 && attr->type != XC_MEMBER_SYMLINK)
-		return;
-	extra = xc_arena_alloc(&members->arena, sizeof(*extra));
+		return 0;
+	extra = xc_index_alloc(parse, sizeof(*extra));
+	if (!extra)
+		return -1;
 	*extra = (struct xc_member_extra){ .sparse = attr->flags & XC_ATTR_SPARSE };
 	/* Until their section is read, one stands for some. */
 	extra->xattr_count = attr->flags & XC_ATTR_XATTRS ? 1 : 0;
 	member->extra = extra;
+	return 0;
 }
 
 /* The first column: it makes the table. */
@@ -151,14 +158,19 @@ static int read_attrs(struct xc_index_parse *parse)
 	    xc_column_open(parse, XC_SECTION_ATTR_IDS, members->count, 5 * (uint64_t)members->count,
 			   &column) < 0)
 		return -1;
-	members->items = xc_calloc(members->count, sizeof(*members->items));
+	members->items = xc_index_table(parse, members->count, sizeof(*members->items),
+					XC_MEMBER_COST_BYTES);
+	if (!members->items)
+		return -1;
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (xc_cursor_varint32(&column.cursor, &id) < 0)
 			return xc_column_fail(&column, i, XC_BAD_VARINT);
 		if (id >= attr_count)
 			return xc_column_fail(&column, i, "no such attributes");
-		set_attr(members, &members->items[i], &attrs[id]);
+		if (set_attr(parse, &members->items[i], &attrs[id]) < 0)
+			return -1;
 	}
+	xc_index_refund(parse, attr_count * sizeof(*attrs));
 	return xc_column_close(&column);
 }
 
@@ -208,8 +220,10 @@ static int read_name(struct xc_index_parse *parse, struct xc_column *names, uint
 		return xc_column_fail(names, position, "too long");
 	xc_buf_truncate(before, (size_t)shared);
 	xc_buf_add(before, rest, rest_length);
-	member->name = xc_arena_text(&members->arena, before->data, before->len_bytes);
-	return 0;
+	if (is_top && xc_index_charge(parse, XC_TOP_COST_BYTES + 3 * before->len_bytes) < 0)
+		return -1;
+	member->name = xc_index_text(parse, before->data, before->len_bytes);
+	return member->name ? 0 : -1;
 }
 
 static int read_tree(struct xc_index_parse *parse)
@@ -257,14 +271,18 @@ static void set_offsets(struct xc_members *members)
 	}
 }
 
-int xc_index_parse(const void *data, size_t length, struct xc_index *ret_index, struct xc_err *err)
+int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budget,
+		   struct xc_index *ret_index, struct xc_err *err)
 {
 	cleanup_index struct xc_index index = XC_INDEX_INIT;
 	struct xc_sections sections;
-	struct xc_index_parse parse = { .sections = &sections, .index = &index, .err = err };
+	struct xc_index_parse parse = {
+		.sections = &sections, .index = &index, .budget = budget, .err = err
+	};
 
 	if (length > XC_INDEX_STORED_MAX)
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes cannot be", length);
+	budget->stored_bytes += length;
 	if (xc_sections_scan(data, length, &sections, err) < 0 || read_sections(&parse) < 0 ||
 	    xc_index_check(&index, XC_ERR_CORRUPT, err) < 0)
 		return -1;

@@ -24,19 +24,17 @@
 #define XC_XATTR_VALUE_MAX    ((uint32_t)64 << 10)
 #define XC_SEGMENT_RECORD_MIN (2 + XC_SHA256_BYTES)
 
+/* No section decodes to more. */
+#define XC_RAW_BYTES_MAX ((uint64_t)4 << 30)
+
 /*
- * What an index of so many stored bytes may claim, so that a small one cannot
- * take a lot of memory. Every member has 512 bytes in the tar stream at least
- * and every segment of 8 MiB 34 bytes in the index that do not compress: no
- * more than 241 members a byte. Measured: of 15 million empty files, numbered
- * and of one time, 122 members and 260 raw bytes of the longest section a
- * byte; of a million symlinks with one target, 2300 raw bytes.
+ * What a restore keeps beside the table (tree/place.h, tree/stage.h): of a
+ * member whether it was made, of a top its place in the file system, of a
+ * segment the range that it comes in and the job that decodes it.
  */
-#define XC_MEMBERS_FREE       100000u
-#define XC_MEMBERS_PER_BYTE   500u
-#define XC_RAW_FREE_BYTES     ((uint64_t)16 << 20)
-#define XC_RAW_BYTES_PER_BYTE 4000u
-#define XC_RAW_BYTES_MAX      ((uint64_t)4 << 30)
+#define XC_MEMBER_COST_BYTES  (sizeof(struct xc_member) + 4)
+#define XC_TOP_COST_BYTES     512u
+#define XC_SEGMENT_COST_BYTES (sizeof(struct xc_segment) + 104)
 
 enum xc_section_id {
 	XC_SECTION_HEAD = 1,
@@ -69,7 +67,6 @@ struct xc_section {
 
 struct xc_sections {
 	struct xc_section items[XC_SECTION_END];
-	size_t index_bytes;
 };
 
 const char *xc_section_name(enum xc_section_id id);
@@ -93,23 +90,30 @@ void xc_section_writer_free(struct xc_section_writer *writer);
 int xc_section_append(struct xc_section_writer *writer, enum xc_section_id id,
 		      const struct xc_buf *raw, struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
-/* The most members, or raw bytes of a section, that an index of this length may have. */
-uint64_t xc_index_members_max(size_t index_bytes);
-uint64_t xc_index_raw_max(size_t index_bytes);
-
 /* An index that is being parsed. */
 struct xc_index_parse {
 	const struct xc_sections *sections;
 	struct xc_index *index;
+	struct xc_index_budget *budget;
 	struct xc_err *err;
 };
+
+/* Count memory that is about to be taken, CORRUPT beyond the budget; and that was given back. */
+int xc_index_charge(struct xc_index_parse *parse, uint64_t bytes) XC_CHECK;
+void xc_index_refund(struct xc_index_parse *parse, uint64_t bytes);
+/* `count` cleared items, counted at `cost_bytes` each; NULL with the error set. */
+void *xc_index_table(struct xc_index_parse *parse, uint64_t count, size_t item_bytes,
+		     size_t cost_bytes);
+/* Memory of the members' arena, counted; NULL with the error set. */
+void *xc_index_alloc(struct xc_index_parse *parse, uint64_t bytes);
+char *xc_index_text(struct xc_index_parse *parse, const char *text, size_t length);
 
 /* A section that is being read. */
 struct xc_column {
 	struct xc_cursor cursor;
 	uint8_t *raw;
 	enum xc_section_id id;
-	struct xc_err *err;
+	struct xc_index_parse *parse; /* NULL if none was opened */
 };
 
 #define XC_BAD_VARINT "no integer where one must be"

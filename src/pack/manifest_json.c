@@ -10,6 +10,11 @@
 #define PATHS_MAX      1000
 #define PATH_MAX_BYTES 4096
 #define TOOL_MAX       256
+/*
+ * What separates values: 17 for a layer, 3 for a path. Each takes some 200
+ * bytes once it is parsed, of 2 in the text.
+ */
+#define SEPARATORS_MAX 32768
 
 static void set(json_t *object, const char *name, json_t *value)
 {
@@ -247,6 +252,15 @@ static int parse_layer(const json_t *object, uint32_t position, struct xc_layer 
 	return 0;
 }
 
+static bool has_pack_twice(const struct xc_manifest *manifest)
+{
+	for (uint32_t i = 1; i < manifest->layer_count; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (strcmp(manifest->layers[i].pack, manifest->layers[k].pack) == 0)
+				return true;
+	return false;
+}
+
 static int parse_layers(const json_t *array, struct xc_manifest *manifest, struct xc_err *err)
 {
 	size_t count = json_array_size(array);
@@ -261,7 +275,26 @@ static int parse_layers(const json_t *array, struct xc_manifest *manifest, struc
 		if (parse_layer(json_array_get(array, i), i, &manifest->layers[i], err) < 0)
 			return -1;
 	}
+	if (has_pack_twice(manifest))
+		return xc_err_set(err, XC_ERR_CORRUPT, "manifest: two layers are one pack");
 	return 0;
+}
+
+/* How many values there may be, before any is made. */
+static size_t count_separators(const char *text, size_t length)
+{
+	bool in_string = false;
+	size_t count = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (in_string && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			in_string = !in_string;
+		else if (!in_string && text[i] != '\0' && strchr(",:[{", text[i]))
+			count++;
+	}
+	return count;
 }
 
 static int parse_object(const json_t *object, struct xc_manifest *manifest, struct xc_err *err)
@@ -289,10 +322,12 @@ int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_m
 		      struct xc_err *err)
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
-	cleanup_json json_t *object =
-		xc_json_parse(data, length, XC_MANIFEST_BYTES_MAX, "manifest", err);
+	cleanup_json json_t *object = NULL;
 	uint64_t version;
 
+	if (length <= XC_MANIFEST_BYTES_MAX && count_separators(data, length) > SEPARATORS_MAX)
+		return xc_err_set(err, XC_ERR_CORRUPT, "manifest: too many values");
+	object = xc_json_parse(data, length, XC_MANIFEST_BYTES_MAX, "manifest", err);
 	if (!object)
 		return -1;
 	if (get_integer(object, "", "xcache", INT64_MAX, &version, err) < 0)

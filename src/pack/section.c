@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include <zstd.h>
 
 #include "pack/internal.h"
@@ -19,20 +21,6 @@ static const char *const section_names[XC_SECTION_END] = {
 const char *xc_section_name(enum xc_section_id id)
 {
 	return section_names[id];
-}
-
-uint64_t xc_index_members_max(size_t index_bytes)
-{
-	uint64_t bound = XC_MEMBERS_FREE + (uint64_t)index_bytes * XC_MEMBERS_PER_BYTE;
-
-	return XC_MIN(bound, (uint64_t)XC_MEMBERS_MAX);
-}
-
-uint64_t xc_index_raw_max(size_t index_bytes)
-{
-	uint64_t bound = XC_RAW_FREE_BYTES + (uint64_t)index_bytes * XC_RAW_BYTES_PER_BYTE;
-
-	return XC_MIN(bound, XC_RAW_BYTES_MAX);
 }
 
 /* One section's frame: its header, then what `body` holds. */
@@ -73,7 +61,7 @@ int xc_sections_scan(const void *data, size_t length, struct xc_sections *ret_se
 		     struct xc_err *err)
 {
 	struct xc_cursor cursor = xc_cursor_over(data, length);
-	struct xc_sections sections = { .index_bytes = length };
+	struct xc_sections sections = { 0 };
 	uint32_t last_id = 0;
 
 	while (xc_cursor_left(&cursor) > 0) {
@@ -125,7 +113,7 @@ int xc_section_read(const struct xc_sections *sections, enum xc_section_id id, u
 	cleanup_free uint8_t *raw = NULL;
 	size_t result;
 
-	max_bytes = XC_MIN(max_bytes, xc_index_raw_max(sections->index_bytes));
+	max_bytes = XC_MIN(max_bytes, XC_RAW_BYTES_MAX);
 	if (section->raw_bytes < min_bytes || section->raw_bytes > max_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: %llu bytes cannot be",
 				  section_names[id], (unsigned long long)section->raw_bytes);
@@ -134,8 +122,7 @@ int xc_section_read(const struct xc_sections *sections, enum xc_section_id id, u
 			return -1;
 		raw = malloc(section->raw_bytes);
 		if (!raw)
-			return xc_err_set(err, XC_ERR_INTERNAL,
-					  "index: no memory for section %s of %llu bytes",
+			return xc_err_sys(err, ENOMEM, "index: section %s of %llu bytes",
 					  section_names[id],
 					  (unsigned long long)section->raw_bytes);
 		result = ZSTD_decompress(raw, section->raw_bytes, section->frame,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pack/segment.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <zstd.h>
@@ -146,16 +147,20 @@ static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segme
 	return 0;
 }
 
-static void make_room(struct xc_segment_decoder *decoder, size_t raw_bytes)
+static int make_room(struct xc_segment_decoder *decoder, size_t raw_bytes, struct xc_err *err)
 {
 	/* Most segments are a little longer than the target. */
 	size_t usual_bytes = XC_SEGMENT_TARGET_BYTES + XC_SEGMENT_TARGET_BYTES / 4;
 
 	if (raw_bytes <= decoder->raw_capacity)
-		return;
+		return 0;
 	free(decoder->raw);
 	decoder->raw_capacity = XC_MAX(raw_bytes, usual_bytes);
-	decoder->raw = xc_malloc(decoder->raw_capacity);
+	decoder->raw = malloc(decoder->raw_capacity);
+	if (decoder->raw)
+		return 0;
+	decoder->raw_capacity = 0;
+	return xc_err_sys(err, ENOMEM, "%zu bytes", raw_bytes);
 }
 
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
@@ -163,9 +168,9 @@ int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segmen
 {
 	size_t raw_bytes;
 
-	if (check_frame(decoder, segment, stored, err) < 0)
+	if (check_frame(decoder, segment, stored, err) < 0 ||
+	    make_room(decoder, segment->raw_bytes, err) < 0)
 		goto fail;
-	make_room(decoder, segment->raw_bytes);
 	raw_bytes = ZSTD_decompressDCtx(decoder->context, decoder->raw, segment->raw_bytes, stored,
 					segment->stored_bytes);
 	if (ZSTD_isError(raw_bytes)) {

@@ -60,7 +60,8 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder); /* NULL is all
 /*
  * Check `stored` (segment->stored_bytes long) against segment->sha256, and
  * only then decode it to exactly segment->raw_bytes. `*ret_raw` belongs to
- * the decoder and holds until its next call. CORRUPT if anything differs.
+ * the decoder and holds until its next call. CORRUPT if anything differs, IO
+ * if memory is out.
  */
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
 		      const void *stored, const char **ret_raw, struct xc_err *err) XC_CHECK;

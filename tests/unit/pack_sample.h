@@ -106,9 +106,10 @@ static inline void sample_encode(const struct xc_index *index, struct xc_buf *ou
 
 static inline void sample_parse(const struct xc_buf *bytes, struct xc_index *ret_index)
 {
+	struct xc_index_budget budget = { 0 };
 	struct xc_err err = { 0 };
 
-	if (xc_index_parse(bytes->data, bytes->len_bytes, ret_index, &err) < 0)
+	if (xc_index_parse(bytes->data, bytes->len_bytes, &budget, ret_index, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 

@@ -231,7 +231,8 @@ static void framing_is_taken_or_refused(void **state)
 		xc_buf_add(&more, bytes.data, bytes.len_bytes);
 		add_section(&more, rows[i].magic, rows[i].id, rows[i].flags, rows[i].raw_bytes,
 			    "abc", rows[i].body_bytes);
-		if (xc_index_parse(more.data, more.len_bytes, &parsed, &err) == 0)
+		if (xc_index_parse(more.data, more.len_bytes, &(struct xc_index_budget){ 0 },
+				   &parsed, &err) == 0)
 			err.kind = XC_ERR_NONE;
 		if (err.kind != rows[i].kind)
 			fail_msg("%s: kind %d, %s", rows[i].catches, (int)err.kind, err.msg);
@@ -249,7 +250,9 @@ static void another_version_is_told_apart_from_damage(void **state)
 	sample_encode(&index, &bytes);
 	sample_rebuild(&bytes, XC_SECTION_HEAD,
 		       BYTES(HEAD("\2", "\5\0\0\0", "\1\0\0\0", "\0\x12\0") "and more"), &later);
-	assert_int_equal(xc_index_parse(later.data, later.len_bytes, &parsed, &err), -1);
+	assert_int_equal(xc_index_parse(later.data, later.len_bytes, &(struct xc_index_budget){ 0 },
+					&parsed, &err),
+			 -1);
 	assert_int_equal(err.kind, XC_ERR_FORMAT);
 }
 
@@ -269,10 +272,12 @@ static void damaged_bytes_are_harmless(void **state)
 
 		/* An exact copy, so that a read past its end shows. */
 		memcpy(copy, bytes.data, i);
-		assert_int_equal(xc_index_parse(copy, i, &cut, &err), -1);
+		assert_int_equal(
+			xc_index_parse(copy, i, &(struct xc_index_budget){ 0 }, &cut, &err), -1);
 		assert_int_equal(err.kind, XC_ERR_CORRUPT);
 		bytes.data[i] ^= 0x41;
-		if (xc_index_parse(bytes.data, bytes.len_bytes, &flipped, &err) < 0)
+		if (xc_index_parse(bytes.data, bytes.len_bytes, &(struct xc_index_budget){ 0 },
+				   &flipped, &err) < 0)
 			assert_true(err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_FORMAT);
 		bytes.data[i] ^= 0x41;
 	}
@@ -283,7 +288,7 @@ static void a_small_index_cannot_claim_much(void **state)
 {
 	cleanup_index struct xc_index index, parsed = XC_INDEX_INIT;
 	cleanup_buf struct xc_buf bytes = XC_BUF_INIT, bomb = XC_BUF_INIT;
-	const size_t length = (size_t)40 << 20;
+	const size_t length = XC_BUDGET_FREE_BYTES + 100000;
 	cleanup_free char *zeros = xc_calloc(1, length);
 	struct xc_err err = { 0 };
 
@@ -291,18 +296,22 @@ static void a_small_index_cannot_claim_much(void **state)
 	sample_index(sample_small_rows, &index);
 	sample_encode(&index, &bytes);
 	sample_rebuild(&bytes, XC_SECTION_XATTRS, zeros, length, &bomb);
-	assert_true(bomb.len_bytes < 4096);
-	assert_int_equal(xc_index_parse(bomb.data, bomb.len_bytes, &parsed, &err), -1);
-	assert_non_null(strstr(err.msg, "cannot be"));
+	assert_true(bomb.len_bytes < 16384);
+	assert_int_equal(xc_index_parse(bomb.data, bomb.len_bytes, &(struct xc_index_budget){ 0 },
+					&parsed, &err),
+			 -1);
+	assert_non_null(strstr(err.msg, "may take"));
 }
 
 /* The most regular tree there is must stay within what a small index may claim. */
-static void a_million_like_members_survive(void **state)
+static void a_million_like_members_fit_once(void **state)
 {
 	const uint32_t count = 1000000;
 	cleanup_index struct xc_index index = XC_INDEX_INIT, again = XC_INDEX_INIT;
 	cleanup_buf struct xc_buf bytes = XC_BUF_INIT;
-	struct xc_member_extra extra = { .target = "../../a/target/that/all/of/them/share" };
+	struct xc_index_budget budget = { 0 };
+	struct xc_index more;
+	struct xc_err err;
 	struct xc_members *members = &index.members;
 
 	(void)state;
@@ -312,14 +321,12 @@ static void a_million_like_members_survive(void **state)
 		char name[16];
 		int length = snprintf(name, sizeof(name), "%07u", i);
 
-		members->items[i] = (struct xc_member){ .type = XC_MEMBER_SYMLINK,
-							.extra = &extra,
+		members->items[i] = (struct xc_member){ .type = XC_MEMBER_FILE,
 							.header_bytes = 512,
 							.link = XC_MEMBER_NONE };
 		members->items[i].name = xc_arena_text(&members->arena, name, (size_t)length);
 	}
 	members->items[0].type = XC_MEMBER_DIR;
-	members->items[0].extra = NULL;
 	members->items[0].parent = XC_MEMBER_NONE;
 	members->items[0].name = "./d";
 	index.tar_bytes = XC_TAR_END_BYTES + 512 * (uint64_t)(count + 1);
@@ -335,10 +342,14 @@ static void a_million_like_members_survive(void **state)
 		xc_sha256(&i, sizeof(i), index.segments[i].sha256);
 	}
 	sample_encode(&index, &bytes);
-	sample_parse(&bytes, &again);
+	if (xc_index_parse(bytes.data, bytes.len_bytes, &budget, &again, &err) < 0)
+		fail_msg("%s", err.msg);
 	assert_int_equal(again.members.count, count + 1);
 	assert_string_equal(again.members.items[count].name, "1000000");
-	assert_string_equal(again.members.items[count].extra->target, extra.target);
+	/* One more such layer is too much. */
+	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &more, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "may take"));
 }
 
 int main(void)
@@ -351,7 +362,7 @@ int main(void)
 		cmocka_unit_test(another_version_is_told_apart_from_damage),
 		cmocka_unit_test(damaged_bytes_are_harmless),
 		cmocka_unit_test(a_small_index_cannot_claim_much),
-		cmocka_unit_test(a_million_like_members_survive),
+		cmocka_unit_test(a_million_like_members_fit_once),
 	};
 
 	return cmocka_run_group_tests_name("index", tests, NULL, NULL);

@@ -292,7 +292,8 @@ static void sections_that_do_not_hold_are_refused(void **state)
 		struct xc_err err = { 0 };
 
 		sample_rebuild(&bytes, rows[i].id, rows[i].data, rows[i].length, &bad);
-		if (xc_index_parse(bad.data, bad.len_bytes, &parsed, &err) == 0)
+		if (xc_index_parse(bad.data, bad.len_bytes, &(struct xc_index_budget){ 0 }, &parsed,
+				   &err) == 0)
 			fail_msg("%s: taken", rows[i].catches);
 		if (err.kind != XC_ERR_CORRUPT || !strstr(err.msg, rows[i].wrong))
 			fail_msg("%s: kind %d, %s", rows[i].catches, (int)err.kind, err.msg);
@@ -392,7 +393,8 @@ static void extents_and_attributes_are_taken_or_refused(void **state)
 		int result;
 
 		sample_rebuild(&bytes, rows[i].id, rows[i].data, rows[i].length, &changed);
-		result = xc_index_parse(changed.data, changed.len_bytes, &parsed, &err);
+		result = xc_index_parse(changed.data, changed.len_bytes,
+					&(struct xc_index_budget){ 0 }, &parsed, &err);
 		if ((result < 0) != (rows[i].wrong != NULL) ||
 		    (result < 0 && (err.kind != XC_ERR_CORRUPT || !strstr(err.msg, rows[i].wrong))))
 			fail_msg("%s: %d, %s", rows[i].catches, result, err.msg);

@@ -175,6 +175,43 @@ static void every_member_is_checked(void **state)
 	}
 }
 
+static void masses_of_values_are_refused_unparsed(void **state)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf bytes = XC_BUF_INIT, text = XC_BUF_INIT;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	xc_buf_add_str(&bytes, "{\"x\":[");
+	for (size_t i = 0; i < 40000; i++)
+		xc_buf_add_str(&bytes, "0,");
+	xc_buf_add_str(&bytes, "0]}");
+	assert_int_equal(xc_manifest_parse(bytes.data, bytes.len_bytes, &manifest, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "too many values"));
+	/* Separators within a text are none. */
+	xc_buf_add_str(&text, "{\"later\":\"\\\"");
+	for (size_t i = 0; i < 40000; i++)
+		xc_buf_add_str(&text, ",");
+	xc_buf_addf(&text, "\",%s", whole + 1);
+	parse(text.data, &manifest);
+}
+
+static void no_two_layers_are_one_pack(void **state)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	cleanup_manifest struct xc_manifest again = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf bytes = XC_BUF_INIT;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	parse(whole, &manifest);
+	memcpy(manifest.layers[1].pack, manifest.layers[0].pack, sizeof(manifest.layers[0].pack));
+	xc_manifest_encode(&manifest, &bytes);
+	assert_int_equal(xc_manifest_parse(bytes.data, bytes.len_bytes, &again, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+}
+
 static void another_version_is_told_apart_from_damage(void **state)
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
@@ -187,6 +224,17 @@ static void another_version_is_told_apart_from_damage(void **state)
 	assert_int_equal(err.kind, XC_ERR_CORRUPT);
 }
 
+/* "####" in the text becomes the number, as no pack may stand twice. */
+static void add_numbered(struct xc_buf *out, const char *text, size_t number)
+{
+	const char *mark = strstr(text, "####");
+
+	if (mark)
+		xc_buf_addf(out, "%.*s%04zx%s", (int)(mark - text), text, number, mark + 4);
+	else
+		xc_buf_add_str(out, text);
+}
+
 static void counts_have_ceilings(void **state)
 {
 	static const struct {
@@ -195,8 +243,8 @@ static void counts_have_ceilings(void **state)
 	} rows[] = {
 		{ "\"paths\":[", "\"p\",", 1000 - 2 },
 		{ "\"layers\":[",
-		  "{\"pack\":\"" ID
-		  "\",\"size\":9,\"members\":1,\"index\":{\"offset\":0,\"size\":1,"
+		  "{\"pack\":\"####56789abcdef0123456789abcdef0\",\"size\":9,\"members\":1,"
+		  "\"index\":{\"offset\":0,\"size\":1,"
 		  "\"sha256\":\"" DIGEST "\"}},",
 		  XC_LAYERS_MAX - 2 },
 	};
@@ -210,7 +258,7 @@ static void counts_have_ceilings(void **state)
 
 		xc_buf_add(&bytes, whole, (size_t)(at - whole));
 		for (size_t n = 0; n < rows[i / 2].most + i % 2; n++)
-			xc_buf_add_str(&bytes, rows[i / 2].item);
+			add_numbered(&bytes, rows[i / 2].item, n);
 		xc_buf_add_str(&bytes, at);
 		assert_int_equal(xc_manifest_parse(bytes.data, bytes.len_bytes, &manifest, &err),
 				 i % 2 ? -1 : 0);
@@ -265,6 +313,8 @@ int main(void)
 		cmocka_unit_test(a_key_of_any_bytes_survives),
 		cmocka_unit_test(members_that_are_unknown_are_skipped),
 		cmocka_unit_test(every_member_is_checked),
+		cmocka_unit_test(masses_of_values_are_refused_unparsed),
+		cmocka_unit_test(no_two_layers_are_one_pack),
 		cmocka_unit_test(another_version_is_told_apart_from_damage),
 		cmocka_unit_test(counts_have_ceilings),
 		cmocka_unit_test(positions_are_found_in_the_dead_runs),

@@ -273,7 +273,8 @@ static void the_documented_example_is_what_is_written(void **state)
 		print_example(&pack.bytes);
 		fail_msg("the example of " EXAMPLE_PAGE " must be what stands above");
 	}
-	if (xc_index_parse(example.data + EXAMPLE_INDEX, EXAMPLE_INDEX_BYTES, &index, &err) < 0)
+	if (xc_index_parse(example.data + EXAMPLE_INDEX, EXAMPLE_INDEX_BYTES,
+			   &(struct xc_index_budget){ 0 }, &index, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(index.members.count, 3);
 	assert_string_equal(index.members.items[1].name, "hello.txt");
