@@ -2,6 +2,8 @@
 # xcache: build, test, measure. `make help` lists the targets.
 
 VERSION := 0.1.0
+# OWNER/NAME on GitHub, for messages; scripts/rename changes it here and in all pages.
+REPOSITORY := org/xcache
 BUILD   ?= build
 PREFIX  ?= /usr/local
 CC      ?= gcc
@@ -18,7 +20,8 @@ SANITIZE ?=
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wvla -Wundef $(if $(CI),-Werror)
 XC_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DXC_VERSION='"$(VERSION)"' \
-               -Isrc -include base/banned.h $(if $(SYSTEM_CURL),,-isystem $(CURL_DIR)/include)
+               -DXC_REPOSITORY='"$(REPOSITORY)"' -Isrc -include base/banned.h \
+               $(if $(SYSTEM_CURL),,-isystem $(CURL_DIR)/include)
 XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) $(CFLAGS) \
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Names that libcrypto could look up and plug-ins, which nothing here calls, warn in a static link.

@@ -8,6 +8,7 @@
 
 /* Where the runner mounts the workspace in the containers of Docker actions. */
 #define DOCKER_WORKSPACE "/github/workspace"
+#define OTHER_ACTIONS    XC_REPOSITORY "/restore and " XC_REPOSITORY "/save instead"
 
 static void hide_secret(void *context, const char *value)
 {
@@ -182,12 +183,11 @@ static void warn_outside_store(const struct xc_action_run *run)
 
 	if (url && strncmp(url, scheme, strlen(scheme)) == 0 &&
 	    is_outside(folder, run->context.workspace))
-		xc_action_command(
-			"warning",
-			"This action runs in a container that holds the workspace "
-			"alone, so the store %s would vanish with it; use org/xcache/restore "
-			"and org/xcache/save instead, or a store in S3.",
-			url);
+		xc_action_command("warning",
+				  "This action runs in a container that holds the workspace "
+				  "alone, so the store %s would vanish with it; use %s, "
+				  "or a store in S3.",
+				  url, OTHER_ACTIONS);
 }
 
 void xc_action_warn_outside(const struct xc_action_run *run)
@@ -204,7 +204,6 @@ void xc_action_warn_outside(const struct xc_action_run *run)
 				"warning",
 				"This action runs in a container that holds the workspace "
 				"alone, so the path %s refers to the container, not to the job; "
-				"use "
-				"org/xcache/restore and org/xcache/save instead.",
-				paths->items[i]);
+				"use %s.",
+				paths->items[i], OTHER_ACTIONS);
 }

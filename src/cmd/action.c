@@ -21,10 +21,10 @@ static const struct {
 	const char *help;
 	int (*run)(const struct xc_action_host *host);
 } entries[] = {
-	{ "restore", "org/xcache/restore: restore, and set the outputs", xc_action_restore },
-	{ "save", "org/xcache/save: save", xc_action_save },
-	{ "main", "org/xcache: restore, and leave word for post", xc_action_main },
-	{ "post", "org/xcache at the end of the job: save", xc_action_post },
+	{ "restore", XC_REPOSITORY "/restore: restore, and set the outputs", xc_action_restore },
+	{ "save", XC_REPOSITORY "/save: save", xc_action_save },
+	{ "main", XC_REPOSITORY ": restore, and leave word for post", xc_action_main },
+	{ "post", XC_REPOSITORY " at the end of the job: save", xc_action_post },
 	{ "root", "post if the program's name is " POST_NAME ", else main", run_root },
 };
 

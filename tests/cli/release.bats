@@ -1,0 +1,117 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What is published, and by what: the project's own workflows, its name on GitHub, its releases.
+
+# shellcheck disable=SC2154,SC2016 # set by ends; what is quoted are programs
+load helpers
+
+ROOT=$BATS_TEST_DIRNAME/../..
+RUNNER=$BATS_TEST_DIRNAME/../runner
+
+# The files of the project in the present state of the folder, as a repository of their own.
+copy_of_project() {
+    git -C "$ROOT" rev-parse --git-dir >/dev/null 2>&1 || skip "the sources are in no repository"
+    mkdir project
+    (cd "$ROOT" && git ls-files -z -- "$@" | xargs -0 tar -c) | tar -x -C project
+    cd project || return
+    git init -q .
+    git add .
+    git -c user.name=a -c user.email=a@example.com commit -qm copy
+}
+
+name_in_makefile() {
+    sed -n 's/^REPOSITORY := //p' "${1:-.}/Makefile"
+}
+
+@test "the project's workflows have the names that GitHub knows" {
+    "$RUNNER/check-actions" "$ROOT" "$ROOT"/.github/workflows/*.yml
+}
+
+# strict_workflows PROGRAM: python, with `steps` of all jobs as (place, step) and `jobs` likewise
+strict_workflows() {
+    python3 -c '
+import re, sys
+from pathlib import Path
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[2])
+from strict_yaml import load
+paths = sorted(Path(sys.argv[3]).glob("*.yml"))
+assert paths
+jobs = [(f"{path.name}: {name}", job) for path in paths for name, job in load(path)["jobs"].items()]
+steps = [(place, step) for place, job in jobs for step in job["steps"]]
+texts = [(path.name, path.read_text()) for path in paths]
+problems = []
+exec(sys.argv[1])
+sys.exit("\n".join(problems) or 0)' "$1" "$RUNNER" "$ROOT/.github/workflows"
+}
+
+@test "foreign actions are pinned by a commit whose version stands behind it" {
+    strict_workflows '
+for name, text in texts:
+    for line in re.findall(r"uses: (.*)", text):
+        if not line.startswith("./") and \
+           not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line):
+            problems.append(f"{name}: {line}")'
+}
+
+@test "no checkout leaves its token in the workspace" {
+    strict_workflows '
+seen = 0
+for place, step in steps:
+    if step.get("uses", "").startswith("actions/checkout@"):
+        seen += 1
+        if step.get("with", {}).get("persist-credentials") is not False:
+            problems.append(place)
+assert seen'
+}
+
+@test "every job of the project ends after a time and has no more rights than it names" {
+    strict_workflows '
+for place, job in jobs:
+    if not 0 < job.get("timeout-minutes", 0) <= 120:
+        problems.append(f"{place}: no timeout-minutes")
+for path in paths:
+    if load(path).get("permissions") not in ({}, {"contents": "read"}):
+        problems.append(f"{path.name}: permissions of all jobs")
+for place, step in steps:
+    if "${{" in step.get("run", ""):
+        problems.append(f"{place}: an expression within run:")'
+}
+
+@test "the program says the name that the Makefile gives the repository" {
+    local name
+    name=$(name_in_makefile "$ROOT")
+    ends 0 xc action --help
+    has "$output" "$name/restore: "
+    has "$output" "$name at the end of the job: "
+    ! grep -rn "$name" "$ROOT/src" || fail "the sources name the repository beside XC_REPOSITORY"
+}
+
+@test "a new name of the repository stands everywhere, and the old one back again" {
+    local old owner=some-one other
+    other=$owner/x.cache
+    # Without what has the name in none of its files and is long to copy.
+    copy_of_project ':!dist' ':!tests/fuzz/corpus' ':!tests/vectors'
+    old=$(name_in_makefile)
+    ends 0 scripts/rename "$other"
+    same "$(name_in_makefile)" "$other"
+    ! grep -rnIE "(^|[^A-Za-z0-9_-])$old([^A-Za-z0-9_-]|\$)" . --exclude-dir=.git ||
+        fail "the old name is left"
+    has "$(cat README.md)" "uses: $other/restore@"
+    ends 0 tests/runner/check-actions .
+    ends 0 scripts/rename "$old"
+    ends 0 git diff --exit-code --stat
+}
+
+@test "a name that GitHub would not take, or that cannot be told apart, changes nothing" {
+    local name
+    copy_of_project ':!dist' ':!tests/fuzz/corpus' ':!tests/vectors'
+    for name in xcache /xcache a/ a/b/c 'a b/c' -a/b 'a/b;c' actions/cache; do
+        ends 1 scripts/rename "$name"
+        has "$stderr" "scripts/rename: $name "
+    done
+    ends 0 git diff --exit-code --stat
+    ends 0 scripts/rename "$(name_in_makefile)"
+    has "$output" "already"
+    ends 0 git diff --exit-code --stat
+}
