@@ -229,7 +229,7 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 struct xc_diagnosis {
 	bool works; /* a save and a restore would succeed */
 	uint64_t round_trip_us;
-	uint64_t trial_bytes; /* how much went there and back */
+	uint64_t trial_bytes; /* how much was uploaded, then downloaded */
 	uint64_t upload_ms, download_ms;
 };
 

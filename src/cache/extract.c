@@ -159,7 +159,7 @@ static int decode(struct worker *worker, const struct xc_extract_layer *layer, u
 	if (err->kind == XC_ERR_CORRUPT &&
 	    decode_again(worker, layer, segment, stored, ret_raw, err) == 0)
 		return 0;
-	return xc_err_wrap(err, "pack %s, segment %u", layer->layer->pack, number);
+	return xc_err_wrap(err, "pack %s", layer->layer->pack);
 }
 
 static int place_segment(struct worker *worker, const struct xc_range *range, uint32_t number,

@@ -49,8 +49,8 @@ int xc_check_query(const struct xc_query *query, struct xc_err *err) XC_CHECK;
 /* One entry of a listing, owned. */
 struct xc_listed {
 	char *object;
-	char *version; /* within the same allocation as object */
-	char *key;     /* NULL if the name was cut */
+	char *version;
+	char *key; /* NULL if the name was cut */
 	uint64_t size_bytes;
 	int64_t modified_ns;
 };

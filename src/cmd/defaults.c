@@ -26,10 +26,17 @@ bool xc_defaults_store_is_private(void)
 
 char *xc_defaults_store(struct xc_err *err)
 {
-	const char *store = variable("XCACHE_STORE"), *cache = variable("XDG_CACHE_HOME");
+	const char *store = getenv("XCACHE_STORE"), *cache = variable("XDG_CACHE_HOME");
 	const char *home = variable("HOME");
 	struct xc_buf url = XC_BUF_INIT;
 
+	/* Empty where a secret is missing: not to be taken for a wish to save below the home. */
+	if (store && store[strspn(store, " \t\r\n")] == '\0') {
+		xc_err_set(err, XC_ERR_USAGE,
+			   "XCACHE_STORE is set but empty: is a secret or variable missing? Set it "
+			   "to a store's URL, or unset it to use a folder in ~/.cache");
+		return NULL;
+	}
 	if (store)
 		return xc_strdup(store);
 	xc_buf_add_str(&url, "file://");
@@ -43,8 +50,7 @@ char *xc_defaults_store(struct xc_err *err)
 	} else {
 		xc_buf_release(&url);
 		xc_err_set(err, XC_ERR_USAGE,
-			   "there is no place for a store: give --store, or set XCACHE_STORE "
-			   "or HOME");
+			   "no store is configured: give --store, or set XCACHE_STORE or HOME");
 		return NULL;
 	}
 	return xc_buf_steal(&url);

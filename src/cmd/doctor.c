@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
-#include "base/human.h"
 #include "report/document.h"
 
 static const struct xc_command command = {
@@ -34,11 +33,8 @@ static void note_finding(const struct xc_finding *finding, void *context)
 	json_t *item = json_object();
 
 	if (consultation->people) {
-		cleanup_buf struct xc_buf text = XC_BUF_INIT;
-
-		xc_human_quote(finding->text, &text);
 		fprintf(consultation->people, "  %-7s  %-11s  %s\n", state_names[finding->state],
-			finding->check, xc_buf_str(&text));
+			finding->check, finding->text);
 		fflush(consultation->people);
 	}
 	json_object_set_new(item, "check", json_string(finding->check));

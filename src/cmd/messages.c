@@ -77,9 +77,6 @@ static void print_hint(const struct xc_command *command, const struct xc_session
 			fprintf(stderr, "hint: relative paths start at %s; see --workspace\n",
 				XC_QUOTE(session->roots.workspace));
 		break;
-	case XC_ERR_CHANGED:
-		fputs("hint: save when nothing writes to these files any more\n", stderr);
-		break;
 	default:
 		break;
 	}

@@ -52,7 +52,7 @@ static const struct xc_option common[] = {
 		  "the job's own identity, so that no keys are needed"),
 	XC_OPTION("no-sign-request", FLAG, no_sign_request, NULL,
 		  "Read an S3 store without any credentials"),
-	XC_OPTION("trace", FLAG, trace, NULL, "Tell each request to an S3 store"),
+	XC_OPTION("trace", FLAG, trace, NULL, "Print each request to an S3 store"),
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .kind = XC_OPTION_FLAG,
@@ -63,7 +63,7 @@ static const struct xc_option common[] = {
 	  .letter = 'v',
 	  .kind = XC_OPTION_FLAG,
 	  .offset = offsetof(struct xc_args, verbose),
-	  .help = "Also tell the settings and where the time went" },
+	  .help = "Also print the settings and where the time went" },
 };
 
 static const struct xc_option always[] = {

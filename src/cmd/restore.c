@@ -49,8 +49,7 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 	xc_cmd_warn_broken(&command, args, session);
 	if (result->owner_dropped)
 		xc_cmd_warn(&command, args,
-			    "files that belonged to other users are yours now: this process "
-			    "may not give them away");
+			    "file ownership was not restored: this process may not change owners");
 	if (result->copied_links > 0)
 		xc_cmd_warn(
 			&command, args,

@@ -46,9 +46,9 @@ static void describe_trust(const struct xc_attempt *attempt, struct xc_err *err)
 		verify_result = NAME_MISMATCH;
 	reason = trust_reason(verify_result);
 	note = attempt->http->trust.note;
-	xc_err_set(err, XC_ERR_IO, "%s:%s is not who it should be: %s%s%.200s", target->host,
-		   target->port, reason ? reason : XC_QUOTE(attempt->curl_error), note ? "; " : "",
-		   note ? note : "");
+	xc_err_set(err, XC_ERR_IO, "%s:%s: certificate verification failed: %s%s%.200s",
+		   target->host, target->port, reason ? reason : XC_QUOTE(attempt->curl_error),
+		   note ? "; " : "", note ? note : "");
 }
 
 /* curl's own words, but for those that repeat the proxy with its password. */
@@ -172,9 +172,10 @@ void xc_judge_transport(struct xc_attempt *attempt, CURLcode code, struct xc_out
 	if (refusal == 0 || !attempt->proxy)
 		return;
 	xc_err_set(&outcome->err, refusal >= 500 ? XC_ERR_TRANSIENT : XC_ERR_IO,
-		   "the proxy %s refuses a connection to %s:%s: it answered %ld %s",
+		   "the proxy %s refuses a connection to %s:%s: it answered %ld %s%s",
 		   xc_url_public(attempt->proxy, proxy, sizeof(proxy)), attempt->target.host,
-		   attempt->target.port, refusal, xc_http_status_text((int)refusal));
+		   attempt->target.port, refusal, xc_http_status_text((int)refusal),
+		   refusal == 407 ? "; name it as http://USER:PASSWORD@HOST:PORT" : "");
 	outcome->err.http = (int)refusal;
 	if (refusal < 500)
 		fail(outcome);

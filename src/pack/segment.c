@@ -184,6 +184,5 @@ int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segmen
 	*ret_raw = decoder->raw;
 	return 0;
 fail:
-	return xc_err_wrap(err, "segment at byte %llu of the pack",
-			   (unsigned long long)segment->offset);
+	return xc_err_wrap(err, "segment at byte %llu", (unsigned long long)segment->offset);
 }

@@ -70,37 +70,6 @@ void xc_cred_context_release(struct xc_cred_context *context)
 	context->looked[0] = '\0';
 }
 
-static const char *profile_name(const struct xc_credentials_opts *opts)
-{
-	const char *name = opts->profile;
-
-	if (!name || name[0] == '\0')
-		name = xc_cred_env_value("AWS_PROFILE");
-	if (!name)
-		name = xc_cred_env_value("AWS_DEFAULT_PROFILE");
-	return name ? name : "default";
-}
-
-char *xc_credentials_region(const struct xc_credentials_opts *opts)
-{
-	struct xc_cred_context context = { .opts = opts };
-	const char *region = xc_cred_env_value("AWS_REGION");
-	const struct xc_profiles *profiles;
-	struct xc_err ignored = { 0 };
-	char *copy;
-
-	if (!region)
-		region = xc_cred_env_value("AWS_DEFAULT_REGION");
-	if (region)
-		return xc_strdup(region);
-	profiles = xc_cred_profiles(&context, &ignored);
-	if (profiles)
-		region = xc_profiles_get(profiles, XC_PROFILE, profile_name(opts), "region");
-	copy = region ? xc_strdup(region) : NULL;
-	xc_cred_context_release(&context);
-	return copy;
-}
-
 static const char *get(const struct chain *chain, const char *name, const char *property)
 {
 	return xc_profiles_get(chain->profiles, XC_PROFILE, name, property);
@@ -273,7 +242,7 @@ int xc_cred_profile(struct xc_cred_context *context, struct xc_cred_draft *draft
 		    struct xc_err *err)
 {
 	struct chain chain = { .context = context, .profiles = xc_cred_profiles(context, err) };
-	const char *name = profile_name(context->opts);
+	const char *name = xc_cred_profile_name(context->opts);
 	int found;
 
 	if (!chain.profiles)

@@ -38,7 +38,8 @@ static int check_opts(const struct xc_credentials_opts *opts, struct xc_err *err
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "anonymous requests need no keys, profile or role");
 	if (opts->access_key_id && opts->profile)
-		return xc_err_set(err, XC_ERR_USAGE, "keys and a profile are given: which counts?");
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "keys and a profile are given: give only one of them");
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct xc_credentials_opts {
 	/* Assumed with the keys or profile given, GitHub's OIDC token, a web identity file, ... */
 	const char *role_arn;
 	const char *region;       /* for STS; NULL: xc_credentials_region, else us-east-1 */
-	const char *sts_endpoint; /* NULL: AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, the region's */
+	const char *sts_endpoint; /* NULL: xc_credentials_endpoint, else the region's */
 	bool anonymous;
 	const char *ca_bundle;
 	const struct xc_cancel *cancel;
@@ -94,5 +94,17 @@ void xc_credentials_release(const struct xc_credentials *credentials); /* wipes;
  * AWS_DEFAULT_REGION, the profile's `region`; on the heap, NULL if none does.
  */
 char *xc_credentials_region(const struct xc_credentials_opts *opts);
+
+/*
+ * The endpoint that the environment or the profile names for a service, "s3"
+ * or "sts" (AWS SDKs and Tools Reference Guide, "Service-specific endpoints"):
+ * AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, `endpoint_url` below `s3` in the
+ * [services NAME] of the profile's `services`, the profile's `endpoint_url`. On
+ * the heap; NULL if none does, or if AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the
+ * profile's `ignore_configured_endpoint_urls` is true. USAGE if the profile
+ * names services that are not there; files that cannot be read name nothing.
+ */
+int xc_credentials_endpoint(const struct xc_credentials_opts *opts, const char *service,
+			    char **ret_endpoint, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -48,6 +48,9 @@ int xc_cred_nothing(struct xc_cred_context *context, const char *format, ...) XC
  */
 const char *xc_cred_env_value(const char *name);
 
+/* The profile that counts: the one given, AWS_PROFILE, AWS_DEFAULT_PROFILE, "default". */
+const char *xc_cred_profile_name(const struct xc_credentials_opts *opts);
+
 /* A secret is about to be used: who prints must know it first. */
 void xc_cred_tell(const struct xc_cred_context *context, const char *secret);
 

@@ -187,11 +187,6 @@ int xc_s3_endpoint_parse(const char *text, struct xc_s3_endpoint *ret_endpoint, 
 	return 0;
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
 	size_t length = strlen(text), end_length = strlen(end);
@@ -226,9 +221,7 @@ int xc_s3_check_bucket(const char *bucket, bool is_aws, struct xc_err *err)
 	if (bucket[0] == '\0')
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "no bucket is named; write s3://BUCKET/PREFIX");
-	if (starts_with(bucket, "arn:"))
-		wrong = "ARNs are not supported; for an access point write its alias";
-	else if (is_aws)
+	if (is_aws)
 		wrong = wrong_for_aws(bucket);
 	else if (strlen(bucket) > 255 || !is_made_of(bucket, strlen(bucket), "._-"))
 		wrong = "it has at most 255 letters, digits, '.', '_' and '-'";

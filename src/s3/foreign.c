@@ -104,12 +104,12 @@ void xc_s3_describe_too_large(const struct xc_s3_call *call, struct xc_err *err)
 			   "(%d%s%s): raise its limit (client_max_body_size in nginx), or set a "
 			   "smaller part-size, from 5 MiB, in the store's URL",
 			   XC_SIZE(bytes), call->request.status, call->code[0] ? " " : "",
-			   XC_QUOTE(call->code));
+			   call->code);
 	else
 		xc_err_set(err, XC_ERR_IO,
 			   "the server, or a proxy in front of it, does not take a request of %s "
 			   "(%d%s%s): raise its limit (client_max_body_size in nginx) above the "
 			   "part-size, which is 16 MiB unless the store's URL sets another",
 			   XC_SIZE(bytes), call->request.status, call->code[0] ? " " : "",
-			   XC_QUOTE(call->code));
+			   call->code);
 }

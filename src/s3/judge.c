@@ -279,7 +279,7 @@ static void describe_other(const struct xc_s3_call *call, const struct xc_s3_err
 		      !repeats_token(call, id);
 
 	xc_err_set(err, kind, "the server answers %d%s%s%s%.150s%s%s%s", call->request.status,
-		   call->code[0] ? " " : "", XC_QUOTE(call->code), message[0] ? ": " : "", message,
+		   call->code[0] ? " " : "", call->code, message[0] ? ": " : "", message,
 		   has_id ? " (request " : "", has_id ? XC_QUOTE(id) : "", has_id ? ")" : "");
 }
 
@@ -298,12 +298,12 @@ static void describe_denied(const struct xc_s3_call *call, struct xc_err *err)
 	if (is_anonymous(call))
 		xc_err_set(err, XC_ERR_AUTH,
 			   "access denied (%d%s%s): requests without credentials do not have %s%s",
-			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
+			   call->request.status, call->code[0] ? " " : "", call->code,
 			   operation->permission, more);
 	else
 		xc_err_set(err, XC_ERR_AUTH,
 			   "access denied (%d%s%s): the credentials from %.120s need %s%s",
-			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code),
+			   call->request.status, call->code[0] ? " " : "", call->code,
 			   source_of(call), operation->permission, more);
 }
 
@@ -328,7 +328,7 @@ static void describe_elsewhere(const struct xc_s3_call *call, const struct xc_s3
 {
 	if (call->request.status / 100 == 3)
 		xc_err_set(err, XC_ERR_IO,
-			   "the server redirects to elsewhere (%d), but credentials are only sent "
+			   "the server redirects (%d), but credentials are only sent "
 			   "to the endpoint you chose; check the endpoint and the region",
 			   call->request.status);
 	else
@@ -344,7 +344,7 @@ static void describe_missing(const struct xc_s3_call *call, struct xc_err *err)
 		xc_err_set(err, XC_ERR_IO,
 			   "the server takes the bucket for an object (%d%s%s): leave the bucket "
 			   "out of the endpoint",
-			   call->request.status, call->code[0] ? " " : "", XC_QUOTE(call->code));
+			   call->request.status, call->code[0] ? " " : "", call->code);
 }
 
 /* Fills `err` for an error that nothing was done about. */
@@ -366,11 +366,11 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 		break;
 	case EXPIRED:
 		xc_err_set(err, XC_ERR_AUTH, "the credentials from %.150s have expired (%s)",
-			   source_of(call), XC_QUOTE(call->code));
+			   source_of(call), call->code);
 		break;
 	case SKEWED:
 		xc_err_set(err, XC_ERR_AUTH, "the server says that our clock is wrong (%s)",
-			   XC_QUOTE(call->code));
+			   call->code);
 		break;
 	case BAD_KEY:
 		xc_err_set(err, XC_ERR_AUTH,

@@ -212,10 +212,12 @@ static int header(struct parser *parser, struct span line)
 		return enter_section(parser, XC_PROFILE, unquote(name), true);
 	if (skip_word(&name, "sso-session"))
 		return enter_section(parser, XC_SSO_SESSION, unquote(name), true);
+	if (skip_word(&name, "services"))
+		return enter_section(parser, XC_SERVICES, unquote(name), true);
 	by_prefix = skip_word(&name, "profile");
 	if (by_prefix || (name.length == 7 && memcmp(name.at, "default", 7) == 0))
 		return enter_section(parser, XC_PROFILE, unquote(name), by_prefix);
-	return 0; /* [services x], and [x], which only counts in credentials */
+	return 0; /* [x] only counts in credentials */
 }
 
 static int set_property(struct parser *parser, char *name, struct span value)

@@ -20,6 +20,7 @@
 enum xc_profile_kind {
 	XC_PROFILE,     /* [profile x] in config, [x] in credentials, [default] in both */
 	XC_SSO_SESSION, /* [sso-session x] in config */
+	XC_SERVICES,    /* [services x] in config */
 };
 
 enum xc_profile_file {

@@ -53,25 +53,26 @@ static char *find_region(const struct xc_credentials_opts *opts)
 	return region ? region : xc_strdup(DEFAULT_REGION);
 }
 
-static const char *given_endpoint(const struct xc_credentials_opts *opts)
+/* *ret_given is NULL if the region's own is meant. */
+static int given_endpoint(const struct xc_credentials_opts *opts, char **ret_given,
+			  struct xc_err *err)
 {
-	const char *given = opts->sts_endpoint;
-
-	if (!given || given[0] == '\0')
-		given = xc_cred_env_value("AWS_ENDPOINT_URL_STS");
-	return given ? given : xc_cred_env_value("AWS_ENDPOINT_URL");
+	if (!opts->sts_endpoint || opts->sts_endpoint[0] == '\0')
+		return xc_credentials_endpoint(opts, "sts", ret_given, err);
+	*ret_given = xc_strdup(opts->sts_endpoint);
+	return 0;
 }
 
 /* What is signed must be what is sent: the host without the scheme's own port, and the path. */
 static int find_place(struct call *call, const struct xc_credentials_opts *opts, struct xc_err *err)
 {
-	const char *given = given_endpoint(opts),
-		   *fips = xc_cred_env_value("AWS_USE_FIPS_ENDPOINT");
+	const char *fips = xc_cred_env_value("AWS_USE_FIPS_ENDPOINT");
 	cleanup_s3_endpoint struct xc_s3_endpoint endpoint = { 0 };
-	cleanup_free char *origin = NULL;
+	cleanup_free char *given = NULL, *origin = NULL;
 	bool own_port;
 
-	if (xc_s3_check_region(call->region, !given, err) < 0)
+	if (given_endpoint(opts, &given, err) < 0 ||
+	    xc_s3_check_region(call->region, !given, err) < 0)
 		return -1;
 	origin = given ? xc_strdup(given)
 		       : xc_sts_origin(call->region, fips && strcmp(fips, "true") == 0);

@@ -233,7 +233,7 @@ int xc_store_open_s3(const char *rest, const struct xc_store_opts *opts,
 	struct xc_s3_store *store;
 	struct xc_s3 *s3;
 
-	if (xc_s3_url_parse(rest, &url, err) < 0)
+	if (xc_s3_url_parse(rest, opts->profile, &url, err) < 0)
 		return -1;
 	add_opts(&url.opts, opts);
 	if (xc_s3_new(&url.opts, &s3, err) < 0)

@@ -37,8 +37,12 @@ struct xc_s3_url {
 	struct xc_strlist texts;
 };
 
-/* Take apart what follows "s3:", with what the environment adds. USAGE without any secret. */
-int xc_s3_url_parse(const char *rest, struct xc_s3_url *ret_url, struct xc_err *err) XC_CHECK;
+/*
+ * Take apart what follows "s3:", with what the environment and a profile add.
+ * `profile` is borrowed; NULL: the environment's. USAGE without any secret.
+ */
+int xc_s3_url_parse(const char *rest, const char *profile, struct xc_s3_url *ret_url,
+		    struct xc_err *err) XC_CHECK;
 void xc_s3_url_release(struct xc_s3_url *url);
 #define cleanup_s3_url __attribute__((cleanup(xc_s3_url_release)))
 

@@ -319,18 +319,25 @@ static int milliseconds_from_environment(const char *name, unsigned *ret_ms, str
 	return 0;
 }
 
+static int add_endpoint(struct xc_s3_url *url, struct xc_err *err)
+{
+	cleanup_free char *endpoint = NULL;
+
+	if (url->opts.endpoint)
+		return 0;
+	if (xc_credentials_endpoint(&url->opts.credentials, "s3", &endpoint, err) < 0)
+		return -1;
+	return endpoint ? set_endpoint(url, endpoint, err) : 0;
+}
+
 static int add_environment(struct xc_s3_url *url, const bool *seen, struct xc_err *err)
 {
 	struct xc_s3_opts *opts = &url->opts;
-	const char *endpoint = environment("AWS_ENDPOINT_URL_S3");
 
 	/* The defaults suit networks; tests of bad ones want to be through sooner. */
 	if (milliseconds_from_environment("XCACHE_STALL_MS", &opts->http.stall_ms, err) < 0 ||
-	    milliseconds_from_environment("XCACHE_BACKOFF_MS", &opts->http.backoff_ms, err) < 0)
-		return -1;
-	if (!endpoint)
-		endpoint = environment("AWS_ENDPOINT_URL");
-	if (!opts->endpoint && endpoint && set_endpoint(url, endpoint, err) < 0)
+	    milliseconds_from_environment("XCACHE_BACKOFF_MS", &opts->http.backoff_ms, err) < 0 ||
+	    add_endpoint(url, err) < 0)
 		return -1;
 	/* AWS's variables speak of AWS's endpoints only. */
 	if (opts->endpoint)
@@ -379,6 +386,18 @@ static int check_bucket(const char *rest, const struct xc_url *url, struct xc_er
 	return 0;
 }
 
+/* "arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME" and the like: no part of it is a secret. */
+static int check_no_arn(const char *rest, struct xc_err *err)
+{
+	const char *host = strncmp(rest, "//", 2) == 0 ? rest + 2 : rest;
+
+	if (strncasecmp(host, "arn:", 4) != 0)
+		return 0;
+	return xc_err_set(err, XC_ERR_USAGE,
+			  "a bucket cannot be named by an ARN: write s3://BUCKET/PREFIX with its "
+			  "name, or for an access point with its alias");
+}
+
 /* Before anything is quoted: "s3://ACCESS:SECRET@bucket", and secrets may hold a slash. */
 static bool has_userinfo(const char *rest)
 {
@@ -388,10 +407,11 @@ static bool has_userinfo(const char *rest)
 	return memchr(host, '@', length) || memchr(host, ':', length);
 }
 
-int xc_s3_url_parse(const char *rest, struct xc_s3_url *ret_url, struct xc_err *err)
+int xc_s3_url_parse(const char *rest, const char *profile, struct xc_s3_url *ret_url,
+		    struct xc_err *err)
 {
 	cleanup_s3_url struct xc_s3_url url = {
-		.opts = { .checksums = -1 },
+		.opts = { .checksums = -1, .credentials.profile = profile },
 		.part_bytes = XC_S3_PART_BYTES,
 	};
 	cleanup_url struct xc_url parts = { 0 };
@@ -399,6 +419,8 @@ int xc_s3_url_parse(const char *rest, struct xc_s3_url *ret_url, struct xc_err *
 	cleanup_free char *encoded = NULL;
 	bool seen[ARRAY_LEN(options)] = { false };
 
+	if (check_no_arn(rest, err) < 0)
+		return -1;
 	if (has_userinfo(rest))
 		return no_credentials_here(err);
 	if (xc_url_parse(rest, &parts, err) < 0 || check_bucket(rest, &parts, err) < 0 ||

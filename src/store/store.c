@@ -36,14 +36,28 @@ static int no_scheme(const char *url, struct xc_err *err)
 {
 	cleanup_free char *encoded = xc_url_encode_path(url);
 
-	if (url[0] == '\0')
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "the store URL is empty; write file:///absolute/path");
 	if (url[0] == '/')
 		return xc_err_set(err, XC_ERR_USAGE, "a store is named by a URL: write file://%s",
 				  XC_QUOTE(encoded));
 	return xc_err_set(err, XC_ERR_USAGE, "'%s' is no store URL; write file:///absolute/path",
 			  XC_QUOTE(url));
+}
+
+/* Secrets and variables of workflows are pasted with line breaks, or are not there at all. */
+static int check_ends(const char *url, struct xc_err *err)
+{
+	static const char white[] = " \t\r\n";
+	size_t length = strlen(url);
+
+	if (strspn(url, white) == length)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the store URL is empty; write file:///absolute/path or "
+				  "s3://bucket/prefix");
+	if (strchr(white, url[0]) || strchr(white, url[length - 1]))
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "the store URL begins or ends with white space; was a line break "
+				  "pasted along with it?");
+	return 0;
 }
 
 int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_store **ret_store,
@@ -53,6 +67,8 @@ int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_s
 	size_t length = xc_url_scheme_length(url);
 	cleanup_free char *scheme = xc_strndup(url, length);
 
+	if (check_ends(url, err) < 0)
+		return -1;
 	if (length == 0)
 		return no_scheme(url, err);
 	/* RFC 3986, 3.1: schemes are case-insensitive. */

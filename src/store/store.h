@@ -85,7 +85,7 @@ enum xc_finding_state {
 struct xc_finding {
 	const char *check; /* a word: "reach", "credentials", "clock", ... */
 	enum xc_finding_state state;
-	const char *text; /* a sentence for people, without secrets */
+	const char *text; /* a sentence for people: no secrets, and quoted as messages are */
 };
 typedef void xc_finding_fn(const struct xc_finding *finding, void *context);
 

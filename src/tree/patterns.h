@@ -25,10 +25,7 @@
 
 struct xc_patterns;
 
-/*
- * Ceilings for what comes from outside: lines, bytes of one line, and how
- * much work one match may cost (a hostile "*a*a*a*..." must stay linear).
- */
+/* Ceilings for what comes from outside: lines, and bytes of one line. */
 #define XC_PATTERNS_MAX_LINES      1000
 #define XC_PATTERNS_MAX_LINE_BYTES 4096
 

@@ -241,7 +241,7 @@ static bool may_be_sparse(const struct stat *status)
 	return S_ISREG(status->st_mode) && status->st_blocks * 512 < status->st_size;
 }
 
-/* Judges by the path lines; sets *ret_keep and, for a directory, whether to go on inside. */
+/* What the path lines say of an entry, and of a directory, whether to go on inside. */
 static enum xc_verdict judge(const struct walk *walk, struct walk_worker *worker,
 			     const struct walk_entry *entry)
 {

@@ -171,6 +171,18 @@ load helpers
     xc lookup -q --key k --path p --store "file://$T/with space/and%25"
 }
 
+@test "an empty XCACHE_STORE is an error, as an empty --store is" {
+    put p
+    local value
+    for value in '' ' ' $'\n'; do
+        ends 2 env XCACHE_STORE="$value" "$XCACHE" save --key k --path p
+        has "$stderr" "XCACHE_STORE is set but empty"
+    done
+    absent "$HOME/.cache"
+    ends 2 env XCACHE_STORE="file://$T/store"$'\n' "$XCACHE" save --key k --path p
+    has "$stderr" "white space"
+}
+
 @test "without XCACHE_STORE there is no store" {
     put p
     unset XCACHE_STORE

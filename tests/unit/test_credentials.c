@@ -51,7 +51,7 @@ static void rows_without_network(void **state)
 		{ .bug = "keys and a profile together are no contradiction",
 		  .opts = { .profile = "p", .access_key_id = "A", .secret_access_key = "sEcReT" },
 		  .kind = XC_ERR_USAGE,
-		  .message = "which counts" },
+		  .message = "give only one" },
 		{ .bug = "keys of the environment are not found",
 		  .environment = ENV_KEYS,
 		  .id = "ENV",

@@ -134,7 +134,6 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 		{ "a dash at the end", "bkt-", "x", NULL, 0, 0, "begin and end" },
 		{ "two dots", "b..kt", "x", NULL, 0, 0, "between" },
 		{ "an address", "192.168.1.1", "x", NULL, 0, 0, "IP address" },
-		{ "an ARN", "arn:aws:s3:us-east-1:1:accesspoint/x", "x", NULL, 0, 0, "alias" },
 		{ "a directory bucket", "b--use1-az4--x-s3", "us-east-1", NULL, 0, 0, "Express" },
 		{ "a region that leads elsewhere", "bkt", "x.evil.com/", NULL, 0, 0,
 		  "eu-central-1" },

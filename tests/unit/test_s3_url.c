@@ -8,12 +8,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/s3.h"
 
 static const char *const variables[] = {
 	"AWS_ENDPOINT_URL",      "AWS_ENDPOINT_URL_S3", "AWS_USE_DUALSTACK_ENDPOINT",
 	"AWS_USE_FIPS_ENDPOINT", "AWS_REGION",          "AWS_DEFAULT_REGION",
+	"AWS_PROFILE",           "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 };
 
 static int clear_environment(void **state)
@@ -97,7 +99,7 @@ static void test_options(void **state)
 			"//b/p?requester-pays=1&kms-key=arn:aws:kms:x%26y&storage-class=GLACIER"
 			"&expected-bucket-owner=123456789012&checksums=true&part-size=64"
 			"&sts-endpoint=http://sts",
-			&url, &err),
+			NULL, &url, &err),
 		0);
 	assert_true(url.opts.requester_pays);
 	/* A key says what it is for. */
@@ -138,6 +140,75 @@ static void test_environment(void **state)
 	xc_store_close(store);
 }
 
+static void write_config(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	setenv("AWS_CONFIG_FILE", path, 1);
+}
+
+/* In the order of the SDKs: URL, variables, the profile's services, the profile. */
+static void test_endpoint_of_profile(void **state)
+{
+	static const char config[] =
+		"[default]\nendpoint_url = http://default:1\n"
+		"[profile both]\nservices = mine\nendpoint_url = http://both:1\n"
+		"[profile other]\nservices = other\nendpoint_url = http://other:1\n"
+		"[profile lost]\nservices = nowhere\n"
+		"[profile off]\nignore_configured_endpoint_urls = true\n"
+		"endpoint_url = http://off:1\n"
+		"[services mine]\ns3 =\n  endpoint_url = http://mine:1/s3\n"
+		"sts =\n  endpoint_url = http://sts:1\n"
+		"[services other]\ndynamodb =\n  endpoint_url = http://dynamo:1\n";
+	static const struct {
+		const char *profile, *environment, *value, *url, *origin;
+	} rows[] = {
+		{ NULL, NULL, NULL, "s3://bucket/p", "http://default:1" },
+		{ NULL, "AWS_PROFILE", "both", "s3://bucket/p", "http://mine:1" },
+		{ "both", "AWS_PROFILE", "other", "s3://bucket/p", "http://mine:1" },
+		{ "other", NULL, NULL, "s3://bucket/p", "http://other:1" },
+		{ "both", "AWS_ENDPOINT_URL", "http://any:1", "s3://bucket/p", "http://any:1" },
+		{ "both", "AWS_ENDPOINT_URL_S3", "http://s3:1", "s3://bucket/p", "http://s3:1" },
+		{ "both", NULL, NULL, "s3://bucket/p?endpoint=http://url:1", "http://url:1" },
+		{ "off", NULL, NULL, "s3://bucket/p", "https://bucket.s3.us-east-1.amazonaws.com" },
+		{ "off", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false", "s3://bucket/p",
+		  "http://off:1" },
+		{ "both", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true", "s3://bucket/p",
+		  "https://bucket.s3.us-east-1.amazonaws.com" },
+		{ "lost", NULL, NULL, "s3://bucket/p", NULL },
+	};
+	char path[] = "/tmp/xcache-config-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	write_config(path, config);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct xc_store_opts opts = { .profile = rows[i].profile };
+		struct xc_store *store;
+		struct xc_err err;
+		int result;
+
+		if (rows[i].environment)
+			setenv(rows[i].environment, rows[i].value, 1);
+		result = xc_store_open(rows[i].url, &opts, &store, &err);
+		if (rows[i].environment)
+			unsetenv(rows[i].environment);
+		assert_int_equal(result, rows[i].origin ? 0 : -1);
+		if (!rows[i].origin) {
+			assert_non_null(strstr(err.msg, "there is no [services nowhere]"));
+			continue;
+		}
+		assert_string_equal(xc_s3_base(xc_s3_store(store)->s3)->origin, rows[i].origin);
+		xc_store_close(store);
+	}
+	unlink(path);
+}
+
 static void test_bad_urls(void **state)
 {
 	static const struct {
@@ -148,6 +219,11 @@ static void test_bad_urls(void **state)
 		{ "s3:///prefix", "s3://bucket/prefix" },
 		{ "s3:bucket", "s3://bucket/prefix" },
 		{ "s3://Bucket_/x", "Bucket_" },
+		{ "s3://arn:aws:s3:us-east-1:123456789012:accesspoint/ci/x", "its alias" },
+		{ " s3://bucket/x", "white space" },
+		{ "s3://bucket/x\n", "white space" },
+		{ "", "is empty" },
+		{ "  ", "is empty" },
 		{ "s3://bucket/a/../b", "'..'" },
 		{ "s3://bucket/a//b", "empty element" },
 		{ "s3://bucket/a%0Ab", "control character" },
@@ -225,6 +301,7 @@ int main(void)
 		cmocka_unit_test_setup(test_places, clear_environment),
 		cmocka_unit_test_setup(test_options, clear_environment),
 		cmocka_unit_test_setup(test_environment, clear_environment),
+		cmocka_unit_test_setup(test_endpoint_of_profile, clear_environment),
 		cmocka_unit_test_setup(test_bad_urls, clear_environment),
 		cmocka_unit_test_setup(test_secrets_are_not_repeated, clear_environment),
 	};

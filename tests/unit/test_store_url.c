@@ -63,7 +63,7 @@ static void test_bad_urls(void **state)
 		{ "file:///x%4?1", "'%4'", "%25" },
 		{ "file:///x%-1", "'%-1'", "%25" },
 		{ "file:///x%00y", "%00", "leave it out" },
-		{ "file:///x\n", "\\x0a", "%0A" },
+		{ "file:///x\ny", "\\x0a", "%0A" },
 		{ "memory:", "'memory:'", "file:///absolute/path" },
 	};
 	cleanup_buf struct xc_buf longest = XC_BUF_INIT;
