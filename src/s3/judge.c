@@ -347,29 +347,16 @@ static void describe_missing(const struct xc_s3_call *call, struct xc_err *err)
 			   call->request.status, call->code[0] ? " " : "", call->code);
 }
 
-/* Fills `err` for an error that nothing was done about. */
-static void describe(const struct xc_s3_call *call, enum meaning meaning,
-		     const struct xc_s3_error *error, struct xc_err *err)
+/* What is wrong with the keys or how they were used. */
+static void describe_auth(const struct xc_s3_call *call, enum meaning meaning, struct xc_err *err)
 {
-	const struct xc_s3_base *base = &call->s3->bases[call->moves];
-
 	switch (meaning) {
-	case TRY_AGAIN:
-		describe_other(call, error, XC_ERR_TRANSIENT, err);
-		break;
-	case NO_OBJECT:
-		describe_missing(call, err);
-		break;
-	case NO_BUCKET:
-		xc_err_set(err, XC_ERR_IO, "there is no bucket %s at %s",
-			   XC_QUOTE(call->s3->opts.bucket), XC_QUOTE(base->origin));
-		break;
 	case EXPIRED:
 		xc_err_set(err, XC_ERR_AUTH, "the credentials from %.150s have expired (%s)",
 			   source_of(call), call->code);
 		break;
 	case SKEWED:
-		xc_err_set(err, XC_ERR_AUTH, "the server says that our clock is wrong (%s)",
+		xc_err_set(err, XC_ERR_AUTH, "this machine's clock is wrong, says the server (%s)",
 			   call->code);
 		break;
 	case BAD_KEY:
@@ -381,14 +368,59 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 	case BAD_SIGNATURE:
 		describe_signature(call, err);
 		break;
-	case DENIED:
+	default:
 		describe_denied(call, err);
+	}
+}
+
+/* What an object or a bucket is not, or is already. */
+static void describe_state(const struct xc_s3_call *call, enum meaning meaning, struct xc_err *err)
+{
+	const struct xc_s3_base *base = &call->s3->bases[call->moves];
+
+	switch (meaning) {
+	case NO_OBJECT:
+		describe_missing(call, err);
+		break;
+	case NO_BUCKET:
+		xc_err_set(err, XC_ERR_IO, "there is no bucket %s at %s",
+			   XC_QUOTE(call->s3->opts.bucket), XC_QUOTE(base->origin));
 		break;
 	case EXISTS:
 		xc_err_set(err, XC_ERR_EXISTS, "there is an object %s already", XC_S3_OBJECT(call));
 		break;
 	case PAST_THE_END:
 		xc_err_set(err, XC_ERR_CORRUPT, "the object ends before the bytes asked for");
+		break;
+	default:
+		xc_err_set(err, XC_ERR_IO,
+			   "the object is archived: restore it in S3 first (InvalidObjectState)");
+	}
+}
+
+/* Fills `err` for an error that nothing was done about. */
+static void describe(const struct xc_s3_call *call, enum meaning meaning,
+		     const struct xc_s3_error *error, struct xc_err *err)
+{
+	int status = call->request.status;
+
+	switch (meaning) {
+	case TRY_AGAIN:
+		describe_other(call, error, XC_ERR_TRANSIENT, err);
+		break;
+	case EXPIRED:
+	case SKEWED:
+	case BAD_KEY:
+	case BAD_SIGNATURE:
+	case DENIED:
+		describe_auth(call, meaning, err);
+		break;
+	case NO_OBJECT:
+	case NO_BUCKET:
+	case EXISTS:
+	case PAST_THE_END:
+	case ARCHIVED:
+		describe_state(call, meaning, err);
 		break;
 	case ELSEWHERE:
 		describe_elsewhere(call, error, err);
@@ -399,18 +431,11 @@ static void describe(const struct xc_s3_call *call, enum meaning meaning,
 	case FOREIGN:
 		xc_s3_describe_foreign(call, err);
 		break;
-	case ARCHIVED:
-		xc_err_set(err, XC_ERR_IO,
-			   "the object is archived: restore it in S3 first (InvalidObjectState)");
-		break;
 	default:
 		describe_other(call, error,
-			       call->request.status == 401 || call->request.status == 403
-				       ? XC_ERR_AUTH
-				       : XC_ERR_IO,
-			       err);
+			       status == 401 || status == 403 ? XC_ERR_AUTH : XC_ERR_IO, err);
 	}
-	err->http = call->request.status;
+	err->http = status;
 }
 
 static enum xc_http_verdict judge_error(struct xc_s3_call *call, const struct xc_s3_error *error,
