@@ -277,7 +277,9 @@ static void default_store(void **state)
 		const char *store, *cache, *home, *url;
 	} rows[] = {
 		{ "memory:", "/c", "/h", "memory:" },
-		{ "", "/c", "/h", "file:///c/xcache" },
+		{ NULL, "/c", "/h", "file:///c/xcache" },
+		/* A secret that is missing is no wish to save below the home. */
+		{ "", "/c", "/h", NULL },
 		{ NULL, "relative", "/h", "file:///h/.cache/xcache" },
 		{ NULL, NULL, "/a b/50%/\303\244?#",
 		  "file:///a%20b/50%25/%C3%A4%3F%23/.cache/xcache" },
