@@ -122,7 +122,7 @@ fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
 dist: deps deps-dist ## the programs of the last commit, for distribution, into dist/
 	@scripts/dist/make
 dist-check: deps deps-dist ## build them again elsewhere and compare every byte with dist/
-	@scripts/dist/check
+	@scripts/dist/check $(if $(STRICT),--strict)
 
 .PHONY: help
 help: ## this list

@@ -367,6 +367,8 @@ made_and_committed() {
     has "$output" "-| libc | all | 1.0 | linked |"
     has "$output" "+| libc | all | 2.0 | linked |"
     has "$output" "dist/ should be built again"
+    COLOUR=green PACKAGES=2.0 ends 1 scripts/dist/check --strict
+    has "$stderr" "make dist"
 }
 
 @test "other files of dist/ than the programs may say what they like" {
@@ -383,6 +385,8 @@ made_and_committed() {
     ends 0 scripts/dist/check
     has "$output" "the sources have changed since"
     has "$output" "byte for byte"
+    ends 1 scripts/dist/check --strict
+    has "$stderr" "the sources have changed since"
 }
 
 @test "dist/ of a commit that nobody has passes, or an empty one fails" {

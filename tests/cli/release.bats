@@ -115,3 +115,105 @@ for place, step in steps:
     has "$output" "already"
     ends 0 git diff --exit-code --stat
 }
+
+# A project whose version is 1.2.3, with files in dist/, and a gh that writes down what it is asked.
+released_project() {
+    mkdir -p project/dist/LICENSES bin
+    cp -r "$ROOT/scripts" project
+    cd project || return
+    echo 'VERSION := 1.2.3' >Makefile
+    printf '## [Unreleased]\n\n## [1.2.3] - 2026-01-02\n\n- new\n\n## [1.2.2] - 2026-01-01\n\n- old\n' \
+        >CHANGELOG.md
+    put LICENSE
+    put dist/LICENSES/curl.txt
+    for name in xcache-linux-x64 xcache-linux-arm64 ca-certificates.crt sbom.cdx.json; do
+        put "dist/$name"
+    done
+    (cd dist && sha256sum xcache-linux-x64 xcache-linux-arm64 >SHA256SUMS)
+    git init -q -b main .
+    git add .
+    git -c user.name=a -c user.email=a@example.com commit -qm all
+    export MAIN=main
+}
+
+# fake_gh RELEASE IMMUTABLE TAG...: the state of the release (true: a draft, false, or none), what
+# GitHub says of it, and the tags that there are
+fake_gh() {
+    cat >"$T/ws/bin/gh" <<END
+#!/bin/sh
+echo "\$*" >>"$T/asked"
+case "\$*" in
+*/releases\ --jq*) echo "$1" ;;
+*/releases/tags/*) echo "$2" ;;
+*matching-refs*) printf 'refs/tags/%s\n' ${*:3} ;;
+*/commits/*) echo 0123456789012345678901234567890123456789 ;;
+esac
+END
+    chmod +x "$T/ws/bin/gh"
+    PATH=$T/ws/bin:$PATH GITHUB_REPOSITORY=a/b
+    export GITHUB_REPOSITORY
+    rm -f "$T/asked"
+}
+
+@test "a release holds the programs, their checksums, the licences and its part of the changelog" {
+    released_project
+    ends 0 scripts/release/prepare v1.2.3 release
+    same "$(tr -d '\n' <release/notes.md)" "- new"
+    cd release
+    ends 0 sha256sum --strict -c SHA256SUMS
+    same "$(count cat SHA256SUMS)" 5
+    has "$(tar -tf licenses.tar.gz)" "dist/LICENSES/curl.txt"
+}
+
+@test "a tag that is not the version, that has no changelog or is not on main is not released" {
+    released_project
+    ends 1 scripts/release/prepare v1.2.4 release
+    has "$stderr" "the Makefile's VERSION is 1.2.3"
+    sed -i 's/^## .1.2.3.*/## [1.2.3]/' CHANGELOG.md
+    ends 1 scripts/release/prepare v1.2.3 release
+    has "$stderr" "CHANGELOG.md has no line"
+    git checkout -q CHANGELOG.md
+    git checkout -qb side
+    git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m more
+    ends 1 scripts/release/prepare v1.2.3 release
+    has "$stderr" "not on main"
+    git checkout -q main
+    echo 1 >>dist/xcache-linux-x64
+    ends 1 scripts/release/prepare v1.2.3 release
+    absent release
+}
+
+@test "the major version's tag moves to a release once it is immutable, and never backwards" {
+    released_project
+    scripts/release/prepare v1.2.3 release
+    fake_gh "" true v1 v1.2.2 v1.2.3 v10.0.0
+    ends 0 scripts/release/publish v1.2.3 release
+    has "$(cat "$T/asked")" "release create v1.2.3 --repo a/b --draft --verify-tag"
+    has "$(cat "$T/asked")" "release/SHA256SUMS release/ca-certificates.crt"
+    lacks "$(cat "$T/asked")" "release delete"
+    has "$(cat "$T/asked")" "PATCH repos/a/b/git/refs/tags/v1 -f sha=0123456789"
+    fake_gh "" true v1.2.3
+    ends 0 scripts/release/publish v1.2.3 release
+    has "$(cat "$T/asked")" "git/refs -f ref=refs/tags/v1 -f sha=0123456789"
+    fake_gh "" true v1 v1.2.3 v1.10.0
+    ends 0 scripts/release/publish v1.2.3 release
+    has "$output" "v1.10.0 is newer"
+    lacks "$(cat "$T/asked")" "sha="
+    fake_gh "" false v1 v1.2.3
+    ends 1 scripts/release/publish v1.2.3 release
+    has "$stderr" "v1.2.3 is not immutable"
+    lacks "$(cat "$T/asked")" "sha="
+}
+
+@test "a release that failed halfway is repeated: drafts anew, what is published stays" {
+    released_project
+    scripts/release/prepare v1.2.3 release
+    fake_gh true true v1 v1.2.3
+    ends 0 scripts/release/publish v1.2.3 release
+    has "$(cat "$T/asked")" "release delete v1.2.3"
+    has "$(cat "$T/asked")" "release create v1.2.3"
+    fake_gh false true v1 v1.2.3
+    ends 0 scripts/release/publish v1.2.3 release
+    lacks "$(cat "$T/asked")" "release create"
+    has "$(cat "$T/asked")" "PATCH repos/a/b/git/refs/tags/v1"
+}
