@@ -90,6 +90,40 @@ uint32_t xc_members_top(const struct xc_members *members, uint32_t position)
 	return position;
 }
 
+/* The slash of "/" is the one that joins. */
+static uint32_t top_level(const char *name)
+{
+	uint32_t level = 0;
+
+	for (const char *at = name; (at = strchr(at, '/')) != NULL && name[1] != '\0'; at++)
+		level++;
+	return level;
+}
+
+enum xc_levels xc_members_levels(const struct xc_members *members, uint32_t *ret_position)
+{
+	cleanup_free uint16_t *levels = xc_malloc(members->count * sizeof(*levels));
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct xc_member *member = &members->items[i];
+		uint32_t level = member->parent == XC_MEMBER_NONE ? top_level(member->name)
+								  : levels[member->parent] + 1u;
+
+		if (level > XC_MEMBER_LEVEL_MAX) {
+			*ret_position = i;
+			return XC_LEVELS_TOO_DEEP;
+		}
+		levels[i] = (uint16_t)level;
+		sum += level;
+		if (member->type == XC_MEMBER_HARDLINK)
+			sum += levels[member->link];
+	}
+	return sum > XC_LEVELS_FREE + (uint64_t)XC_LEVELS_PER_MEMBER * members->count
+		       ? XC_LEVELS_TOO_MANY
+		       : XC_LEVELS_GOOD;
+}
+
 uint32_t xc_members_depth(const struct xc_members *members, uint32_t position)
 {
 	uint32_t depth = 0;

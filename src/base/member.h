@@ -117,6 +117,31 @@ void xc_members_path(const struct xc_members *members, uint32_t position, struct
 /* The top that a member lies under: its own position if it is one. */
 uint32_t xc_members_top(const struct xc_members *members, uint32_t position);
 
+/*
+ * The level of a member is the number of slashes in its stored path; to open
+ * a path takes time by its level. A table goes down XC_MEMBER_LEVEL_MAX levels, no
+ * further than paths within PATH_MAX can (a name and a slash each). All
+ * levels together, with those of the targets of hard links, are no more than
+ * XC_LEVELS_PER_MEMBER for each member and XC_LEVELS_FREE, so that deep
+ * chains cannot make the work grow with the square of their length.
+ */
+#define XC_MEMBER_LEVEL_MAX  2048u
+#define XC_LEVELS_PER_MEMBER 64u
+#define XC_LEVELS_FREE       UINT64_C(8000000)
+
+enum xc_levels {
+	XC_LEVELS_GOOD,
+	XC_LEVELS_TOO_DEEP, /* one member is */
+	XC_LEVELS_TOO_MANY, /* all together are */
+};
+
+/*
+ * Whether a table keeps to these bounds. Parents and targets of links must
+ * come before what refers to them. For
+ * XC_LEVELS_TOO_DEEP `*ret_position` is the first such member.
+ */
+enum xc_levels xc_members_levels(const struct xc_members *members, uint32_t *ret_position);
+
 /* How deep a member lies: 0 for a top. */
 uint32_t xc_members_depth(const struct xc_members *members, uint32_t position);
 

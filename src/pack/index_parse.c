@@ -189,7 +189,7 @@ static void path_release(struct path *path)
 static int set_parent(struct xc_column *shape, struct path *path, uint32_t position, uint64_t depth,
 		      struct xc_member *member)
 {
-	if (depth > path->count || depth > XC_DEPTH_MAX)
+	if (depth > path->count || depth > XC_MEMBER_LEVEL_MAX)
 		return xc_column_fail(shape, position, "deeper than a member can lie here");
 	if (depth == path->capacity) {
 		path->capacity = path->capacity ? 2 * path->capacity : 64;
@@ -236,8 +236,8 @@ static int read_tree(struct xc_index_parse *parse)
 
 	if (xc_column_open(parse, XC_SECTION_SHAPE, 2 * count, 2 * XC_VARINT64_MAX_BYTES * count,
 			   &shape) < 0 ||
-	    xc_column_open(parse, XC_SECTION_NAMES, 2 * count, (XC_TOP_NAME_MAX + 1) * count,
-			   &names) < 0)
+	    xc_column_open(parse, XC_SECTION_NAMES, count, (XC_TOP_NAME_MAX + 1) * count, &names) <
+		    0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		if (xc_cursor_varint(&shape.cursor, &depth) < 0 ||

@@ -156,13 +156,28 @@ static const char *check_one(struct tree_check *check, uint32_t position)
 	}
 	if (wrong || !is_dir(member))
 		return wrong;
-	if (check->open_count > XC_DEPTH_MAX)
-		return "too deep";
 	check->open =
 		grow(check->open, check->open_count, &check->open_capacity, sizeof(*check->open));
 	check->open[check->open_count++] =
 		(struct open_dir){ position, XC_MEMBER_NONE, position + 1 };
 	return NULL;
+}
+
+static int check_levels(const struct xc_members *members, enum xc_err_kind kind, struct xc_err *err)
+{
+	uint32_t position;
+
+	switch (xc_members_levels(members, &position)) {
+	case XC_LEVELS_TOO_DEEP:
+		return xc_err_set(err, kind, "index: member %u: deeper than %u levels: %s",
+				  position, XC_MEMBER_LEVEL_MAX,
+				  XC_QUOTE(members->items[position].name));
+	case XC_LEVELS_TOO_MANY:
+		return xc_err_set(err, kind, "index: %u members lie too deep on average",
+				  members->count);
+	default:
+		return 0;
+	}
 }
 
 int xc_index_check_tree(const struct xc_members *members, enum xc_err_kind kind, struct xc_err *err)
@@ -178,5 +193,5 @@ int xc_index_check_tree(const struct xc_members *members, enum xc_err_kind kind,
 	if (wrong)
 		return xc_err_set(err, kind, "index: member %u: %s: %s", i - 1, wrong,
 				  XC_QUOTE(members->items[i - 1].name));
-	return 0;
+	return check_levels(members, kind, err);
 }

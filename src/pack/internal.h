@@ -16,7 +16,6 @@
 #define XC_NS_PER_S           1000000000
 #define XC_HEAD_BYTES         32
 #define XC_HEAD_MAGIC         "xcindex" /* with its terminator: 8 bytes */
-#define XC_DEPTH_MAX          40000u
 #define XC_TOP_NAME_MAX       ((size_t)64 << 10)
 #define XC_TARGET_MAX         4095
 #define XC_XATTRS_MAX         1000

@@ -11,6 +11,12 @@
 /* Enough for the way down a usual tree; a deeper one opens a little more often. */
 #define OPEN_MAX_DIRS 16
 
+/*
+ * A directory further than this below all that is open is opened by way of
+ * one that far above it: what comes next in a deep tree lies near that, too.
+ */
+#define ANCHOR_LEVELS 64
+
 struct open_dir {
 	uint32_t position;
 	int fd;
@@ -130,25 +136,36 @@ static void relative_path(struct xc_dirs *dirs, uint32_t ancestor, uint32_t posi
 	xc_buf_grow_by(&dirs->relative, length - 1);
 }
 
-int xc_dirs_open(struct xc_dirs *dirs, uint32_t position)
+/* Opens a directory by its names below `ancestor`, which is open, or a top, or itself. */
+static int open_below(struct xc_dirs *dirs, uint32_t ancestor, uint32_t position)
 {
-	const struct xc_member *items = dirs->members->items;
-	struct open_dir *open_dir = find_open(dirs, position);
-	uint32_t ancestor = position;
-	int from_fd, fd;
+	struct open_dir *open_dir = find_open(dirs, ancestor);
+	int from_fd = open_dir ? open_dir->fd : open_top(dirs, ancestor), fd;
 
-	if (open_dir)
-		return open_dir->fd;
-	while (!open_dir && items[ancestor].parent != XC_MEMBER_NONE) {
-		ancestor = items[ancestor].parent;
-		open_dir = find_open(dirs, ancestor);
-	}
-	from_fd = open_dir ? open_dir->fd : open_top(dirs, ancestor);
 	if (from_fd < 0 || ancestor == position)
 		return from_fd;
 	relative_path(dirs, ancestor, position);
 	fd = xc_beneath_open_dir(from_fd, dirs->relative.data, XC_BENEATH_NO_LINKS, O_RDONLY);
 	return fd < 0 ? -1 : keep_open(dirs, position, fd);
+}
+
+int xc_dirs_open(struct xc_dirs *dirs, uint32_t position)
+{
+	const struct xc_member *items = dirs->members->items;
+	uint32_t ancestor = position, anchor = position;
+
+	for (uint32_t levels = 1;
+	     !find_open(dirs, ancestor) && items[ancestor].parent != XC_MEMBER_NONE; levels++) {
+		ancestor = items[ancestor].parent;
+		if (levels == ANCHOR_LEVELS)
+			anchor = ancestor;
+	}
+	if (anchor != position && anchor != ancestor) {
+		if (open_below(dirs, ancestor, anchor) < 0)
+			return -1;
+		ancestor = anchor;
+	}
+	return open_below(dirs, ancestor, position);
 }
 
 int xc_dirs_at(struct xc_dirs *dirs, uint32_t position, int *ret_dir_fd, const char **ret_name)

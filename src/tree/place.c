@@ -597,10 +597,13 @@ static bool is_closed(const struct xc_member *member)
 	return (member->mode & S_IRWXU) != S_IRWXU;
 }
 
+/* From the top down, each beside the last; the closed ones from below, as none is reached through.
+ */
 static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
 			struct xc_err *err)
 {
-	for (uint32_t i = end; i-- > first;) {
+	for (uint32_t k = 0; k < end - first; k++) {
+		uint32_t i = closed ? end - 1 - k : first + k;
 		const struct xc_member *member = member_at(worker, i);
 
 		if (member->type != XC_MEMBER_DIR || is_closed(member) != closed ||

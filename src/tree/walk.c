@@ -36,14 +36,33 @@ static void walk_fail(struct walk *walk, const struct xc_err *err)
 	pthread_mutex_unlock(&walk->mutex);
 }
 
+/* Whether a slash stands before the name: the root "/" as a top ends in it. */
+static bool joins(const struct walk_dir *dir)
+{
+	return dir->parent && strcmp(dir->parent->name, "/") != 0;
+}
+
+/* From the end backwards, and no recursion: a tree may be as deep as it likes. */
 static void directory_path(const struct walk_dir *dir, struct xc_buf *out)
 {
-	if (dir->parent) {
-		directory_path(dir->parent, out);
-		if (out->len_bytes > 1)
-			xc_buf_add_char(out, '/');
+	size_t length = 0, at;
+	char *path;
+
+	for (const struct walk_dir *i = dir; i; i = i->parent)
+		length += strlen(i->name) + joins(i);
+	path = xc_buf_reserve(out, length);
+	if (!path)
+		xc_out_of_memory();
+	at = length;
+	for (const struct walk_dir *i = dir; i; i = i->parent) {
+		size_t name_length = strlen(i->name);
+
+		at -= name_length;
+		memcpy(path + at, i->name, name_length);
+		if (joins(i))
+			path[--at] = '/';
 	}
-	xc_buf_add_str(out, dir->name);
+	xc_buf_grow_by(out, length);
 }
 
 static int fail_at(const struct walk_dir *dir, const char *name, const char *what,
@@ -269,6 +288,7 @@ static struct walk_dir *new_directory(struct walk *walk, struct walk_worker *wor
 		.walk = walk,
 		.parent = parent,
 		.name = name,
+		.depth = parent ? parent->depth + 1 : 0,
 	};
 	return dir;
 }
@@ -362,6 +382,18 @@ static int read_directory(struct walk_dir *dir, struct walk_worker *worker, stru
 	return result;
 }
 
+/* Far below what a table may hold there is no need to go on. */
+static int check_depth(const struct walk_dir *dir, struct xc_err *err)
+{
+	const struct walk_dir *top = dir;
+
+	if (dir->depth <= XC_MEMBER_LEVEL_MAX)
+		return 0;
+	while (top->parent)
+		top = top->parent;
+	return xc_walk_fail_deep(top->name, err);
+}
+
 static void run_directory(struct xc_job *job, void *context)
 {
 	struct walk_dir *dir = (struct walk_dir *)job; /* the job is its first member */
@@ -371,7 +403,7 @@ static void run_directory(struct xc_job *job, void *context)
 
 	if (walk_failed(walk))
 		return;
-	if (read_directory(dir, worker, &err) < 0) {
+	if (check_depth(dir, &err) < 0 || read_directory(dir, worker, &err) < 0) {
 		walk_fail(walk, &err);
 		return;
 	}

@@ -235,6 +235,48 @@ static void add_top(struct flatten *flatten, const struct walk_entry *entry, con
 		add_below(flatten, entry_dir(entry), position);
 }
 
+static size_t find_top(const struct xc_tree *tree, uint32_t position)
+{
+	size_t low = 0, high = tree->top_paths.count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (tree->top_positions[middle] <= position)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int xc_walk_fail_deep(const char *path, struct xc_err *err)
+{
+	return xc_err_set(err, XC_ERR_IO,
+			  "%s has files or directories more than %u levels deep: leave them out "
+			  "with a path line that begins with \"!\"",
+			  XC_QUOTE(path), XC_MEMBER_LEVEL_MAX);
+}
+
+/* What no index may hold is told here, by name. */
+static int check_levels(const struct xc_tree *tree, struct xc_err *err)
+{
+	uint32_t position;
+
+	switch (xc_members_levels(&tree->members, &position)) {
+	case XC_LEVELS_TOO_DEEP:
+		return xc_walk_fail_deep(tree->top_paths.items[find_top(tree, position)], err);
+	case XC_LEVELS_TOO_MANY:
+		return xc_err_set(err, XC_ERR_IO,
+				  "the files and directories lie more than %u levels deep on "
+				  "average, which is more than one entry can hold: leave some out "
+				  "with a path line that begins with \"!\"",
+				  XC_LEVELS_PER_MEMBER);
+	default:
+		return 0;
+	}
+}
+
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,
 		    struct xc_err *err)
 {
@@ -268,23 +310,12 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 		tree.fifos += walk->workers[i].fifos;
 		tree.devices += walk->workers[i].devices;
 	}
+	if (check_levels(&tree, err) < 0) {
+		xc_tree_release(&tree);
+		return -1;
+	}
 	*ret_tree = tree;
 	return 0;
-}
-
-static size_t find_top(const struct xc_tree *tree, uint32_t position)
-{
-	size_t low = 0, high = tree->top_paths.count;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (tree->top_positions[middle] <= position)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 void xc_tree_locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)

@@ -40,6 +40,7 @@ struct walk_dir {
 	struct walk_dir *parent; /* NULL for a top */
 	struct walk_entry *self;
 	const char *name; /* a top's absolute path */
+	uint32_t depth;   /* 0 for a top */
 	struct walk_entry *entries;
 	uint32_t count;
 };
@@ -66,6 +67,9 @@ struct walk {
 /* Turn what was read into the member table, freeing the entries on the way. */
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,
 		    struct xc_err *err);
+
+/* That what lies below the top `path` is too deep for an entry. Returns -1. */
+int xc_walk_fail_deep(const char *path, struct xc_err *err);
 
 /* Free the entries of a walk that failed. */
 void xc_walk_free_entries(struct walk *walk);

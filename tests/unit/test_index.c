@@ -126,6 +126,22 @@ static void all_fields_survive(void **state)
 	assert_memory_equal(bytes.data, second.data, bytes.len_bytes);
 }
 
+/* Nothing of a name is left where the one before is the same. */
+static void directories_of_one_name_survive(void **state)
+{
+	static const struct sample_row rows[] = { DIR_(0, "./a"), DIR_(1, "d"), DIR_(2, "d"),
+						  DIR_(3, "d"),   DIR_(4, "d"), DIR_(5, "d"),
+						  DIR_(6, "d"),   DIR_(7, "d"), SAMPLE_END };
+	cleanup_index struct xc_index index, again = XC_INDEX_INIT;
+	cleanup_buf struct xc_buf bytes = XC_BUF_INIT;
+
+	(void)state;
+	sample_index(rows, &index);
+	sample_encode(&index, &bytes);
+	sample_parse(&bytes, &again);
+	same_index(&index, &again);
+}
+
 static void an_empty_table_survives(void **state)
 {
 	static const struct sample_row rows[] = { SAMPLE_END };
@@ -357,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_fields_survive),
 		cmocka_unit_test(an_empty_table_survives),
+		cmocka_unit_test(directories_of_one_name_survive),
 		cmocka_unit_test(members_and_segments_are_found_by_offset),
 		cmocka_unit_test(framing_is_taken_or_refused),
 		cmocka_unit_test(another_version_is_told_apart_from_damage),

@@ -95,6 +95,58 @@ static void spans_are_padded_to_blocks(void **state)
 	}
 }
 
+/* `chains` directories below "./t" hold each others in a row down to level `deepest`. */
+static void make_chains(struct xc_member *items, uint32_t chains, uint32_t deepest)
+{
+	uint32_t at = 0;
+
+	items[at++] = (struct xc_member){ .name = "./t",
+					  .parent = XC_MEMBER_NONE,
+					  .type = XC_MEMBER_DIR };
+	for (uint32_t chain = 0; chain < chains; chain++)
+		for (uint32_t level = 2; level <= deepest; level++, at++)
+			items[at] = (struct xc_member){ .name = "d",
+							.parent = level == 2 ? 0 : at - 1,
+							.type = XC_MEMBER_DIR };
+}
+
+static void levels_are_bounded_one_by_one_and_together(void **state)
+{
+	enum { CHAINS = 9 };
+	cleanup_free struct xc_member *items =
+		xc_calloc(CHAINS * XC_MEMBER_LEVEL_MAX + 2, sizeof(*items));
+	struct xc_members members = { .items = items };
+	uint32_t position = 0, length = XC_MEMBER_LEVEL_MAX - 1;
+
+	(void)state;
+	make_chains(items, 1, XC_MEMBER_LEVEL_MAX);
+	members.count = 1 + length;
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_GOOD);
+	items[0].name = "./t/t";
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_TOO_DEEP);
+	assert_int_equal(position, length);
+	items[0].name = "/";
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_GOOD);
+
+	/* Such chains have some 2.1 million levels each, all but 64 a member beyond the share. */
+	make_chains(items, CHAINS, XC_MEMBER_LEVEL_MAX);
+	members.count = 1 + 3 * length;
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_GOOD);
+	members.count = 1 + 5 * length;
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_TOO_MANY);
+
+	/* A link costs what its target costs, wherever it lies itself. */
+	members.count = 1 + 3 * length;
+	for (uint32_t i = 0; i < 2 * length; i++)
+		items[members.count++] = (struct xc_member){
+			.name = "h", .parent = 0, .type = XC_MEMBER_FILE, .link = length
+		};
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_GOOD);
+	for (uint32_t i = 1 + 3 * length; i < members.count; i++)
+		items[i].type = XC_MEMBER_HARDLINK;
+	assert_int_equal(xc_members_levels(&members, &position), XC_LEVELS_TOO_MANY);
+}
+
 static void a_byte_of_the_content_finds_its_run(void **state)
 {
 	struct xc_extent extents[] = { { 0, 512, 9 }, { 4096, 1024, 9 }, { 9216, 100, 9 } };
@@ -120,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_tops_and_depths_follow_the_parents),
 		cmocka_unit_test(spans_are_padded_to_blocks),
+		cmocka_unit_test(levels_are_bounded_one_by_one_and_together),
 		cmocka_unit_test(a_byte_of_the_content_finds_its_run),
 	};
 

@@ -600,6 +600,60 @@ static void sets_xattrs(void **state)
 	as_both(check_xattrs);
 }
 
+/* --- time --- */
+
+static uint64_t cpu_us(void)
+{
+	struct timespec now;
+
+	must_sys(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), "the clock");
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* What setting the modes and times of a chain of directories takes. */
+static uint64_t finish_chain_us(uint32_t depth, uint16_t mode)
+{
+	cleanup_free struct xc_member *items = xc_calloc(depth, sizeof(*items));
+	struct fixture fixture = { 0 };
+	uint64_t start_us, took_us;
+
+	scene_open(&fixture.scene);
+	items[0] = TOP(0755);
+	for (uint32_t i = 1; i < depth; i++)
+		items[i] = member_of(XC_MEMBER_DIR, i - 1, "d", mode);
+	open_place(&fixture, items, depth);
+	place_all(&fixture, NULL);
+	start_us = cpu_us();
+	finish(&fixture);
+	took_us = cpu_us() - start_us;
+	close_place(&fixture);
+	scene_close(&fixture.scene);
+	return took_us;
+}
+
+/*
+ * Time grows with the depth, not with its square: 8 times as deep may take 20
+ * times as long, where each way from the top made it 40 and more.
+ */
+static void deep_chains_take_time_by_their_depth(void **state)
+{
+	static const uint16_t chain_modes[] = { 0755, 0555 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(chain_modes); i++) {
+		uint64_t least_us = UINT64_MAX, most_us = UINT64_MAX;
+
+		/* Whatever else the machine does only adds. */
+		for (int try = 0; try < 3; try++) {
+			least_us = XC_MIN(least_us, finish_chain_us(250, chain_modes[i]));
+			most_us = XC_MIN(most_us, finish_chain_us(2000, chain_modes[i]));
+		}
+		if (most_us > 20 * least_us)
+			fail_msg("mode %o: %llu us and %llu us", (unsigned)chain_modes[i],
+				 (unsigned long long)least_us, (unsigned long long)most_us);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +667,7 @@ int main(void)
 		cmocka_unit_test(links_to_what_is_there),
 		cmocka_unit_test(refuses_duplicates),
 		cmocka_unit_test(sets_xattrs),
+		cmocka_unit_test(deep_chains_take_time_by_their_depth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

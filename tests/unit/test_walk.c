@@ -447,6 +447,45 @@ static void walks_deep_trees(void **state)
 	scene_close(&scene);
 }
 
+/* What fits is walked; one directory more is refused, by the name of its top. */
+static void refuses_trees_that_are_too_deep(void **state)
+{
+	static const char *const wholes[] = { "t", "t\n!t/**/none" };
+	struct scene scene;
+	int fd;
+
+	(void)state;
+	scene_open(&scene);
+	make_dirs(&scene, "ws/t");
+	fd = openat(scene.root_fd, "ws/t", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* "./t" is the first level. */
+	for (unsigned level = 2; level <= XC_MEMBER_LEVEL_MAX + 1; level++) {
+		int next;
+
+		must_sys(mkdirat(fd, "d", 0755), "d");
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		must_sys(next, "d");
+		close(fd);
+		fd = next;
+		if (level == XC_MEMBER_LEVEL_MAX) {
+			cleanup_tree struct xc_tree tree = XC_TREE_INIT;
+
+			walk(&scene, "t", 2, &tree);
+			assert_int_equal(tree.members.count, XC_MEMBER_LEVEL_MAX);
+		}
+	}
+	close(fd);
+	for (size_t i = 0; i < ARRAY_LEN(wholes); i++) {
+		cleanup_tree struct xc_tree tree = XC_TREE_INIT;
+		struct xc_err err = { 0 };
+
+		assert_int_equal(try_walk(&scene, wholes[i], 2, &tree, &err), -1);
+		assert_non_null(strstr(err.msg, "ws/t has"));
+		assert_non_null(strstr(err.msg, "2048 levels deep"));
+	}
+	scene_close(&scene);
+}
+
 static void stops_when_asked(void **state)
 {
 	cleanup_tree struct xc_tree tree = XC_TREE_INIT;
@@ -542,6 +581,7 @@ int main(void)
 		cmocka_unit_test(finds_holes),
 		cmocka_unit_test(reads_xattrs_of_directories),
 		cmocka_unit_test(walks_deep_trees),
+		cmocka_unit_test(refuses_trees_that_are_too_deep),
 		cmocka_unit_test(stops_when_asked),
 		cmocka_unit_test(tells_what_vanished),
 		cmocka_unit_test(survives_a_tree_that_changes),
