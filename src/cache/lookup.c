@@ -354,6 +354,12 @@ int xc_cache_load_index(const struct xc_cache *cache, struct xc_index_loader *lo
 				  "pack %s has another number of members than the manifest says",
 				  from->pack);
 	}
+	/* The index was read from there, so these bytes exist. */
+	if (xc_index_segments_end(ret_index) > from->index_offset) {
+		xc_index_release(ret_index);
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "pack %s has segments that reach into its index", from->pack);
+	}
 	return 0;
 }
 

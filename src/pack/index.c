@@ -15,6 +15,16 @@ uint64_t xc_index_budget_free_used(const struct xc_index_budget *budget)
 	return budget->used_bytes - XC_MIN(budget->used_bytes, given_bytes);
 }
 
+uint64_t xc_index_segments_end(const struct xc_index *index)
+{
+	const struct xc_segment *last;
+
+	if (index->segment_count == 0)
+		return 0;
+	last = &index->segments[index->segment_count - 1];
+	return last->offset + last->stored_bytes;
+}
+
 uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset)
 {
 	uint32_t low = 0, high = index->segment_count;

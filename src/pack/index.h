@@ -21,6 +21,15 @@
 #define XC_INDEX_STORED_MAX ((size_t)512 << 20)
 
 /*
+ * The tar streams of one entry may be XC_CONTENT_FREE_BYTES long together, and
+ * XC_CONTENT_BYTES_PER_BYTE for each byte of their segments in the packs. zstd
+ * makes some 30,000 zeros of a byte, so that a small entry could fill a disk;
+ * what people keep is far from that ratio.
+ */
+#define XC_CONTENT_FREE_BYTES     ((uint64_t)8 << 30)
+#define XC_CONTENT_BYTES_PER_BYTE 1000u
+
+/*
  * What the indexes of one entry may take of memory together, so that a small
  * entry cannot take a lot: XC_BUDGET_FREE_BYTES, and XC_BUDGET_BYTES_PER_BYTE
  * for each byte of an index that was read and is the one that the manifest
@@ -32,6 +41,8 @@
 struct xc_index_budget {
 	uint64_t stored_bytes; /* of the indexes read so far */
 	uint64_t used_bytes;
+	uint64_t tar_bytes; /* of the tar streams, and their segments as stored */
+	uint64_t segment_bytes;
 };
 
 #define XC_BUDGET_FREE_BYTES     ((uint64_t)144 << 20)
@@ -71,6 +82,9 @@ int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_
  */
 int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budget,
 		   struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
+
+/* Where the last segment ends in the pack; 0 without any. */
+uint64_t xc_index_segments_end(const struct xc_index *index);
 
 /* The segment that holds byte `tar_offset` of the tar stream; segment_count if none does. */
 uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset);

@@ -271,6 +271,23 @@ static void set_offsets(struct xc_members *members)
 	}
 }
 
+/* How long the contents may be. The segments were checked, so the sums are bounded. */
+static int claim_contents(struct xc_index_parse *parse)
+{
+	const struct xc_index *index = parse->index;
+	struct xc_index_budget *budget = parse->budget;
+
+	budget->tar_bytes += index->tar_bytes;
+	budget->segment_bytes += xc_index_segments_end(index);
+	if (budget->tar_bytes <=
+	    XC_CONTENT_FREE_BYTES + XC_CONTENT_BYTES_PER_BYTE * budget->segment_bytes)
+		return 0;
+	return xc_err_set(parse->err, XC_ERR_CORRUPT,
+			  "index: contents of %llu bytes are too many for %llu stored ones",
+			  (unsigned long long)budget->tar_bytes,
+			  (unsigned long long)budget->segment_bytes);
+}
+
 int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budget,
 		   struct xc_index *ret_index, struct xc_err *err)
 {
@@ -284,7 +301,7 @@ int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budg
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes cannot be", length);
 	budget->stored_bytes += length;
 	if (xc_sections_scan(data, length, &sections, err) < 0 || read_sections(&parse) < 0 ||
-	    xc_index_check(&index, XC_ERR_CORRUPT, err) < 0)
+	    xc_index_check(&index, XC_ERR_CORRUPT, err) < 0 || claim_contents(&parse) < 0)
 		return -1;
 	set_offsets(&index.members);
 	*ret_index = index;

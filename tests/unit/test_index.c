@@ -126,6 +126,38 @@ static void all_fields_survive(void **state)
 	assert_memory_equal(bytes.data, second.data, bytes.len_bytes);
 }
 
+/* The layers of an entry share what contents may be beyond the stored bytes. */
+static void contents_may_be_so_long_for_their_stored_bytes(void **state)
+{
+	static const struct sample_row rows[] = { FILE_(0, "./a", 1), SAMPLE_END };
+	const uint64_t raw_bytes = XC_SEGMENT_RAW_MAX;
+	cleanup_index struct xc_index index, again = XC_INDEX_INIT, more = XC_INDEX_INIT;
+	cleanup_buf struct xc_buf bytes = XC_BUF_INIT;
+	struct xc_index_budget budget = { 0 };
+	struct xc_err err = { 0 };
+
+	(void)state;
+	sample_index(rows, &index);
+	/* 6 GiB in 96 segments of a byte each. */
+	free(index.segments);
+	index.segment_count = (uint32_t)(((uint64_t)6 << 30) / raw_bytes);
+	index.segments = xc_calloc(index.segment_count, sizeof(*index.segments));
+	for (uint32_t i = 0; i < index.segment_count; i++)
+		index.segments[i] =
+			(struct xc_segment){ .stored_bytes = 1, .raw_bytes = (uint32_t)raw_bytes };
+	index.tar_bytes = index.segment_count * raw_bytes;
+	index.members.items[0].size_bytes = index.tar_bytes - 512 - XC_TAR_END_BYTES;
+	sample_encode(&index, &bytes);
+	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &again, &err), 0);
+	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &more, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "too many for 192 stored ones"));
+	/* 4 GiB more than the free ones need 4.3 million bytes. */
+	budget = (struct xc_index_budget){ .tar_bytes = index.tar_bytes, .segment_bytes = 4300000 };
+	xc_index_release(&again);
+	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &again, &err), 0);
+}
+
 /* Nothing of a name is left where the one before is the same. */
 static void directories_of_one_name_survive(void **state)
 {
@@ -374,6 +406,7 @@ int main(void)
 		cmocka_unit_test(all_fields_survive),
 		cmocka_unit_test(an_empty_table_survives),
 		cmocka_unit_test(directories_of_one_name_survive),
+		cmocka_unit_test(contents_may_be_so_long_for_their_stored_bytes),
 		cmocka_unit_test(members_and_segments_are_found_by_offset),
 		cmocka_unit_test(framing_is_taken_or_refused),
 		cmocka_unit_test(another_version_is_told_apart_from_damage),
