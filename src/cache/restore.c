@@ -7,6 +7,7 @@
 #include "cache/extract.h"
 #include "cache/internal.h"
 #include "cache/legacy.h"
+#include "cache/room.h"
 #include "tree/patterns.h"
 #include "tree/stage.h"
 
@@ -128,6 +129,29 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 		fill_dead(layer);
 	}
 	return 0;
+}
+
+static uint64_t count_all(const struct xc_totals *totals)
+{
+	return totals->files + totals->directories + totals->symlinks + totals->hardlinks;
+}
+
+/* What is told of an entry before it is there must be what it makes. */
+static int check_totals(const struct restore *restore, struct xc_err *err)
+{
+	const struct xc_totals *told = &restore->match->manifest.totals;
+	struct xc_totals found = { .stored_bytes = told->stored_bytes };
+
+	for (uint32_t i = 0; i < restore->layer_count; i++)
+		xc_totals_add(&found, restore->layers[i].layer, &restore->layers[i].index.members);
+	if (memcmp(&found, told, sizeof(found)) == 0)
+		return 0;
+	return xc_err_set(
+		err, XC_ERR_CORRUPT,
+		"the packs have %llu members with %llu bytes, the manifest counts %llu "
+		"with %llu",
+		(unsigned long long)count_all(&found), (unsigned long long)found.content_bytes,
+		(unsigned long long)count_all(told), (unsigned long long)told->content_bytes);
 }
 
 static int compare_targets(const void *a, const void *b)
@@ -346,14 +370,40 @@ static void open_places(struct restore *restore)
 	}
 }
 
+/* Adds what a layer puts into each target. */
+static void add_layer_room(const struct restore *restore, uint32_t number, struct xc_room *rooms)
+{
+	const struct xc_extract_layer *layer = &restore->layers[number];
+	const struct xc_members *members = &layer->index.members;
+	uint32_t target = XC_PLACE_NO_TARGET, top = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (members->items[i].parent == XC_MEMBER_NONE)
+			target = restore->layer_targets[number][top++];
+		if (target != XC_PLACE_NO_TARGET && xc_extract_is_alive(layer, i))
+			xc_room_add(&rooms[target], &members->items[i]);
+	}
+}
+
+static int check_room(const struct restore *restore, struct xc_err *err)
+{
+	cleanup_free struct xc_room *rooms = xc_calloc(restore->target_count, sizeof(*rooms));
+	char name[XC_STAGE_NAME_MAX];
+
+	for (uint32_t i = 0; i < restore->target_count; i++) {
+		rooms[i].path = restore->targets[i].absolute;
+		xc_stage_top(restore->stage, i, &rooms[i].dir_fd, name);
+	}
+	for (uint32_t i = 0; i < restore->layer_count; i++)
+		add_layer_room(restore, i, rooms);
+	return xc_room_check(rooms, restore->target_count, err);
+}
+
 static void count_members(const struct restore *restore)
 {
 	const struct xc_totals *totals = &restore->match->manifest.totals;
 
-	xc_progress_totals(restore->cache->progress,
-			   totals->files + totals->directories + totals->symlinks +
-				   totals->hardlinks,
-			   totals->content_bytes);
+	xc_progress_totals(restore->cache->progress, count_all(totals), totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
 }
 
@@ -361,13 +411,15 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 			 struct xc_restore_result *result, struct xc_err *err)
 {
 	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
-	    load_layers(restore, err) < 0)
+	    load_layers(restore, err) < 0 || check_totals(restore, err) < 0)
 		return -1;
 	count_members(restore);
 	collect_targets(restore);
 	if (open_stage(restore, err) < 0)
 		return -1;
 	open_places(restore);
+	if (check_room(restore, err) < 0)
+		return -1;
 	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
 		       xc_index_budget_free_used(&restore->loader.budget), &result->fetched_bytes,
 		       err) < 0)

@@ -236,20 +236,12 @@ static void fill_manifest(struct save *save, struct xc_manifest *manifest)
 		.created_ns = xc_clock_now_ns(),
 		.tool = xc_strdup("xcache " XC_VERSION),
 		.build_ms = save->opts->build_ms,
-		.totals = {
-			.files = tree->files,
-			.directories = tree->directories,
-			.symlinks = tree->symlinks,
-			.hardlinks = tree->hardlinks,
-			.stored_bytes = save->pack_bytes,
-		},
+		.totals.stored_bytes = save->pack_bytes,
 		.layers = xc_calloc(1, sizeof(*manifest->layers)),
 		.layer_count = 1,
 	};
 	/* Counted again: files that changed since the walk were taken as they were read. */
-	for (uint32_t i = 0; i < tree->members.count; i++)
-		if (tree->members.items[i].type == XC_MEMBER_FILE)
-			manifest->totals.content_bytes += tree->members.items[i].size_bytes;
+	xc_totals_add(&manifest->totals, &save->layer, &tree->members);
 	xc_key_version(save->query->paths, manifest->version);
 	for (size_t i = 0; i < save->query->paths->count; i++)
 		xc_strlist_add(&manifest->paths, save->query->paths->items[i]);

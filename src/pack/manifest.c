@@ -26,3 +26,22 @@ bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position)
 	}
 	return low > 0 && position - layer->dead[low - 1].first < layer->dead[low - 1].count;
 }
+
+void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
+		   const struct xc_members *members)
+{
+	uint64_t *const counts[] = {
+		[XC_MEMBER_FILE] = &totals->files,
+		[XC_MEMBER_DIR] = &totals->directories,
+		[XC_MEMBER_SYMLINK] = &totals->symlinks,
+		[XC_MEMBER_HARDLINK] = &totals->hardlinks,
+	};
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (xc_layer_is_dead(layer, i))
+			continue;
+		++*counts[members->items[i].type];
+		if (members->items[i].type == XC_MEMBER_FILE)
+			totals->content_bytes += members->items[i].size_bytes;
+	}
+}

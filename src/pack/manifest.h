@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/member.h"
 #include "base/strlist.h"
 
 #define XC_FORMAT_VERSION 1
@@ -82,5 +83,9 @@ int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_m
 
 /* Whether member `position` of a layer is dead. */
 bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position);
+
+/* Add the members of a layer that are not dead to all of the totals but stored_bytes. */
+void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
+		   const struct xc_members *members);
 
 #endif

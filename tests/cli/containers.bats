@@ -295,6 +295,38 @@ END
     done
 }
 
+@test "a restore that cannot fit is refused before anything is placed" {
+    alone
+    need_root
+    mkdir -p tree
+    unshare -m mount -t tmpfs tmpfs tree 2>/dev/null || skip "no mounts here"
+    head -c 3000000 /dev/urandom >tree/large
+    xc save -q --key large --path tree
+    rm tree/large
+    touch tree/{1..60}
+    xc save -q --key many --path tree
+    rm tree/*
+    # shellcheck disable=SC2016 # for the inner shell
+    for row in "large size=2m" "many nr_inodes=40"; do
+        ends 1 unshare -m sh -ec '
+            mount -t tmpfs -o "$3" tmpfs tree
+            mkdir tree/old
+            result=0
+            "$1" restore --key "$2" --path tree || result=$?
+            ls -A tree
+            exit $result' sh "$PROGRAM" ${row}
+        has "$stderr" "not enough room for $PWD/tree"
+        same "$output" old
+    done
+    # What just fits is restored.
+    # shellcheck disable=SC2016
+    ends 0 unshare -m sh -ec '
+        mount -t tmpfs -o size=4m tmpfs tree
+        "$1" restore -q --key large --path tree
+        ls -A tree' sh "$PROGRAM"
+    same "$output" large
+}
+
 @test "a store by https needs what old kernels lack" {
     alone
     use_server radosgw tls

@@ -132,6 +132,7 @@ combine() {
 import json, sys
 manifest = json.load(open(sys.argv[1]))
 del manifest["layers"][0]["dead"]
+manifest["totals"].update(files=2, directories=2, bytes=6)
 json.dump(manifest, open(sys.argv[1], "w"))
 END
     rm -r tree

@@ -15,6 +15,9 @@ import os
 import subprocess
 import sys
 
+COUNTS = {"file": "files", "directory": "directories", "symlink": "symlinks",
+          "hardlink": "hardlinks"}
+
 
 def varint(number):
     out = bytearray()
@@ -45,23 +48,23 @@ def encode_dead(positions):
 
 
 def members(manifest):
-    """Path and type by position: the listing of an entry of one layer."""
+    """Path, type and size by position: the listing of an entry of one layer."""
     with open(manifest, encoding="utf-8") as file:
         key = json.load(file)["key"]
     listing = subprocess.run([os.environ["XCACHE"], "inspect", "--files", "--json", "--key", key],
                              stdout=subprocess.PIPE, check=True)
-    return [(json.dumps(m["path"]), m["type"]) for m in json.loads(listing.stdout)["members"]]
+    return [(json.dumps(m["path"]), m["type"], m["size"]) for m in json.loads(listing.stdout)["members"]]
 
 
 def main():
     into, older, newer = sys.argv[1:4]
     keep_dirs = "--keep-dirs" in sys.argv
     old, new = members(older), members(newer)
-    both = {path for path, kind in old} & {path for path, kind in new}
+    both = {member[0] for member in old} & {member[0] for member in new}
     dirs = {member[0] for member in set(old) & set(new) if member[1] == "directory"}
     kept = dirs if keep_dirs else set()
-    dead = [[i for i, (path, _) in enumerate(old) if path in both - kept],
-            [i for i, (path, _) in enumerate(new) if path in kept]]
+    dead = [[i for i, (path, _, _) in enumerate(old) if path in both - kept],
+            [i for i, (path, _, _) in enumerate(new) if path in kept]]
     with open(into, encoding="utf-8") as file:
         manifest = json.load(file)
     manifest["layers"] = []
@@ -71,6 +74,14 @@ def main():
         if positions:
             layer["dead"] = encode_dead(positions)
         manifest["layers"].append(layer)
+    for name in COUNTS.values():
+        manifest["totals"][name] = 0
+    manifest["totals"]["bytes"] = 0
+    for table, positions in zip((old, new), dead):
+        for i, (_, kind, size) in enumerate(table):
+            if i not in positions:
+                manifest["totals"][COUNTS[kind]] += 1
+                manifest["totals"]["bytes"] += size if kind == "file" else 0
     with open(into, "w", encoding="utf-8") as file:
         json.dump(manifest, file)
     print(len(dead[0]), len(dead[1]))

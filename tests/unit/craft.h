@@ -283,6 +283,21 @@ static inline char *entry_name(const struct scene *scene)
 	return xc_buf_steal(&name);
 }
 
+/* What an honest writer would count of a layer, as far as its pack can be read. */
+static inline void craft_totals(const struct scene *scene, const struct xc_layer *layer,
+				struct xc_totals *totals)
+{
+	cleanup_free char *name = pack_name(layer->pack), *data = xc_malloc(layer->index_bytes);
+	cleanup_index struct xc_index index = XC_INDEX_INIT;
+	struct xc_index_budget budget = { 0 };
+	struct xc_err ignored;
+
+	if (xc_store_read_wait(scene->store, name, layer->index_offset, data, layer->index_bytes,
+			       &ignored) == 0 &&
+	    xc_index_parse(data, layer->index_bytes, &budget, &index, &ignored) == 0)
+		xc_totals_add(totals, layer, &index.members);
+}
+
 /* A manifest of these layers, which are borrowed, as the entry that the query is for. */
 static inline void craft_manifest(const struct scene *scene, struct xc_layer *layers,
 				  uint32_t count, struct xc_buf *out)
@@ -297,6 +312,8 @@ static inline void craft_manifest(const struct scene *scene, struct xc_layer *la
 	};
 
 	xc_key_version(scene->query.paths, manifest.version);
+	for (uint32_t i = 0; i < count; i++)
+		craft_totals(scene, &layers[i], &manifest.totals);
 	xc_manifest_encode(&manifest, out);
 }
 

@@ -510,6 +510,38 @@ static void restores_what_is_honest(void **state)
 	}
 }
 
+/* The counts are what is told before a restore, and what outputs of the actions say after it. */
+static void refuses_members_that_the_manifest_does_not_count(void **state)
+{
+	static const char *const names[] = { "files", "directories", "hardlinks", "bytes" };
+	const struct hostile row = { .name = "plain", PLAIN };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		cleanup_free char *entry = NULL, *from = xc_asprintf("\"%s\":", names[i]);
+		cleanup_free char *to = xc_asprintf("\"%s\":1", names[i]);
+		cleanup_buf struct xc_buf data = XC_BUF_INIT, edited = XC_BUF_INIT;
+		struct xc_err err = { 0 };
+		struct scene scene;
+		const char *at;
+
+		scene_open(&scene);
+		put_entry(&scene, &row);
+		entry = entry_name(&scene);
+		must(xc_store_get(scene.store, entry, 100000, &data, &err), &err);
+		at = strstr(xc_buf_str(&data), from);
+		assert_non_null(at);
+		xc_buf_addf(&edited, "%.*s%s%s", (int)(at - data.data), data.data, to,
+			    at + strlen(from));
+		store_put(&scene, entry, edited.data, edited.len_bytes);
+		assert_int_equal(restore(&scene, &err), -1);
+		assert_int_equal(err.kind, XC_ERR_CORRUPT);
+		assert_non_null(strstr(err.msg, "the manifest counts"));
+		assert_false(path_exists(&scene, "ws/a"));
+		scene_close(&scene);
+	}
+}
+
 /* Its beginning comes ahead, and nobody waits for it: it must not be waited for. */
 static void restores_layers_without_members(void **state)
 {
@@ -613,6 +645,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restores_what_is_honest),
 		cmocka_unit_test(restores_layers_without_members),
+		cmocka_unit_test(refuses_members_that_the_manifest_does_not_count),
 		cmocka_unit_test(refuses_hostile_tables),
 		cmocka_unit_test(refuses_lies),
 		cmocka_unit_test(does_not_follow_symlinks_below_a_wildcard),
