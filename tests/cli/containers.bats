@@ -306,7 +306,7 @@ END
     touch tree/{1..60}
     xc save -q --key many --path tree
     rm tree/*
-    # shellcheck disable=SC2016 # for the inner shell
+    # shellcheck disable=SC2016,SC2086 # for the inner shell; a row is two words
     for row in "large size=2m" "many nr_inodes=40"; do
         ends 1 unshare -m sh -ec '
             mount -t tmpfs -o "$3" tmpfs tree
