@@ -88,6 +88,7 @@ struct xc_action_story {
 	const char *scope;                  /* where the entry is */
 	const char *reason;                 /* of a failure or a miss, or NULL */
 	const struct xc_action_nearest *nearest;
+	const struct xc_strlist *notes; /* of a save, or NULL */
 	uint64_t lookup_ms;
 	uint64_t scan_ms; /* of a save */
 	uint64_t work_ms; /* transfer, and with it extraction or compression */

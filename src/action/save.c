@@ -5,6 +5,8 @@
 #include "action/build_time.h"
 #include "action/internal.h"
 #include "action/suspect.h"
+#include "cache/notes.h"
+#include "tree/patterns.h"
 
 /* What actions/cache's saves say of invalid inputs: a line, not an annotation. */
 static int decline(const char *message)
@@ -37,6 +39,25 @@ static bool may_write(const struct xc_action_run *run, const char *key)
 	return !ban;
 }
 
+/* In the words of actions/cache, and then which paths and which key. */
+static int tell_no_match(const struct xc_action_run *run)
+{
+	decline("Path Validation Error: Path(s) specified in the action for caching do(es) not "
+		"exist, hence no cache is being saved.");
+	for (size_t i = 0; i < run->query.paths->count; i++) {
+		const char *line = run->query.paths->items[i];
+		const char *pitfall = xc_patterns_pitfall(line);
+
+		if (line[0] == '#' || line[0] == '!')
+			continue;
+		xc_action_info("Note: for key %s the path line %s matches nothing that can be "
+			       "saved%s%s.",
+			       XC_QUOTE(run->query.key), XC_QUOTE(line), pitfall ? ": " : "",
+			       pitfall ? pitfall : "");
+	}
+	return 0;
+}
+
 static int tell_failure(struct xc_action_run *run, const struct xc_err *err)
 {
 	const struct xc_action_story story = {
@@ -48,8 +69,7 @@ static int tell_failure(struct xc_action_run *run, const struct xc_err *err)
 	xc_action_run_rest(run);
 	switch (err->kind) {
 	case XC_ERR_NO_MATCH:
-		return decline("Path Validation Error: Path(s) specified in the action for caching "
-			       "do(es) not exist, hence no cache is being saved.");
+		return tell_no_match(run);
 	case XC_ERR_USAGE:
 		return decline(err->msg);
 	case XC_ERR_CANCELED:
@@ -95,8 +115,10 @@ static void tell_exists(const struct xc_action_run *run, const char *key)
 static void tell_saved(struct xc_action_run *run, const char *key,
 		       const struct xc_save_result *result)
 {
+	cleanup_strlist struct xc_strlist notes = XC_STRLIST_INIT;
 	const struct xc_action_story story = {
 		.result = result->exists ? XC_RESULT_KEPT : XC_RESULT_SAVED,
+		.notes = &notes,
 		.manifest = result->exists ? NULL : &result->manifest,
 		.scope = run->scopes.items[0],
 		.scan_ms = result->scan_ms,
@@ -106,10 +128,13 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 	};
 
 	xc_action_run_rest(run);
+	xc_save_notes(result, &notes);
 	if (result->exists) {
 		tell_exists(run, key);
 	} else {
 		tell_skipped(&result->skipped);
+		for (size_t i = 0; i < notes.count; i++)
+			xc_action_info("Note: %s.", notes.items[i]);
 		if (result->healed.kind != XC_ERR_NONE)
 			xc_action_info("Replaced the entry of this key, as it was broken: %s",
 				       result->healed.msg);

@@ -168,6 +168,8 @@ void xc_action_summary_text(const struct xc_action_run *run, const struct xc_act
 		add_code_row(out, "Why", story->reason);
 	if (story->manifest) {
 		add_entry(run, story, out);
+		if (story->notes)
+			add_list_row(out, "Notes", story->notes);
 		add_times(run, story, out);
 	} else if (story->scope) {
 		add_code_row(out, "Scope", story->scope);

@@ -138,20 +138,28 @@ char *xc_json_text_value(const json_t *value)
 	return xc_buf_steal(&bytes);
 }
 
+json_t *xc_json_time_at(int64_t seconds, uint32_t ns)
+{
+	time_t time = (time_t)seconds;
+	struct tm tm;
+	char text[80];
+
+	if (gmtime_r(&time, &tm))
+		snprintf(text, sizeof(text), "%04lld-%02d-%02dT%02d:%02d:%02d.%09uZ",
+			 tm.tm_year + 1900LL, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			 tm.tm_sec, ns);
+	else
+		snprintf(text, sizeof(text), "@%lld.%09u", (long long)seconds, ns);
+	return must(json_string_nocheck(text));
+}
+
 json_t *xc_json_time(int64_t time_ns)
 {
 	int64_t ns = time_ns % NS_PER_S;
-	time_t seconds;
-	struct tm tm;
-	char text[64];
 
 	if (ns < 0)
 		ns += NS_PER_S;
-	seconds = (time_t)(time_ns / NS_PER_S - (time_ns % NS_PER_S < 0));
-	gmtime_r(&seconds, &tm);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)ns);
-	return must(json_string_nocheck(text));
+	return xc_json_time_at(time_ns / NS_PER_S - (time_ns % NS_PER_S < 0), (uint32_t)ns);
 }
 
 /* Exactly `digits` digits; -1 if there are not that many. */

@@ -39,6 +39,8 @@ int xc_json_base64_value(const json_t *value, struct xc_buf *out) XC_CHECK;
 
 /* Nanoseconds since 1970 as "2026-01-31T12:34:56.123456789Z" (RFC 3339), and back: 0 or -1. */
 json_t *xc_json_time(int64_t time_ns);
+/* The same of any second; "@<seconds>.<nanoseconds>" where no calendar has it. */
+json_t *xc_json_time_at(int64_t seconds, uint32_t ns);
 int xc_json_time_value(const json_t *value, int64_t *ret_time_ns) XC_CHECK;
 
 /* Append the document, compact or indented by 2, with a newline. */

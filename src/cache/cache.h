@@ -21,6 +21,7 @@
 #include "pack/manifest.h"
 #include "store/store.h"
 #include "tree/owner.h"
+#include "tree/notes.h"
 #include "tree/roots.h"
 
 /* An entry that is there and cannot be used. */
@@ -135,6 +136,7 @@ struct xc_save_result {
 	struct xc_err doubt;  /* the entry is there, but the store complained; NONE: it did not */
 	struct xc_manifest manifest; /* what was written; empty if exists */
 	struct xc_skipped skipped;
+	struct xc_notes notes;
 	uint64_t scan_ms, pack_ms, total_ms;
 };
 

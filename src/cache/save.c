@@ -19,9 +19,12 @@
 #define UPLOAD_BYTES_MAX ((size_t)96 << 20) /* what the store may hold */
 #define SLOTS_AHEAD      2
 
+#define NAMED_LINES_BYTES 150 /* of lines that match nothing, in a message */
+
 void xc_save_result_release(struct xc_save_result *result)
 {
 	xc_manifest_release(&result->manifest);
+	xc_notes_release(&result->notes);
 }
 
 /* A save on its way. */
@@ -332,7 +335,27 @@ static int commit(struct save *save, const char *entry_name, const struct xc_buf
 	return committing;
 }
 
-static int scan_tree(struct save *save, struct xc_err *err)
+static int fail_no_match(const struct xc_query *query, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf lines = XC_BUF_INIT;
+	const char *pitfall = NULL;
+
+	for (size_t i = 0; i < query->paths->count; i++) {
+		const char *line = query->paths->items[i];
+
+		if (lines.len_bytes < NAMED_LINES_BYTES)
+			xc_buf_addf(&lines, "%s%s", i > 0 ? ", " : "", XC_QUOTE(line));
+		if (!pitfall && line[0] != '#')
+			pitfall = xc_patterns_pitfall(line);
+	}
+	return xc_err_set(err, XC_ERR_NO_MATCH,
+			  "Path Validation Error: Path(s) specified in the action for caching "
+			  "do(es) not exist, hence no cache is being saved. Paths: %s%s%s. Key: %s",
+			  xc_buf_str(&lines), pitfall ? "; " : "", pitfall ? pitfall : "",
+			  XC_QUOTE(query->key));
+}
+
+static int scan_tree(struct save *save, struct xc_notes *notes, struct xc_err *err)
 {
 	const struct xc_cache *cache = save->cache;
 	struct xc_patterns *patterns = NULL;
@@ -349,14 +372,12 @@ static int scan_tree(struct save *save, struct xc_err *err)
 	if (xc_patterns_parse(save->query->paths, cache->roots, &patterns, err) < 0)
 		return -1;
 	opts.patterns = patterns;
-	result = xc_patterns_search(patterns, cache->cancel, &paths, err);
+	result = xc_patterns_search(patterns, cache->cancel, &paths, notes, err);
 	if (result == 0)
 		result = xc_tree_walk(&paths, &opts, &save->tree, err);
 	xc_patterns_free(patterns);
 	if (result == 0 && save->tree.members.count == 0)
-		result = xc_err_set(err, XC_ERR_NO_MATCH,
-				    "Path Validation Error: Path(s) specified in the action for "
-				    "caching do(es) not exist, hence no cache is being saved.");
+		result = fail_no_match(save->query, err);
 	return result;
 }
 
@@ -366,7 +387,7 @@ static int save_entry(struct save *save, const char *entry_name, struct xc_save_
 	uint64_t start_ms = xc_clock_ms(), scanned_ms;
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 
-	if (scan_tree(save, err) < 0)
+	if (scan_tree(save, &result->notes, err) < 0)
 		return -1;
 	scanned_ms = xc_clock_ms();
 	result->scan_ms = scanned_ms - start_ms;

@@ -2,6 +2,7 @@
 #include "cmd/internal.h"
 
 #include "report/document.h"
+#include "cache/notes.h"
 #include "report/summary.h"
 
 static const struct xc_option options[] = {
@@ -50,12 +51,22 @@ static void warn_skipped(const struct xc_args *args, const struct xc_skipped *sk
 			    "left out %s: only files, directories and links are saved", text.data);
 }
 
+static void warn_notes(const struct xc_args *args, const struct xc_save_result *result)
+{
+	cleanup_strlist struct xc_strlist sentences = XC_STRLIST_INIT;
+
+	xc_save_notes(result, &sentences);
+	for (size_t i = 0; i < sentences.count; i++)
+		xc_cmd_warn(&command, args, "%s", sentences.items[i]);
+}
+
 static void report(const struct xc_args *args, const struct xc_query *query,
 		   const struct xc_save_result *result)
 {
 	FILE *people = xc_cmd_people(args);
 
 	warn_skipped(args, &result->skipped);
+	warn_notes(args, result);
 	if (!result->exists && result->healed.kind != XC_ERR_NONE)
 		xc_cmd_warn(&command, args, "replaced the entry of this key, as it was broken: %s",
 			    result->healed.msg);

@@ -57,6 +57,29 @@ static void set_integer(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+static json_t *notes_document(const struct xc_notes *notes)
+{
+	static const char *const names[XC_NOTE_KINDS] = {
+		[XC_NOTE_LINKS_OUT] = "links_out",
+		[XC_NOTE_UNREADABLE] = "unreadable",
+		[XC_NOTE_LINKED_PATH] = "linked_paths",
+	};
+	json_t *document = json_object(), *unmatched = json_array();
+
+	for (size_t i = 0; i < notes->unmatched.count; i++)
+		json_array_append_new(unmatched, xc_json_text(notes->unmatched.items[i]));
+	json_object_set_new(document, "unmatched", unmatched);
+	for (size_t i = 0; i < XC_NOTE_KINDS; i++) {
+		json_t *note = json_object();
+
+		set_integer(note, "count", notes->kinds[i].count);
+		if (notes->kinds[i].path)
+			json_object_set_new(note, "first", xc_json_text(notes->kinds[i].path));
+		json_object_set_new(document, names[i], note);
+	}
+	return document;
+}
+
 json_t *xc_document_save(const struct xc_query *query, const struct xc_save_result *result)
 {
 	json_t *document = xc_document_new(), *skipped, *times;
@@ -76,6 +99,7 @@ json_t *xc_document_save(const struct xc_query *query, const struct xc_save_resu
 	set_integer(times, "total", result->total_ms);
 	xc_manifest_set_json(document, NULL, &result->manifest, false);
 	json_object_set_new(document, "skipped", skipped);
+	json_object_set_new(document, "notes", notes_document(&result->notes));
 	json_object_set_new(document, "ms", times);
 	return document;
 }

@@ -127,17 +127,6 @@ static json_t *path_json(const struct xc_members *members, uint32_t position)
 	return xc_json_text(xc_buf_str(&path));
 }
 
-/* Times that do not fit 64 bits of nanoseconds (after 2262) become the nearest that do. */
-static int64_t time_ns(const struct xc_member *member)
-{
-	int64_t time;
-
-	if (__builtin_mul_overflow(member->mtime_s, (int64_t)1000000000, &time) ||
-	    __builtin_add_overflow(time, (int64_t)member->mtime_ns, &time))
-		return member->mtime_s < 0 ? INT64_MIN : INT64_MAX;
-	return time;
-}
-
 json_t *xc_files_json(const struct xc_members *members, uint32_t position)
 {
 	const struct xc_member *own = &members->items[position];
@@ -152,7 +141,7 @@ json_t *xc_files_json(const struct xc_members *members, uint32_t position)
 	json_object_set_new(object, "uid", json_integer(member->uid));
 	json_object_set_new(object, "gid", json_integer(member->gid));
 	json_object_set_new(object, "size", json_integer((json_int_t)member->size_bytes));
-	json_object_set_new(object, "mtime", xc_json_time(time_ns(member)));
+	json_object_set_new(object, "mtime", xc_json_time_at(member->mtime_s, member->mtime_ns));
 	if (own->type == XC_MEMBER_SYMLINK)
 		json_object_set_new(object, "target", xc_json_text(own->extra->target));
 	else if (own->type == XC_MEMBER_HARDLINK)

@@ -21,6 +21,7 @@
 #include "base/cancel.h"
 #include "base/err.h"
 #include "base/strlist.h"
+#include "tree/notes.h"
 #include "tree/roots.h"
 
 struct xc_patterns;
@@ -41,13 +42,24 @@ void xc_patterns_free(struct xc_patterns *patterns); /* NULL is allowed */
 /*
  * Search the file system. Appends to `ret_paths` the absolute paths of the
  * topmost matches: sorted bytewise, none twice, none below another of them.
- * Directories that no pattern can reach into are not read; symlinked
- * directories are walked by "**" as actions/cache does, cycles are dropped,
- * and a broken symlink that is itself a match is left out. A directory that
- * cannot be read is an IO error that names it. No match is success.
+ * Directories that no pattern can reach into are not read, cycles are
+ * dropped, and a broken symlink that is itself a match is left out. No match
+ * is success.
+ *
+ * A symlink to a directory that a wildcard meets is gone through if a restore
+ * would: it stays below what the line spells out. "**" goes into a directory
+ * once, however many links lead to it, by its own path if it has one there.
+ *
+ * A directory that may not be read is an IO error that names it, unless only
+ * "**" leads there. `notes`, which are added to also on failure, tell that, the
+ * links that were not gone through and lines that match nothing.
  */
 int xc_patterns_search(const struct xc_patterns *patterns, const struct xc_cancel *cancel,
-		       struct xc_strlist *ret_paths, struct xc_err *err) XC_CHECK;
+		       struct xc_strlist *ret_paths, struct xc_notes *notes,
+		       struct xc_err *err) XC_CHECK;
+
+/* What a line that matches nothing may have been meant as, as a clause; NULL if nothing shows. */
+const char *xc_patterns_pitfall(const char *line);
 
 /* Whether there is any "!" line, so that a walk need not ask path by path. */
 bool xc_patterns_has_exclusions(const struct xc_patterns *patterns);

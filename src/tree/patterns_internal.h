@@ -69,6 +69,7 @@ void xc_patterns_release_component(struct component *component);
 bool xc_patterns_match_name(const struct component *component, const char *name, size_t length);
 
 struct line {
+	char *text;
 	bool exclude;
 	bool directory_only; /* ended in "/" */
 	enum xc_root root;   /* that it is written from */
@@ -98,6 +99,10 @@ enum reach {
  * root. Trailing slashes of lines are not looked at.
  */
 enum reach xc_patterns_reach(const struct line *line, const char *path, size_t length);
+
+/* Note what is worth a word about single lines; `found` is sorted. */
+void xc_patterns_note_lines(const struct xc_patterns *patterns, const struct xc_strlist *found,
+			    struct xc_notes *notes);
 
 /* xc_patterns_judge for such a path. */
 enum xc_verdict xc_patterns_judge_path(const struct xc_patterns *patterns, const char *path,

@@ -10,6 +10,7 @@ static void release_line(struct line *line)
 		xc_patterns_release_component(&line->components[i]);
 	free(line->components);
 	free(line->prefix);
+	free(line->text);
 }
 
 void xc_patterns_free(struct xc_patterns *patterns)
@@ -124,6 +125,7 @@ static int parse_line(struct line *line, const char *text, const struct xc_roots
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "Invalid pattern '%s'. It is longer than %d bytes.",
 				  XC_QUOTE(text), XC_PATTERNS_MAX_LINE_BYTES);
+	line->text = xc_strdup(text);
 	while (*glob == '!') {
 		line->exclude = !line->exclude;
 		glob = skip_space(glob + 1);

@@ -84,7 +84,7 @@ load helpers
     mktree plain tree
     xc save --key k --path tree --json 2>../err >../document
     same "$(json 'sorted(d)' <../document)" \
-        '["created", "key", "ms", "ok", "paths", "saved", "skipped", "tool", "totals", "version"]'
+        '["created", "key", "ms", "notes", "ok", "paths", "saved", "skipped", "tool", "totals", "version"]'
     same "$(json 'sorted(d["ms"])' <../document)" '["pack", "scan", "total"]'
     same "$(json 'd["totals"]["files"], d["totals"]["bytes"]' <../document)" '[4, 17]'
     has "$(cat ../err)" "Saved k: 4 files"

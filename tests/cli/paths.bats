@@ -248,3 +248,31 @@ bring_back() {
     xc restore -q --key k2 --path tree
     same "$(cat tree/x)" content
 }
+
+@test "path lines that match nothing are not told" {
+    put a content
+    ends 0 xc save --key k --path a --path '$HOME/.gradle' --path '"~/.m2"' --path typo
+    has "$stderr" "the path line \$HOME/.gradle matches nothing: nothing expands \$VARIABLE"
+    has "$stderr" "matches nothing: quotes are part of the name"
+    has "$stderr" "the path line typo matches nothing"
+    has "$(xc save -q --key j --path a --path typo --json)" '"unmatched":["typo"]'
+}
+
+@test "a path that is a symlink is saved as if it were full" {
+    put "$T/disk/x" content
+    ln -s "$T/disk" link
+    ends 0 xc save --key k --path link
+    has "$stderr" "/link is a symlink: the link alone is saved"
+    has "$stderr" "holds no file"
+}
+
+@test "a save goes where no restore would follow" {
+    put a/dist/f 1
+    put "$HOME/out/pkg/dist/g" 2
+    ln -s "$HOME/out" bazel-out
+    ends 0 xc save --key k --path '**/dist'
+    has "$stderr" "/bazel-out was not gone through"
+    rm -r a
+    xc restore -q --key k --path '**/dist'
+    same "$(cat a/dist/f)" 1
+}

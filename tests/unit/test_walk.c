@@ -15,6 +15,7 @@ static int try_walk(struct scene *scene, const char *lines, unsigned threads,
 		    struct xc_tree *ret_tree, struct xc_err *err)
 {
 	cleanup_strlist struct xc_strlist found = XC_STRLIST_INIT;
+	cleanup_notes struct xc_notes notes = XC_NOTES_INIT;
 	struct xc_patterns *patterns;
 	struct xc_walk_opts opts = {
 		.roots = &scene->roots,
@@ -26,7 +27,7 @@ static int try_walk(struct scene *scene, const char *lines, unsigned threads,
 	scene_paths(scene, lines);
 	must(xc_patterns_parse(&scene->paths, &scene->roots, &patterns, err), err);
 	opts.patterns = patterns;
-	must(xc_patterns_search(patterns, NULL, &found, err), err);
+	must(xc_patterns_search(patterns, NULL, &found, &notes, err), err);
 	result = xc_tree_walk(&found, &opts, ret_tree, err);
 	xc_patterns_free(patterns);
 	return result;

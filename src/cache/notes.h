@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a save did not take, or not as its user may expect, in sentences. */
+#ifndef XC_CACHE_NOTES_H
+#define XC_CACHE_NOTES_H
+
+#include "cache/cache.h"
+
+/* Append a sentence for each note, without a full stop at its end. */
+void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sentences);
+
+#endif
