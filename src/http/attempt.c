@@ -64,6 +64,7 @@ int xc_attempt_start(struct xc_attempt *attempt, struct xc_err *err)
 	clear_answer(attempt, attempt->call->request);
 	attempt->started_ms = xc_clock_ms();
 	attempt->socket = -1;
+	attempt->asked_ms = 0;
 	xc_pace_start(&attempt->pace, attempt->started_ms, 0);
 	return xc_easy_prepare(attempt, err);
 }

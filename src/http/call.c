@@ -7,6 +7,8 @@
 #define CLEANUP_MS        5000
 #define HEDGES_MAX        4
 #define SCRATCH_BYTES_MAX ((size_t)64 << 20)
+/* Bodies that arrive more slowly than this, in bytes a second, are not worth many attempts. */
+#define TOTAL_PACE ((uint64_t)16 << 10)
 
 static struct xc_call_list *waiting_list(struct xc_call *call)
 {
@@ -200,6 +202,8 @@ static int begin(struct xc_call *call, bool hedge, struct xc_err *err)
 
 	if (find_way(http, request, &target, &proxy, err) < 0)
 		return -1;
+	if (call->begun_ms == 0)
+		call->begun_ms = xc_clock_ms();
 	attempt = xc_attempt_take(http, &target);
 	attempt->call = call;
 	call->attempts[hedge] = attempt;
@@ -298,6 +302,17 @@ static void delay(struct xc_call *call, const struct xc_outcome *outcome)
 	http->bulk_delayed += call->request->bulk;
 }
 
+/* Servers that are slow each time, or ask for long waits, would take eight times that. */
+static bool is_overdue(const struct xc_call *call, const struct xc_outcome *outcome)
+{
+	const struct xc_http_request *request = call->request;
+	uint64_t bytes = (uint64_t)request->into_bytes + request->body_bytes;
+	uint64_t total_ms = call->http->opts.total_ms + 2 * (uint64_t)request->think_ms +
+			    bytes * 1000 / TOTAL_PACE;
+
+	return xc_clock_ms() + outcome->wait_least_ms >= call->begun_ms + total_ms;
+}
+
 static void give_up(struct xc_call *call, const struct xc_outcome *outcome)
 {
 	struct xc_http_request *request = call->request;
@@ -354,7 +369,7 @@ void xc_attempt_ended(struct xc_attempt *attempt, CURLcode code)
 		give_up(call, &outcome);
 	else if (is_running(call))
 		return; /* the other one may still succeed */
-	else if (request->attempts >= most || (request->once && sent))
+	else if (request->attempts >= most || (request->once && sent) || is_overdue(call, &outcome))
 		give_up(call, &outcome);
 	else
 		delay(call, &outcome);

@@ -128,6 +128,7 @@ static struct xc_http *make(const struct xc_http_opts *opts)
 	http->opts.stall_ms = or_default(opts->stall_ms, 10000);
 	http->opts.backoff_ms = or_default(opts->backoff_ms, 100);
 	http->opts.attempts = or_default(opts->attempts, 8);
+	http->opts.total_ms = or_default(opts->total_ms, 300000);
 	pthread_mutex_init(&http->mutex, NULL);
 	TAILQ_INIT(&http->incoming);
 	TAILQ_INIT(&http->small);

@@ -45,6 +45,11 @@ struct xc_http_opts {
 	unsigned stall_ms;           /* 10000: below 1 KiB/s for so long, and it is sent anew */
 	unsigned backoff_ms;         /* 100: the first wait is at most so long, then twice, ... */
 	unsigned attempts;           /* 8 */
+	/*
+	 * 300000: so long after a request's first attempt, and later by its think_ms twice and
+	 * by what its bodies take at 16 KiB/s, no other attempt begins.
+	 */
+	unsigned total_ms;
 	/* No proxy, no name resolution: for addresses of the machine itself (169.254...). */
 	bool direct;
 };
@@ -82,7 +87,8 @@ struct xc_http_request {
 	/*
 	 * Time that an answer may take to begin, instead of stall_ms; 0: stall_ms.
 	 * If longer than stall_ms, the pauses of an answer may last as long: some
-	 * send blanks while they think.
+	 * send blanks while they think. In all the answer may take twice as
+	 * long, and what its bytes take at 1 KiB/s.
 	 */
 	unsigned think_ms;
 

@@ -60,7 +60,8 @@ struct xc_attempt {
 
 	unsigned number; /* from 1, within the call */
 	uint64_t started_ms;
-	int socket; /* -1 until the request is about to be sent */
+	uint64_t asked_ms; /* when the request had arrived as a whole; 0: not yet */
+	int socket;        /* -1 until the request is about to be sent */
 	struct xc_pace pace;
 	uint64_t sent_bytes; /* of the body, as of the last look */
 
@@ -91,6 +92,7 @@ struct xc_call {
 	struct xc_waiter *waiter; /* of xc_http_perform; NULL: request->done */
 	struct xc_attempt *attempts[2];
 	uint64_t submitted_ms;
+	uint64_t begun_ms; /* its first attempt */
 	uint64_t ready_ms; /* while delayed */
 	bool fresh;        /* the next attempt shall have its own connection */
 	bool hedged;

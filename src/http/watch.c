@@ -22,6 +22,16 @@ static uint64_t arrived_bytes(const struct xc_attempt *attempt)
 	return attempt->sent_bytes - XC_MIN(waiting_bytes, attempt->sent_bytes);
 }
 
+/* Signs of life do not keep an answer going without end. */
+static bool is_endless(const struct xc_attempt *attempt, uint64_t now_ms, uint64_t received_bytes)
+{
+	uint64_t think_ms = attempt->call->request->think_ms;
+
+	return now_ms - attempt->asked_ms >=
+	       2 * XC_MAX(think_ms, (uint64_t)attempt->http->opts.stall_ms) +
+		       received_bytes * 1000 / XC_PACE_BYTES_PER_SECOND;
+}
+
 static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 {
 	const struct xc_http_opts *opts = &attempt->http->opts;
@@ -38,6 +48,10 @@ static bool is_stalled(struct xc_attempt *attempt, uint64_t now_ms)
 	/* Nobody thinks about a request that is still being sent. */
 	if (arrived_bytes(attempt) < attempt->call->request->body_bytes)
 		think_ms = 0;
+	else if (attempt->asked_ms == 0)
+		attempt->asked_ms = now_ms;
+	if (think_ms > 0 && is_endless(attempt, now_ms, received_bytes))
+		return true;
 	if (think_ms > 0)
 		patience_ms = received_bytes == 0 ? think_ms : XC_MAX(think_ms, patience_ms);
 	return xc_pace_stalled(&attempt->pace, now_ms, received_bytes + arrived_bytes(attempt),

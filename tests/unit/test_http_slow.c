@@ -81,6 +81,59 @@ static void waits_for_thinkers(void **state)
 	scene_close(&scene);
 }
 
+/* Signs of life are no answer: a byte now and then does not keep a request for ever. */
+static void ends_what_only_seems_alive(void **state)
+{
+	static const struct server_step step = { .text = "                                        ",
+						 .piece_bytes = 1,
+						 .piece_ms = 50,
+						 .times = UINT32_MAX };
+	struct scene scene =
+		scene_open(&step, 1, (struct xc_http_opts){ .stall_ms = 100, .attempts = 2 });
+	cleanup_http_request struct xc_http_request request = scene_request(&scene, "GET", "/");
+	uint64_t start_ms = scene_now_ms();
+	struct xc_err err;
+
+	(void)state;
+	request.think_ms = 150;
+	assert_int_equal(xc_http_perform(scene.http, &request, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_TRANSIENT);
+	assert_non_null(strstr(err.msg, "stalled"));
+	assert_int_equal(request.attempts, 2);
+	assert_true(scene_now_ms() - start_ms >= 600);
+	assert_true(scene_now_ms() - start_ms < 1900);
+	scene_close(&scene);
+}
+
+/* However many attempts there may be, and however long a server asks to wait, there is an end. */
+static void ends_in_total(void **state)
+{
+	static const struct {
+		struct server_step step;
+		unsigned attempts_most;
+	} rows[] = {
+		{ { .deed = SERVER_SILENT, .times = UINT32_MAX }, 3 },
+		{ { .status = 503, .headers = "Retry-After: 999999\r\n", .times = UINT32_MAX }, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene scene = scene_open(
+			&rows[i].step, 1,
+			(struct xc_http_opts){ .stall_ms = 100, .attempts = 50, .total_ms = 250 });
+		cleanup_http_request struct xc_http_request request =
+			scene_request(&scene, "GET", "/");
+		uint64_t start_ms = scene_now_ms();
+		struct xc_err err;
+
+		assert_int_equal(xc_http_perform(scene.http, &request, &err), -1);
+		assert_int_equal(err.kind, XC_ERR_TRANSIENT);
+		assert_true(request.attempts <= rows[i].attempts_most);
+		assert_true(scene_now_ms() - start_ms < 1500);
+		scene_close(&scene);
+	}
+}
+
 /* What the kernel took is not yet through: a link is slow, not stalled, while it drains. */
 static void sends_over_slow_links(void **state)
 {
@@ -290,9 +343,14 @@ static void ends_quickly(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(resends_what_stalls),   cmocka_unit_test(waits_for_thinkers),
-		cmocka_unit_test(sends_over_slow_links), cmocka_unit_test(hedges_the_tail),
-		cmocka_unit_test(ends_at_cancel),        cmocka_unit_test(cleans_up_after_cancel),
+		cmocka_unit_test(resends_what_stalls),
+		cmocka_unit_test(waits_for_thinkers),
+		cmocka_unit_test(ends_what_only_seems_alive),
+		cmocka_unit_test(ends_in_total),
+		cmocka_unit_test(sends_over_slow_links),
+		cmocka_unit_test(hedges_the_tail),
+		cmocka_unit_test(ends_at_cancel),
+		cmocka_unit_test(cleans_up_after_cancel),
 		cmocka_unit_test(ends_quickly),
 	};
 

@@ -533,6 +533,59 @@ static void test_list_without_end(void **state)
 	server_free(server);
 }
 
+static char *make_page(unsigned number)
+{
+	cleanup_buf struct xc_buf page = XC_BUF_INIT;
+
+	xc_buf_addf(&page,
+		    "<ListBucketResult><IsTruncated>true</IsTruncated>"
+		    "<NextContinuationToken>%u</NextContinuationToken>",
+		    number);
+	for (unsigned i = 0; i < 10000; i++)
+		xc_buf_add_str(&page,
+			       "<Contents><Key>p/x</Key><Size>1</Size>"
+			       "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>");
+	xc_buf_add_str(&page, "</ListBucketResult>");
+	return xc_buf_steal(&page);
+}
+
+static int count_found(const struct xc_store_object *object, void *context, struct xc_err *err)
+{
+	size_t *count = context;
+
+	(void)object;
+	(void)err;
+	++*count;
+	return 0;
+}
+
+/* A million objects are listed, and then there is an error instead of a full memory. */
+static void test_list_of_too_many(void **state)
+{
+	enum { PAGES = 101 };
+	char *pages[] = { make_page(0), make_page(1) };
+	struct server_step steps[PAGES] = { 0 };
+	struct server *server;
+	struct xc_store *store;
+	size_t count = 0;
+	struct xc_err err;
+
+	(void)state;
+	for (unsigned i = 0; i < PAGES; i++)
+		steps[i].text = pages[i % 2];
+	server = server_start(steps, PAGES);
+	store = open_store(server, "");
+	expect(xc_store_list(store, "x", count_found, &count, &err), &err, XC_ERR_CORRUPT,
+	       "too many objects to list");
+	assert_int_equal(count, 1000000);
+	xc_store_close(store);
+	server_stop(server);
+	assert_int_equal(server->seen_count, PAGES);
+	server_free(server);
+	free(pages[0]);
+	free(pages[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +600,7 @@ int main(void)
 		cmocka_unit_test(test_upload_sizes),
 		cmocka_unit_test(test_failed_part),
 		cmocka_unit_test(test_list_without_end),
+		cmocka_unit_test(test_list_of_too_many),
 	};
 
 	return cmocka_run_group_tests_name("objects in S3", tests, NULL, NULL);
