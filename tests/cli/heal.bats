@@ -242,7 +242,7 @@ PY
     for update in "" --update; do
         # shellcheck disable=SC2086 # none or one
         ends 1 xc save -q $update --key k --path tree
-        has "$stderr" "does not give back what was written"
+        has "$stderr" "this does not look like S3"
     done
 }
 
