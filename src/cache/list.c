@@ -4,8 +4,12 @@
 #include "base/pool.h"
 #include "cache/internal.h"
 
-/* Requests at once: a listing of many entries takes as long as the network is far away. */
-#define VISITS_MAX 16u
+/*
+ * Requests at once: a listing of many entries takes as long as the network is
+ * far away. The worst manifest takes some 22 MiB while it is read, 256 MiB are
+ * to be enough.
+ */
+#define VISITS_MAX 10u
 
 /* How often an entry may be replaced while it is being removed. */
 #define TRIES_MAX 64

@@ -352,6 +352,7 @@ void xc_attempt_ended(struct xc_attempt *attempt, CURLcode code)
 		http->sent_bytes += attempt->body_at - attempt->sent_bytes;
 	xc_http_publish(http);
 	xc_trace(attempt, code);
+	call->request->stalled = attempt->fault == XC_FAULT_STALLED;
 	xc_judge(attempt, code, &outcome);
 	xc_attempt_stop(attempt);
 	if (outcome.throttled)

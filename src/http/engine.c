@@ -216,6 +216,7 @@ static void submit(struct xc_http *http, struct xc_http_request *request, struct
 	request->engine = call;
 	request->status = 0;
 	request->attempts = 0;
+	request->stalled = false;
 	http->count_requests++;
 	pthread_mutex_lock(&http->mutex);
 	TAILQ_INSERT_TAIL(&http->incoming, call, link);

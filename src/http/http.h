@@ -112,6 +112,7 @@ struct xc_http_request {
 	struct xc_buf reply;
 	struct xc_buf header; /* as received; see xc_http_header */
 	unsigned attempts;    /* how many were made */
+	bool stalled;         /* the last one that failed moved too slowly */
 	struct xc_err err;
 
 	void *engine; /* the engine's */

@@ -81,6 +81,30 @@ static void describe_connect(const struct xc_attempt *attempt, CURLcode code, st
 	err->sys = (int)errno_value;
 }
 
+/* OpenSSL's words for an answer that does not begin as one of TLS must. */
+static bool speaks_no_tls(const struct xc_attempt *attempt, CURLcode code)
+{
+	static const char *const words[] = { "wrong version number", "packet length too long",
+					     "http request" };
+
+	/* It may as well have been the proxy's own TLS. */
+	if (code != CURLE_SSL_CONNECT_ERROR || !attempt->target.https || attempt->proxy)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strstr(attempt->curl_error, words[i]))
+			return true;
+	}
+	return false;
+}
+
+static void describe_no_tls(const struct xc_attempt *attempt, struct xc_err *err)
+{
+	xc_err_set(err, XC_ERR_IO,
+		   "%s:%s does not speak https; if plain http is meant, write http:// in the "
+		   "endpoint",
+		   attempt->target.host, attempt->target.port);
+}
+
 static void describe_other(const struct xc_attempt *attempt, CURLcode code, struct xc_err *err)
 {
 	const struct xc_http_request *request = attempt->call->request;
@@ -139,6 +163,11 @@ void xc_judge_transport(struct xc_attempt *attempt, CURLcode code, struct xc_out
 	char proxy[200];
 	long refusal;
 
+	if (speaks_no_tls(attempt, code)) {
+		describe_no_tls(attempt, &outcome->err);
+		fail(outcome);
+		return;
+	}
 	switch (code) {
 	case CURLE_URL_MALFORMAT:
 	case CURLE_COULDNT_RESOLVE_PROXY:

@@ -66,10 +66,14 @@ const char *xc_s3_call_object(const struct xc_s3_call *call, char out[200])
 static void set_url(struct xc_s3_call *call, const struct xc_s3_base *base, struct xc_buf *ret_path)
 {
 	cleanup_buf struct xc_buf url = XC_BUF_INIT;
+	size_t length = strlen(base->path);
 
 	xc_buf_add_str(ret_path, call->operation->of_account ? "/" : base->path);
+	/* The bucket itself as AWS's SDKs write it: some servers sign what they take it for. */
 	if (call->key)
 		xc_uri_encode(call->key, strlen(call->key), true, ret_path);
+	else if (!call->operation->of_account && length > 1)
+		xc_buf_truncate(ret_path, length - 1);
 	xc_buf_addf(&url, "%s%s", base->origin, xc_buf_str(ret_path));
 	if (call->query.len_bytes > 0)
 		xc_buf_addf(&url, "?%s", xc_buf_str(&call->query));
@@ -156,6 +160,8 @@ static void request_done(struct xc_http_request *request, int result)
 	}
 	if (result < 0)
 		call->err = request->err;
+	if (result < 0 && request->stalled && request->think_ms == 0)
+		xc_err_wrap(&call->err, "the server is slower than XCACHE_STALL_MS allows");
 	xc_s3_call_end(call, result);
 }
 

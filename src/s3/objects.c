@@ -143,9 +143,24 @@ struct condition {
 	const char *name, *value;
 };
 
-/* One PUT. *ret_status is what came in the end, so that the caller may know better. */
+/* Some call a header that they do not know an invalid argument; other 400s are about the object. */
+static bool may_lack_conditions(const struct xc_s3_call *call)
+{
+	static const char *const codes[] = { "InvalidArgument", "InvalidRequest",
+					     "NotImplemented" };
+
+	if (call->request.status == 501)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		if (call->request.status == 400 && strcmp(call->code, codes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One PUT. *ret_refused, set always: it may be the condition that the server does not know. */
 static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
-		    struct condition condition, int *ret_status, struct xc_err *err)
+		    struct condition condition, bool *ret_refused, struct xc_err *err)
 {
 	cleanup_s3_call struct xc_s3_call call = {
 		.s3 = s3,
@@ -163,7 +178,7 @@ static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t 
 	xc_s3_call_checksum(&call, NULL);
 	xc_s3_forget_tag(s3, key);
 	result = xc_s3_call_perform(&call, err);
-	*ret_status = call.request.status;
+	*ret_refused = result < 0 && may_lack_conditions(&call);
 	return result;
 }
 
@@ -189,14 +204,14 @@ static int put_after_look(struct xc_s3 *s3, const char *key, const void *data, s
 			  struct xc_err *err)
 {
 	struct xc_s3_head head;
-	int status;
+	bool refused;
 
 	if (xc_s3_head(s3, key, &head, err) == 0)
 		return xc_err_set(err, XC_ERR_EXISTS, "there is an object '%s' already",
 				  XC_QUOTE(key));
 	if (err->kind != XC_ERR_NOT_FOUND)
 		return -1;
-	return put_once(s3, key, data, length, (struct condition){ 0 }, &status, err);
+	return put_once(s3, key, data, length, (struct condition){ 0 }, &refused, err);
 }
 
 static bool holds(struct xc_s3 *s3, const char *key, const void *data, size_t length)
@@ -212,17 +227,20 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 	      struct xc_err *err)
 {
 	struct condition condition = { if_absent ? "If-None-Match" : NULL, "*" };
-	int status;
+	bool refused;
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
 	if (if_absent && look_at(s3, &s3->lacks_conditions))
 		return put_after_look(s3, key, data, length, err);
-	if (put_once(s3, key, data, length, condition, &status, err) == 0)
+	if (put_once(s3, key, data, length, condition, &refused, err) == 0)
 		return 0;
-	if (if_absent && status == 501) {
+	if (if_absent && refused) {
+		/* What is refused without the condition as well had another fault. */
+		if (put_after_look(s3, key, data, length, err) < 0)
+			return -1;
 		set(s3, &s3->lacks_conditions);
-		return put_after_look(s3, key, data, length, err);
+		return 0;
 	}
 	/* libcurl, too, may send it twice, so the number of attempts proves nothing. */
 	if (if_absent && err->kind == XC_ERR_EXISTS && holds(s3, key, data, length))
@@ -240,13 +258,13 @@ static int replace_after_look(struct xc_s3 *s3, const char *key, const char *eta
 			      size_t length, struct xc_err *err)
 {
 	struct xc_s3_head head;
-	int status;
+	bool refused;
 
 	if (xc_s3_head(s3, key, &head, err) < 0)
 		return -1;
 	if (strcmp(head.etag, etag) != 0)
 		return is_another(key, err);
-	return put_once(s3, key, data, length, (struct condition){ 0 }, &status, err);
+	return put_once(s3, key, data, length, (struct condition){ 0 }, &refused, err);
 }
 
 static bool has_etag(struct xc_s3 *s3, const char *key, const char *etag)
@@ -258,38 +276,39 @@ static bool has_etag(struct xc_s3 *s3, const char *key, const char *etag)
 }
 
 static int replace_once(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
-			size_t length, int *ret_status, struct xc_err *err)
+			size_t length, bool *ret_refused, struct xc_err *err)
 {
 	size_t end = strlen(etag);
 	bool bare = look_at(s3, &s3->bare_match) && end >= 2 && etag[0] == '"';
 	cleanup_free char *value = bare ? xc_strndup(etag + 1, end - 2) : xc_strdup(etag);
 
-	return put_once(s3, key, data, length, (struct condition){ "If-Match", value }, ret_status,
+	return put_once(s3, key, data, length, (struct condition){ "If-Match", value }, ret_refused,
 			err);
 }
 
 int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
 		  size_t length, struct xc_err *err)
 {
-	int status;
+	bool refused;
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
 	if (look_at(s3, &s3->lacks_match))
 		return replace_after_look(s3, key, etag, data, length, err);
-	if (replace_once(s3, key, etag, data, length, &status, err) == 0)
+	if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
 		return 0;
 	/* Ceph 16 compares the quotes as well, and keeps none. */
 	if (err->kind == XC_ERR_EXISTS && !look_at(s3, &s3->bare_match) &&
 	    has_etag(s3, key, etag)) {
 		set(s3, &s3->bare_match);
-		if (replace_once(s3, key, etag, data, length, &status, err) == 0)
+		if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
 			return 0;
 	}
-	/* Some call a condition that they do not know an invalid argument. */
-	if (status == 501 || status == 400) {
+	if (refused) {
+		if (replace_after_look(s3, key, etag, data, length, err) < 0)
+			return -1;
 		set(s3, &s3->lacks_match);
-		return replace_after_look(s3, key, etag, data, length, err);
+		return 0;
 	}
 	if (err->kind != XC_ERR_EXISTS)
 		return -1;

@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +154,50 @@ static void trusts_whom_it_should(void **state)
 	}
 }
 
+static void *answer_plainly(void *context)
+{
+	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+	int fd = accept(*(int *)context, NULL, NULL);
+	char hello[16];
+
+	assert_true(recv(fd, hello, sizeof(hello), 0) > 0);
+	assert_int_equal(send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL), sizeof(answer) - 1);
+	while (recv(fd, hello, sizeof(hello), 0) > 0)
+		;
+	close(fd);
+	return NULL;
+}
+
+/* A port of plain http will not speak https at the next attempt either. */
+static void tells_plain_http(void **state)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct xc_http_opts opts = { .ca_bundle = "known.pem" };
+	struct xc_http_request request = { .method = "GET" };
+	struct xc_http *http;
+	struct xc_err err;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	pthread_create(&thread, NULL, answer_plainly, &listener);
+	assert_int_equal(xc_http_new(&opts, &http, &err), 0);
+	request.url = xc_asprintf("https://127.0.0.1:%u/", ntohs(address.sin_port));
+	assert_int_equal(xc_http_perform(http, &request, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_IO);
+	assert_non_null(strstr(err.msg, "does not speak https"));
+	assert_int_equal(request.attempts, 1);
+	xc_http_request_release(&request);
+	xc_http_free(http);
+	pthread_join(thread, NULL);
+	close(listener);
+}
+
 /* Certificates that cannot be read are an error of https, which is not tried then, and of nothing
  * else. */
 static void names_certificates_that_cannot_be_read(void **state)
@@ -192,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trusts_whom_it_should),
+		cmocka_unit_test(tells_plain_http),
 		cmocka_unit_test(names_certificates_that_cannot_be_read),
 	};
 

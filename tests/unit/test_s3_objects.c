@@ -112,6 +112,53 @@ static void test_server_without_conditions(void **state)
 	s3_close(&scene);
 }
 
+/* A 400 may be about the condition, which is seen when the object goes through without it. */
+static void test_conditions_called_invalid(void **state)
+{
+	static const struct {
+		const char *name;
+		struct server_step steps[3];
+		enum xc_err_kind kind;
+		const char *part;
+		unsigned requests;
+	} rows[] = {
+		{ "unknown condition",
+		  { { .path = "PUT", .status = 400, .text = ERROR_XML("InvalidArgument", "") },
+		    { .path = "HEAD", .status = 404, .text = "" } },
+		  XC_ERR_NONE,
+		  "",
+		  3 },
+		{ "taken",
+		  { { .path = "PUT", .status = 400, .text = ERROR_XML("InvalidArgument", "") },
+		    { .path = "HEAD", .text = "" } },
+		  XC_ERR_EXISTS,
+		  "already",
+		  2 },
+		{ "another fault",
+		  { { .path = "PUT", .status = 400, .text = ERROR_XML("InvalidArgument", "") },
+		    { .path = "HEAD", .status = 404, .text = "" },
+		    { .path = "PUT", .status = 400, .text = ERROR_XML("InvalidArgument", "") } },
+		  XC_ERR_IO,
+		  "InvalidArgument",
+		  3 },
+		{ "a 400 about the object",
+		  { { .path = "PUT", .status = 400, .text = ERROR_XML("KeyTooLongError", "") } },
+		  XC_ERR_IO,
+		  "KeyTooLongError",
+		  1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct s3_scene scene = s3_open(rows[i].steps, ARRAY_LEN(rows[i].steps));
+		struct xc_err err;
+
+		expect(put(scene.s3, "mine", &err), &err, rows[i].kind, rows[i].part);
+		assert_int_equal(s3_stop(&scene), rows[i].requests);
+		s3_close(&scene);
+	}
+}
+
 static void test_headers_of_writes(void **state)
 {
 	const struct xc_s3_opts opts = {
@@ -530,6 +577,8 @@ static void test_list_without_end(void **state)
 	server_stop(server);
 	assert_int_equal(server->seen_count, 2);
 	assert_int_equal(count_seen(server, "continuation-token=a%2Bb%2Fc%3D"), 1);
+	/* As AWS's SDKs write it. */
+	assert_int_equal(count_seen(server, "GET /bucket?"), 2);
 	server_free(server);
 }
 
@@ -591,6 +640,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditional_put),
 		cmocka_unit_test(test_server_without_conditions),
+		cmocka_unit_test(test_conditions_called_invalid),
 		cmocka_unit_test(test_headers_of_writes),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_replaced_between_ranges),
