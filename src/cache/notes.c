@@ -30,6 +30,8 @@ void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sente
 					  "are symlinks: the links alone are saved, not the files "
 					  "in the directories that they lead to; end the paths in "
 					  "/* to save those" },
+		[XC_NOTE_VANISHED] = { "was left out: it vanished while it was being saved",
+				       "were left out: they vanished while they were being saved" },
 	};
 
 	add_unmatched(&result->notes, sentences);

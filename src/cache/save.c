@@ -92,9 +92,12 @@ static int store_slot(struct save *save, const struct xc_save_slot *slot, struct
 		*err = slot->err;
 		return -1;
 	}
-	if (append(save, slot->stored.data, slot->stored.len_bytes, err) < 0)
-		return -1;
-	add_segment(save, &slot->segment);
+	/* Empty if all of its files vanished. */
+	if (slot->stored.len_bytes > 0) {
+		if (append(save, slot->stored.data, slot->stored.len_bytes, err) < 0)
+			return -1;
+		add_segment(save, &slot->segment);
+	}
 	if (slot->item.piece)
 		note_piece(save, slot);
 	xc_progress_add(save->cache->progress,
@@ -183,6 +186,66 @@ static int pack_members(struct save *save, struct xc_err *err)
 	for (unsigned i = 0; i < threads; i++)
 		xc_save_worker_free(workers[i]);
 	return result;
+}
+
+/*
+ * Where each member goes when those that vanished are taken out: they have no
+ * header. Returns how many are left in *ret_kept.
+ */
+static int map_members(const struct save *save, uint32_t *moved, uint32_t *ret_kept,
+		       struct xc_notes *notes, struct xc_err *err)
+{
+	const struct xc_members *members = &save->tree.members;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < members->count; i++) {
+		const struct xc_member *member = &members->items[i];
+		cleanup_buf struct xc_buf path = XC_BUF_INIT;
+
+		if (member->header_bytes == 0) {
+			xc_tree_path(&save->tree, i, &path);
+			xc_notes_add(notes, XC_NOTE_VANISHED, path.data);
+			moved[i] = XC_MEMBER_NONE;
+			continue;
+		}
+		moved[i] = kept++;
+		if (member->type != XC_MEMBER_HARDLINK || moved[member->link] != XC_MEMBER_NONE)
+			continue;
+		xc_tree_path(&save->tree, i, &path);
+		return xc_err_set(err, XC_ERR_CHANGED,
+				  "another name of %s vanished while it was being saved: save "
+				  "when nothing writes there any more",
+				  XC_QUOTE(path.data));
+	}
+	*ret_kept = kept;
+	return 0;
+}
+
+/* No position is final before this. */
+static int drop_vanished(struct save *save, struct xc_notes *notes, struct xc_err *err)
+{
+	struct xc_members *members = &save->tree.members;
+	cleanup_free uint32_t *moved = xc_malloc(members->count * sizeof(*moved));
+	uint32_t kept = 0;
+
+	if (map_members(save, moved, &kept, notes, err) < 0)
+		return -1;
+	save->tree.files -= members->count - kept;
+	for (uint32_t i = 0; i < members->count; i++) {
+		struct xc_member *member = &members->items[i];
+
+		if (moved[i] == XC_MEMBER_NONE)
+			continue;
+		if (member->parent != XC_MEMBER_NONE)
+			member->parent = moved[member->parent];
+		if (member->type == XC_MEMBER_HARDLINK)
+			member->link = moved[member->link];
+		members->items[moved[i]] = *member;
+	}
+	for (size_t i = 0; i < save->tree.top_paths.count; i++)
+		save->tree.top_positions[i] = moved[save->tree.top_positions[i]];
+	members->count = kept;
+	return 0;
 }
 
 /* The end of the tar stream is a segment of its own: the others do not depend on being last. */
@@ -279,7 +342,7 @@ static int encode_manifest(const struct xc_manifest *manifest, struct xc_buf *da
 }
 
 /* The pack, and for the commit its manifest. */
-static int write_pack(struct save *save, struct xc_manifest *manifest, struct xc_buf *data,
+static int write_pack(struct save *save, struct xc_save_result *saved, struct xc_buf *data,
 		      struct xc_err *err)
 {
 	int result;
@@ -291,12 +354,14 @@ static int write_pack(struct save *save, struct xc_manifest *manifest, struct xc
 	result = pack_members(save, err);
 	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
 	if (result == 0)
+		result = drop_vanished(save, &saved->notes, err);
+	if (result == 0)
 		result = add_tar_end(save, err);
 	if (result == 0)
 		result = add_index(save, err);
 	if (result == 0) {
-		fill_manifest(save, manifest);
-		result = encode_manifest(manifest, data, err);
+		fill_manifest(save, &saved->manifest);
+		result = encode_manifest(&saved->manifest, data, err);
 	}
 	if (result < 0) {
 		xc_store_upload_abort(STEAL_PTR(save->upload));
@@ -365,6 +430,7 @@ static int scan_tree(struct save *save, struct xc_notes *notes, struct xc_err *e
 		.threads = XC_MIN(cache->threads, (unsigned)XC_POOL_THREADS_MAX),
 		.cancel = cache->cancel,
 		.progress = cache->progress,
+		.notes = notes,
 	};
 	int result;
 
@@ -398,7 +464,7 @@ static int save_entry(struct save *save, const char *entry_name, struct xc_save_
 	xc_progress_phase(save->cache->progress, XC_PHASE_PACK);
 	xc_progress_totals(save->cache->progress, save->tree.members.count,
 			   save->tree.content_bytes);
-	if (write_pack(save, &result->manifest, &data, err) < 0)
+	if (write_pack(save, result, &data, err) < 0)
 		return -1;
 	result->pack_ms = xc_clock_ms() - scanned_ms;
 	return commit(save, entry_name, &data, result, err);

@@ -240,6 +240,9 @@ static int add_file(struct xc_save_worker *worker, uint32_t position, struct xc_
 	size_t start_bytes = worker->raw.len_bytes;
 	cleanup_fd int fd = open_file(worker, position);
 
+	/* Left without a header, by which the save knows it. */
+	if (fd < 0 && errno == ENOENT && member->parent != XC_MEMBER_NONE)
+		return 0;
 	if (fd < 0 || read_xattrs(worker, member, fd, &member->extra) < 0)
 		return fail_at(worker, position, err);
 	for (int i = 0; i < READ_TRIES; i++) {
@@ -342,7 +345,8 @@ void xc_save_segment_run(struct xc_job *job, void *context)
 	slot->content_bytes = 0;
 	slot->packed = 0;
 	slot->result = slot->item.piece ? build_piece(worker, slot) : build_run(worker, slot);
-	if (slot->result == 0)
+	xc_buf_clear(&slot->stored);
+	if (slot->result == 0 && worker->raw.len_bytes > 0)
 		slot->result =
 			xc_segment_encode(worker->encoder, worker->raw.data, worker->raw.len_bytes,
 					  &slot->stored, &slot->segment, &slot->err);

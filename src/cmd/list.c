@@ -40,6 +40,7 @@ struct listing {
 	json_t *entries;
 	int64_t now_s;
 	uint64_t count, unreadable;
+	uint64_t cut;         /* names that do not tell the key */
 	struct xc_err reason; /* of the first that is unreadable */
 };
 
@@ -48,10 +49,7 @@ static void list_key(struct listing *listing, const struct xc_entry *entry)
 	cleanup_buf struct xc_buf line = XC_BUF_INIT;
 
 	if (!entry->key) {
-		listing->unreadable++;
-		xc_err_set(&listing->reason, XC_ERR_NONE,
-			   "a key is too long to be told from the name alone; list without "
-			   "--keys-only");
+		listing->cut++;
 		return;
 	}
 	xc_human_quote(entry->key, &line);
@@ -99,6 +97,11 @@ static void report(struct listing *listing, const struct xc_session *session)
 		xc_cmd_warn(&command, args, "cannot read the manifest of %s: %s",
 			    XC_COUNTED(listing->unreadable, "entry", "entries"),
 			    listing->reason.msg);
+	if (listing->cut > 0)
+		xc_cmd_warn(&command, args,
+			    "%s not shown: the name in the store is too short for it; list without "
+			    "--keys-only",
+			    XC_COUNTED(listing->cut, "long key is", "long keys are"));
 }
 
 int xc_cmd_list(int argc, char **argv)

@@ -63,6 +63,7 @@ static json_t *notes_document(const struct xc_notes *notes)
 		[XC_NOTE_LINKS_OUT] = "links_out",
 		[XC_NOTE_UNREADABLE] = "unreadable",
 		[XC_NOTE_LINKED_PATH] = "linked_paths",
+		[XC_NOTE_VANISHED] = "vanished",
 	};
 	json_t *document = json_object(), *unmatched = json_array();
 

@@ -8,6 +8,8 @@
 #include "base/utf8.h"
 
 #define GAP_COLUMNS 2
+/* A cell that is longer pushes the rest of its own row, not of all rows. */
+#define PADDED_COLUMNS_MAX 80
 
 static uint32_t code_point(const char *text, size_t length)
 {
@@ -64,7 +66,7 @@ void xc_table_add(struct xc_table *table, const char *text)
 static void print_cell(const struct xc_table *table, size_t column, const char *text, size_t width,
 		       FILE *out)
 {
-	size_t padding = width - xc_table_width(text);
+	size_t own = xc_table_width(text), padding = width - XC_MIN(width, own);
 	bool last = column + 1 == table->column_count;
 
 	if (table->columns[column].right)
@@ -85,7 +87,8 @@ void xc_table_print(const struct xc_table *table, FILE *out)
 		widths[i] = xc_table_width(table->columns[i].title);
 	for (size_t i = 0; i < rows * count; i++)
 		widths[i % count] =
-			XC_MAX(widths[i % count], xc_table_width(table->cells.items[i]));
+			XC_MAX(widths[i % count], XC_MIN(xc_table_width(table->cells.items[i]),
+							 (size_t)PADDED_COLUMNS_MAX));
 	for (size_t i = 0; i < count; i++)
 		print_cell(table, i, table->columns[i].title, widths[i], out);
 	for (size_t i = 0; i < rows * count; i++)

@@ -14,6 +14,7 @@ enum xc_note_kind {
 	XC_NOTE_LINKS_OUT,   /* symlinks behind a wildcard that a restore would not go through */
 	XC_NOTE_UNREADABLE,  /* directories met by "**" alone that may not be read */
 	XC_NOTE_LINKED_PATH, /* paths that a line spells out, and that are links to directories */
+	XC_NOTE_VANISHED,    /* files and directories that were gone when they were to be read */
 	XC_NOTE_KINDS,
 };
 

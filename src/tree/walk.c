@@ -82,6 +82,19 @@ static int fail_at(const struct walk_dir *dir, const char *name, const char *wha
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }
 
+static void note_vanished(const struct walk_dir *dir, const char *name)
+{
+	struct walk *walk = dir->walk;
+	cleanup_buf struct xc_buf path = XC_BUF_INIT;
+
+	directory_path(dir, &path);
+	if (name)
+		xc_buf_addf(&path, "%s%s", path.len_bytes > 1 ? "/" : "", name);
+	pthread_mutex_lock(&walk->mutex);
+	xc_notes_add(walk->opts->notes, XC_NOTE_VANISHED, path.data);
+	pthread_mutex_unlock(&walk->mutex);
+}
+
 /* Opens a directory by its names below the top, however long they are together. */
 static int open_directory(const struct walk_dir *dir)
 {
@@ -351,8 +364,10 @@ static int read_stream(struct walk_dir *dir, struct walk_worker *worker, DIR *st
 		if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0)
 			continue;
 		kept = read_entry(dir->walk, worker, dirfd(stream), found->d_name, &entry);
-		if (kept < 0)
+		if (kept < 0 && errno != ENOENT)
 			return fail_at(dir, found->d_name, "read", err);
+		if (kept < 0)
+			note_vanished(dir, found->d_name);
 		if (kept > 0 && xc_buf_try_add(&worker->scratch, &entry, sizeof(entry)) < 0)
 			return xc_err_set(err, XC_ERR_IO, "too many files in one directory");
 	}
@@ -365,6 +380,11 @@ static int read_directory(struct walk_dir *dir, struct walk_worker *worker, stru
 	DIR *stream;
 	int result;
 
+	/* It stays, as an empty one: others may have counted on it. */
+	if (fd < 0 && errno == ENOENT && dir->parent) {
+		note_vanished(dir, NULL);
+		return 0;
+	}
 	if (fd < 0 || read_directory_xattrs(worker, fd, dir->self) < 0)
 		return fail_at(dir, NULL, "read the directory", err);
 	stream = fdopendir(fd);

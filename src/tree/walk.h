@@ -38,6 +38,7 @@ struct xc_walk_opts {
 	unsigned threads;
 	const struct xc_cancel *cancel;
 	struct xc_progress *progress; /* members_total counts up */
+	struct xc_notes *notes;       /* what vanished is added */
 };
 
 /*
@@ -50,8 +51,9 @@ struct xc_walk_opts {
  * Hard links: the first member in table order is the file, the others of the
  * same device and inode are hard links to it.
  *
- * IO naming the directory or file that cannot be read, CHANGED if one
- * vanishes meanwhile.
+ * What vanishes meanwhile is left out, as temporary files of others may; of
+ * `paths` themselves it is CHANGED. IO naming the directory or file that
+ * cannot be read.
  */
 int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts,
 		 struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;

@@ -60,7 +60,7 @@ struct walk {
 	size_t top_count;
 	bool judging;
 	atomic_bool failed;
-	pthread_mutex_t mutex; /* of err */
+	pthread_mutex_t mutex; /* of err and opts->notes */
 	struct xc_err err;
 };
 

@@ -257,3 +257,13 @@ ab"
     xc restore -q --key a --path file
     same "$(cat file)" new
 }
+
+@test "a very long key pads all rows, or is said to be unreadable by its name alone" {
+    put a content
+    key=$(printf 'ä%.0s' {1..400})
+    xc save -q --key "$key" --path a
+    ends 0 xc list --keys-only
+    same "$stderr" "xcache list: warning: 1 long key is not shown: the name in the store is too short for it; list without --keys-only"
+    xc save -q --key short --path a
+    [ "$(xc list | grep '^short ' | wc -m)" -lt 160 ]
+}

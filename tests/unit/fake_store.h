@@ -19,7 +19,9 @@ struct fake {
 	/* Which reads, counted from 1, come with a byte that is wrong. */
 	atomic_long reads;
 	long spoil_first, spoil_last;
-	double spoil_at;   /* which byte of them, from 0 to 1 */
+	double spoil_at;              /* which byte of them, from 0 to 1 */
+	void (*begun)(void *context); /* called as a pack is begun, if not NULL */
+	void *begun_context;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
@@ -111,6 +113,8 @@ static inline int fake_upload_begin(struct xc_store *store, const char *name,
 
 	if (is_due(fake))
 		return give(fake, err);
+	if (fake->begun)
+		fake->begun(fake->begun_context);
 	upload = xc_calloc(1, sizeof(*upload));
 	upload->base.store = store;
 	if (xc_store_upload_begin(fake->inner, name, &upload->inner, err) < 0) {

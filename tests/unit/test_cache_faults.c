@@ -31,6 +31,75 @@ static void loses_a_race_gracefully(void **state)
 	scene_close(&scene);
 }
 
+static void remove_some(void *context)
+{
+	const struct scene *scene = context;
+
+	remove_path(scene, "ws/t/b");
+	remove_path(scene, "ws/t/d/only");
+}
+
+static void remove_linked(void *context)
+{
+	remove_path(context, "ws/t/linked1");
+}
+
+/* Between the walk and the packing. */
+static void files_that_vanish_are_left_out(void **state)
+{
+	const struct xc_save_opts opts = { .level = 1 };
+	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "t");
+	make_file(&scene, "ws/t/a", "1");
+	make_file(&scene, "ws/t/b", "2");
+	make_file(&scene, "ws/t/c", "3");
+	make_link(&scene, "ws/t/c2", "ws/t/c");
+	make_file(&scene, "ws/t/d/only", "4");
+	make_file(&scene, "ws/t/e/last", "5");
+	fake = wrap_store(&scene);
+	fake->begun = remove_some;
+	fake->begun_context = &scene;
+	must(xc_cache_save(&scene.cache, &scene.query, &opts, &result, &err), &err);
+	assert_int_equal(result.notes.kinds[XC_NOTE_VANISHED].count, 2);
+	assert_non_null(strstr(result.notes.kinds[XC_NOTE_VANISHED].path, "/ws/t/b"));
+	assert_int_equal(result.manifest.totals.files, 3);
+	remove_path(&scene, "ws/t");
+	must(try_restore(&scene, &err), &err);
+	assert_true(path_exists(&scene, "ws/t/c2"));
+	assert_true(path_exists(&scene, "ws/t/d"));
+	assert_true(path_exists(&scene, "ws/t/e/last"));
+	assert_false(path_exists(&scene, "ws/t/b"));
+	scene_close(&scene);
+}
+
+/* Its content is gone, though the other name promises it. */
+static void a_vanished_file_with_other_names_fails_the_save(void **state)
+{
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+	bool exists;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "t");
+	make_file(&scene, "ws/t/linked1", "1");
+	make_link(&scene, "ws/t/linked2", "ws/t/linked1");
+	fake = wrap_store(&scene);
+	fake->begun = remove_linked;
+	fake->begun_context = &scene;
+	assert_int_equal(try_save(&scene, false, &exists, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CHANGED);
+	assert_int_equal(count_objects(&scene, "/packs/"), 0);
+	scene_close(&scene);
+}
+
 /* A put that the store may still be doing when we look: its entry needs the pack. */
 static void a_put_whose_outcome_is_open_keeps_its_pack(void **state)
 {
@@ -347,6 +416,8 @@ int main(void)
 		cmocka_unit_test(a_put_whose_outcome_is_open_keeps_its_pack),
 		cmocka_unit_test(an_entry_that_no_reader_takes_is_not_saved),
 		cmocka_unit_test(loses_a_race_gracefully),
+		cmocka_unit_test(files_that_vanish_are_left_out),
+		cmocka_unit_test(a_vanished_file_with_other_names_fails_the_save),
 		cmocka_unit_test(every_call_of_a_save_may_fail),
 		cmocka_unit_test(every_call_of_an_update_may_fail),
 		cmocka_unit_test(an_answer_that_is_lost_costs_no_pack),

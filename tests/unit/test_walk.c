@@ -21,6 +21,7 @@ static int try_walk(struct scene *scene, const char *lines, unsigned threads,
 		.roots = &scene->roots,
 		.threads = threads,
 		.cancel = scene->cache.cancel,
+		.notes = &notes,
 	};
 	int result;
 
