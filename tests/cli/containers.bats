@@ -367,7 +367,7 @@ END
             rm -rf tree
             # shellcheck disable=SC2086
             ends 0 $how "$PROGRAM" restore $layout --path tree
-            has "$stderr" "this process may not give them away"
+            has "$stderr" "this process may not change owners"
             # shellcheck disable=SC2086
             ends 0 $how "$PROGRAM" restore $layout --path tree
             same "$(cat tree/other) $(stat -c '%u %a' tree/other) $(readlink tree/link)" "tree/other 0 755 other"

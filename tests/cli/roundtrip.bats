@@ -170,7 +170,7 @@ for name in "user.a b", "user.a%20b", "user.\n", "user.\u00e9", "user.x=y=z", b"
     admit_user
     rm -r tree
     ends 0 as_user "$XCACHE" restore --key k --path tree
-    has "$stderr" "this process may not give them away"
+    has "$stderr" "this process may not change owners"
     same "$(cat tree/plain)" mine
     same "$(stat -c %u tree/f0)" 65534
 }
