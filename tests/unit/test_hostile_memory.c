@@ -5,6 +5,7 @@
  */
 #include "craft.h"
 
+#include <limits.h>
 #include <sys/resource.h>
 
 /* Memory that a sanitizer holds back says nothing about the program. */
