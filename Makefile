@@ -34,7 +34,7 @@ endif
 CURL := $(if $(SYSTEM_CURL),,$(CURL_DIR)/lib/libcurl.a)
 LIBS := -larchive -ljansson -lzstd $(or $(CURL),-lcurl) -lcares -lexpat -lssl -lcrypto
 
-SRC    := $(sort $(wildcard src/*/*.c))
+SRC    := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 OBJ    := $(SRC:src/%.c=$(BUILD)/obj/%.o)
 MAIN   := $(BUILD)/obj/main.o
 LIB    := $(BUILD)/libxcache.a

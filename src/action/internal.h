@@ -8,7 +8,7 @@
 #include "action/commands.h"
 #include "action/inputs.h"
 #include "action/outputs.h"
-#include "cache/cache.h"
+#include "entry/entry.h"
 
 /* The names of what main leaves for post. */
 #define XC_STATE_KEY    "CACHE_KEY"

@@ -7,6 +7,7 @@
 #include "action/internal.h"
 #include "action/suspect.h"
 #include "base/clock.h"
+#include "restore/restore.h"
 
 static int fail(const char *message)
 {

@@ -5,8 +5,9 @@
 #include "action/build_time.h"
 #include "action/internal.h"
 #include "action/suspect.h"
-#include "cache/notes.h"
-#include "tree/patterns.h"
+#include "save/notes.h"
+#include "save/save.h"
+#include "tree/patterns/patterns.h"
 
 /* What actions/cache's saves say of invalid inputs: a line, not an annotation. */
 static int decline(const char *message)

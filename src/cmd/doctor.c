@@ -2,6 +2,7 @@
 #include "cmd/internal.h"
 
 #include "report/document.h"
+#include "upkeep/doctor.h"
 
 static const struct xc_command command = {
 	.name = "doctor",

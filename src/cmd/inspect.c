@@ -45,12 +45,12 @@ static void contents_release(struct contents *contents)
 static int contents_load(struct contents *contents, const struct xc_cache *cache,
 			 const struct xc_match *match, struct xc_err *err)
 {
-	struct xc_index_loader loader = { .match = match };
+	struct xc_index_budget budget = { 0 };
 	uint32_t layers = match->manifest.layer_count;
 
 	contents->indexes = xc_calloc(layers, sizeof(*contents->indexes));
 	for (; contents->count < layers; contents->count++)
-		if (xc_cache_load_index(cache, &loader, contents->count,
+		if (xc_cache_load_index(cache, match, contents->count, &budget,
 					&contents->indexes[contents->count], err) < 0)
 			return -1;
 	return 0;

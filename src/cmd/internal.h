@@ -4,15 +4,15 @@
  *
  *   if (xc_cmd_begin(...)) return ...      arguments; help and usage errors end here
  *   xc_session_open(...)                   store, scopes, roots, signals, progress
- *   one operation of cache/cache.h
+ *   one operation of entry/, save/, restore/ or upkeep/
  *   xc_session_rest(...)                   before anything is printed
  */
 #ifndef XC_CMD_INTERNAL_H
 #define XC_CMD_INTERNAL_H
 
-#include "cache/cache.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "entry/entry.h"
 #include "report/progress.h"
 
 struct xc_session {

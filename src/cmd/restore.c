@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
-#include "report/document.h"
 #include "base/human.h"
+#include "report/document.h"
 #include "report/summary.h"
+#include "restore/restore.h"
 
 static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY",

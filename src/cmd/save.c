@@ -2,8 +2,9 @@
 #include "cmd/internal.h"
 
 #include "report/document.h"
-#include "cache/notes.h"
 #include "report/summary.h"
+#include "save/notes.h"
+#include "save/save.h"
 
 static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY",

@@ -31,7 +31,7 @@ struct xc_http;
 struct xc_http_opts {
 	/* Connections at once; 0: from 8 up to 128, as long as more of them are faster. */
 	unsigned connections;
-	const char *ca_bundle; /* a PEM file; NULL: searched, see http/trust.h */
+	const char *ca_bundle; /* a PEM file; NULL: searched, see http/net/trust.h */
 	/* When set, requests end with CANCELED, but for those marked `cleanup`. NULL: never. */
 	const struct xc_cancel *cancel;
 	/* Told of each attempt, on the engine's thread, without secrets. NULL: nothing. */

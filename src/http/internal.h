@@ -18,12 +18,12 @@
 #include "base/clock.h"
 #include "http/connections.h"
 #include "http/http.h"
-#include "http/proxy.h"
-#include "http/resolve.h"
+#include "http/net/proxy.h"
+#include "http/net/resolve.h"
+#include "http/net/socket.h"
+#include "http/net/trust.h"
 #include "http/retry.h"
-#include "http/socket.h"
 #include "http/tail.h"
-#include "http/trust.h"
 #include "http/url.h"
 
 /* How much of the body of an answer that is no success is kept, and how much is read. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What must hold in an index beyond its names and their order. */
+#include "archive/tar.h"
 #include "pack/internal.h"
-#include "pack/tar.h"
 
 static const char *check_link(const struct xc_members *members, uint32_t position)
 {

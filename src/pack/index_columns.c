@@ -2,8 +2,8 @@
 /* Reading sections entry by entry, and those that fill one field of every member. */
 #include <errno.h>
 
+#include "archive/tar.h"
 #include "pack/internal.h"
-#include "pack/tar.h"
 
 int xc_index_charge(struct xc_index_parse *parse, uint64_t bytes)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a table to sections. Each is written whole, then compressed. */
+#include "archive/tar.h"
 #include "pack/internal.h"
-#include "pack/tar.h"
 
 struct encode {
 	const struct xc_members *members;

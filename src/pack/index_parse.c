@@ -3,8 +3,8 @@
  * From sections to a table. Only what keeps the reading itself safe is
  * checked on the way; what the table must be is checked when it stands.
  */
+#include "archive/tar.h"
 #include "pack/internal.h"
-#include "pack/tar.h"
 
 static int read_head(struct xc_index_parse *parse)
 {

@@ -27,7 +27,7 @@
 #define XC_RAW_BYTES_MAX ((uint64_t)4 << 30)
 
 /*
- * What a restore keeps beside the table (tree/place.h, tree/stage.h): of a
+ * What a restore keeps beside the table (tree/place/place.h, tree/stage/stage.h): of a
  * member whether it was made, of a top its place in the file system, of a
  * segment the range that it comes in and the job that decodes it.
  */

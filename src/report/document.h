@@ -9,7 +9,9 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "cache/cache.h"
+#include "entry/entry.h"
+#include "restore/restore.h"
+#include "save/save.h"
 
 /* {"ok": true}: what the other documents begin with. */
 json_t *xc_document_new(void);

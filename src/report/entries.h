@@ -4,7 +4,7 @@
 #define XC_REPORT_ENTRIES_H
 
 #include "base/json.h"
-#include "cache/cache.h"
+#include "entry/entry.h"
 #include "report/table.h"
 
 /* An empty table with the columns of a listing; `scopes`: with one for the scope. */

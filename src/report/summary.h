@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-#include "cache/cache.h"
+#include "entry/entry.h"
+#include "restore/restore.h"
+#include "save/save.h"
 
 void xc_summary_save(const char *key, const struct xc_save_result *result, FILE *out);
 

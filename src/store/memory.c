@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "store/internal.h"
+#include "store/back_end.h"
 
 struct object {
 	char *name;

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/hash.h"
-#include "store/internal.h"
+#include "store/back_end.h"
 #include "store/url.h"
 
 struct back_end {

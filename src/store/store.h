@@ -11,7 +11,7 @@
  * nothing about how a back end keeps them. An object's name is never a folder
  * of another's: beside "a" there is no "a/b". Back ends that could not keep
  * both refuse the second with IO. Some reserve a few names and refuse those
- * with USAGE, see file.c. Sizes and offsets are in bytes.
+ * with USAGE, see file/file.c. Sizes and offsets are in bytes.
  *
  * Objects appear whole or not at all, under their final name only, and are
  * seen by every later call of any process that uses the same store.

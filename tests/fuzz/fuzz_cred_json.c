@@ -4,7 +4,7 @@
  * commands (Token or SessionToken, times as text) or SSO (in an object of its
  * own, times in milliseconds) have for them.
  */
-#include "s3/credentials_internal.h"
+#include "aws/credentials/internal.h"
 
 #define WHO "those who are asked"
 

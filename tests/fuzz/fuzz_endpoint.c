@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "aws/endpoint.h"
 #include "base/strlist.h"
-#include "s3/endpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

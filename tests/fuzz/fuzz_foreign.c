@@ -8,8 +8,8 @@
 
 #include <zstd.h>
 
+#include "archive/foreign.h"
 #include "base/buf.h"
-#include "pack/foreign.h"
 
 #define AS_DELTA  1
 #define AS_STREAM 2

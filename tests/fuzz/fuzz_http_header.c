@@ -5,7 +5,7 @@
  * a list of hosts.
  */
 #include "http/http.h"
-#include "http/proxy.h"
+#include "http/net/proxy.h"
 #include "http/retry.h"
 #include "http/url.h"
 

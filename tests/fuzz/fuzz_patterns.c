@@ -6,7 +6,7 @@
  */
 #include <fnmatch.h>
 
-#include "tree/patterns.h"
+#include "tree/patterns/patterns.h"
 
 #define MUST(condition)                                                                            \
 	do {                                                                                       \

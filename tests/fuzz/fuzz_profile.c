@@ -3,7 +3,7 @@
  * Profile files. The first byte chooses: 0 config, 1 credentials, 2 a command
  * line to split, 3 a time. What a file was read as must be found again.
  */
-#include "s3/credentials_internal.h"
+#include "aws/credentials/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

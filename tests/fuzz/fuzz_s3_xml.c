@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "aws/xml.h"
 #include "base/buf.h"
-#include "s3/xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

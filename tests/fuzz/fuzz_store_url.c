@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "store/file.h"
-#include "store/internal.h"
+#include "store/back_end.h"
+#include "store/file/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,10 +6,10 @@
 #ifndef XC_TESTS_CRAFT_H
 #define XC_TESTS_CRAFT_H
 
+#include "archive/tar.h"
 #include "pack/internal.h"
 #include "pack/manifest.h"
 #include "pack/seekable.h"
-#include "pack/tar.h"
 #include "scene.h"
 
 /* One member of a crafted table. The claims are what the index says if they are not zero. */

@@ -10,7 +10,7 @@
 #include "scratch.h"
 
 #include "cred_server.h"
-#include "s3/credentials.h"
+#include "aws/credentials/credentials.h"
 
 struct cred_scene {
 	struct cred_server server;

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "craft.h"
-#include "store/internal.h"
+#include "store/back_end.h"
 
 struct fake {
 	struct xc_store base;

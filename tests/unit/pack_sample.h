@@ -4,9 +4,9 @@
 #ifndef XC_TESTS_PACK_SAMPLE_H
 #define XC_TESTS_PACK_SAMPLE_H
 
+#include "archive/tar.h"
 #include "pack/index.h"
 #include "pack/internal.h"
-#include "pack/tar.h"
 
 /* A member; `depth` is -1 behind the last row. */
 struct sample_row {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "s3/s3.h"
+#include "aws/s3/s3.h"
 
 #include "http_server.h"
 

@@ -25,8 +25,10 @@
 
 #include "base/fd.h"
 #include "base/hash.h"
-#include "cache/cache.h"
-#include "store/internal.h"
+#include "entry/entry.h"
+#include "restore/restore.h"
+#include "save/save.h"
+#include "store/back_end.h"
 
 struct scene {
 	char root[256];

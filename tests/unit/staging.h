@@ -4,7 +4,7 @@
 #define XC_TESTS_STAGING_H
 
 #include "scratch.h"
-#include "tree/stage_internal.h"
+#include "tree/stage/internal.h"
 
 /* `words` with each "@" as `at`, and directories that only stand in paths named first. */
 static inline char *fill_in(const char *words, const char *at)

@@ -20,8 +20,8 @@
 #include "base/hash.h"
 #include "base/strlist.h"
 #include "base/utf8.h"
-#include "store/file.h"
-#include "store/internal.h"
+#include "store/back_end.h"
+#include "store/file/internal.h"
 
 /* The ways in which a file store may give an object its name. */
 enum mode { ANONYMOUS, NAMED, RENAMED, MODES };

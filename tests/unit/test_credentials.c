@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chain without a network: what is given, the environment, profiles, programs. */
 #include "cred_scene.h"
-#include "s3/credentials_internal.h"
+#include "aws/credentials/internal.h"
 
 #define ENV_KEYS "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReTenv\n"
 #define KEYS(id) "aws_access_key_id = " id "\naws_secret_access_key = sEcReT" id "\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sources that make requests, against scripted answers: what is sent, what is made of it. */
 #include "cred_scene.h"
-#include "s3/sts.h"
+#include "aws/credentials/sts.h"
 
 #define ANSWER(request_, needs_, status_, body_, ...)                                              \
 	{                                                                                          \

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "s3/credentials_internal.h"
+#include "aws/credentials/internal.h"
 
 #define THREADS 8
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "s3/endpoint.h"
+#include "aws/endpoint.h"
 
 enum { DUALSTACK = 1, FIPS = 2, ACCELERATE = 4 };
 

@@ -2,7 +2,7 @@
 /* What an archive of somebody else's makes of the reader: members, or a refusal. */
 #include "foreign_tar.h"
 
-#include "pack/foreign.h"
+#include "archive/foreign.h"
 
 /* An object in memory, handed out in pieces. */
 struct source {

@@ -9,7 +9,7 @@
 #include "base/strlist.h"
 #include "http/connections.h"
 #include "http/http.h"
-#include "http/proxy.h"
+#include "http/net/proxy.h"
 #include "http/retry.h"
 #include "http/tail.h"
 #include "http/url.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tree/patterns.h"
+#include "tree/patterns/patterns.h"
 
 static const struct xc_roots roots = { .workspace = (char *)"/w", .home = (char *)"/h" };
 

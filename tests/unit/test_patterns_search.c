@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "tree/patterns.h"
+#include "tree/patterns/patterns.h"
 
 static char *top;
 static struct xc_roots roots;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sys/xattr.h>
 
-#include "tree/place.h"
+#include "tree/place/place.h"
 
 #define TIME_S  1234567890
 #define TIME_NS 987654321

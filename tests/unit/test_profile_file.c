@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
+#include "aws/credentials/profile_file.h"
 #include "base/buf.h"
-#include "s3/profile_file.h"
 
 struct row {
 	const char *config, *credentials; /* NULL: no such file */

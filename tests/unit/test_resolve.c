@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "dns_server.h"
-#include "http/resolve_internal.h"
+#include "http/net/resolve_internal.h"
 
 static const struct dns_name names[] = {
 	{ .name = "three.test", .addresses = "127.0.0.1 127.0.0.2 127.0.0.3" },

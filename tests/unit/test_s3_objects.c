@@ -3,7 +3,7 @@
 #include "s3_scene.h"
 
 #include "base/hash.h"
-#include "store/s3.h"
+#include "store/s3/internal.h"
 
 #define CREATED                                                                                    \
 	"<InitiateMultipartUploadResult><UploadId>id/+1</UploadId>"                                \

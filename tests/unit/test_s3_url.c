@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/s3.h"
+#include "store/s3/internal.h"
 
 static const char *const variables[] = {
 	"AWS_ENDPOINT_URL",      "AWS_ENDPOINT_URL_S3", "AWS_USE_DUALSTACK_ENDPOINT",

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "aws/xml.h"
 #include "base/buf.h"
-#include "s3/xml.h"
 
 #define DECLARATION "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define S3_NS       " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""

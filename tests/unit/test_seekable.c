@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "archive/tar.h"
 #include "pack/index.h"
 #include "pack/seekable.h"
 #include "pack/segment.h"
-#include "pack/tar.h"
 
 #define EXAMPLE_PAGE "docs/FORMAT.md"
 /* The library that compressed the example. Another may find other, equally good frames. */

@@ -14,9 +14,9 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "aws/sign/sigv4.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "s3/sigv4.h"
 
 #define VECTORS "tests/vectors/sigv4"
 

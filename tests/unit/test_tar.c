@@ -18,9 +18,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "archive/tar.h"
 #include "base/buf.h"
 #include "base/fd.h"
-#include "pack/tar.h"
 
 static char dir[200];
 

@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <sys/xattr.h>
 
-#include "store/file.h"
+#include "store/file/internal.h"
 
 /* --- the calls --- */
 

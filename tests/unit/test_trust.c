@@ -2,7 +2,7 @@
 /* Which file of certificates is taken, and what is said of one that cannot be. */
 #include "scratch.h"
 
-#include "http/trust_internal.h"
+#include "http/net/trust_internal.h"
 
 static const char *const variables[] = { "XCACHE_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE",
 					 "SSL_CERT_FILE" };

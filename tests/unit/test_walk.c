@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 
 #include "pack/internal.h"
-#include "tree/walk.h"
+#include "tree/walk/walk.h"
 
 static int try_walk(struct scene *scene, const char *lines, unsigned threads,
 		    struct xc_tree *ret_tree, struct xc_err *err)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "entry/broken.h"
+
+#include <string.h>
+
+#include "entry/objects.h"
+
+bool xc_is_broken(const struct xc_err *err)
+{
+	return err->kind == XC_ERR_CORRUPT || err->kind == XC_ERR_NOT_FOUND;
+}
+
+void xc_broken_release(struct xc_broken *broken)
+{
+	for (size_t i = 0; i < broken->count; i++) {
+		free(broken->items[i].scope);
+		free(broken->items[i].object);
+		free(broken->items[i].key);
+	}
+	free(broken->items);
+	*broken = (struct xc_broken)XC_BROKEN_INIT;
+}
+
+static struct xc_broken_entry *add(struct xc_broken *broken)
+{
+	broken->items = xc_realloc(broken->items, (broken->count + 1) * sizeof(*broken->items));
+	return &broken->items[broken->count++];
+}
+
+void xc_broken_note(struct xc_broken *broken, const char *scope, const char *object,
+		    const char *key, const struct xc_store_tag *tag, const struct xc_err *why)
+{
+	struct xc_broken_entry *entry;
+
+	if (xc_broken_has(broken, object))
+		return;
+	entry = add(broken);
+	*entry = (struct xc_broken_entry){
+		.scope = xc_strdup(scope),
+		.object = xc_strdup(object),
+		.key = key ? xc_strdup(key) : NULL,
+		.tag = *tag,
+		.why = *why,
+	};
+	/* What is gone is no miss: there was an entry, and it cannot be used. */
+	if (entry->why.kind == XC_ERR_NOT_FOUND)
+		entry->why.kind = XC_ERR_CORRUPT;
+}
+
+bool xc_broken_has(const struct xc_broken *broken, const char *object)
+{
+	for (size_t i = 0; i < broken->count; i++)
+		if (strcmp(broken->items[i].object, object) == 0)
+			return true;
+	return false;
+}
+
+void xc_broken_hand_over(const struct xc_cache *cache, struct xc_broken *broken)
+{
+	if (cache->broken) {
+		for (size_t i = 0; i < broken->count; i++)
+			*add(cache->broken) = broken->items[i];
+		broken->count = 0;
+	}
+	xc_broken_release(broken);
+}
+
+int xc_packs_look(const struct xc_cache *cache, const char *scope,
+		  const struct xc_manifest *manifest, struct xc_err *err)
+{
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		const struct xc_layer *layer = &manifest->layers[i];
+		cleanup_buf struct xc_buf name = XC_BUF_INIT;
+		char last;
+
+		if (xc_cancel_check(cache->cancel, err) < 0 ||
+		    xc_name_pack(cache, scope, layer->pack, &name, err) < 0 ||
+		    xc_store_read_wait(cache->store, name.data, layer->pack_bytes - 1, &last, 1,
+				       err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int verify_segment(const struct xc_cache *cache, const char *pack_name,
+			  const struct xc_segment *segment, struct xc_err *err)
+{
+	cleanup_free char *stored = xc_malloc(segment->stored_bytes);
+	uint8_t digest[XC_SHA256_BYTES];
+
+	if (xc_cancel_check(cache->cancel, err) < 0 ||
+	    xc_store_read_wait(cache->store, pack_name, segment->offset, stored,
+			       segment->stored_bytes, err) < 0)
+		return -1;
+	xc_sha256(stored, segment->stored_bytes, digest);
+	if (memcmp(digest, segment->sha256, sizeof(digest)) == 0)
+		return 0;
+	return xc_err_set(err, XC_ERR_CORRUPT, "%s is spoilt at byte %llu", XC_QUOTE(pack_name),
+			  (unsigned long long)segment->offset);
+}
+
+static int verify_layer(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
+			struct xc_err *err)
+{
+	const struct xc_layer *from = &match->manifest.layers[layer];
+	struct xc_index_budget budget = { 0 };
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	struct xc_index index;
+	int result = 0;
+
+	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
+	    xc_cache_load_index(cache, match, layer, &budget, &index, err) < 0)
+		return -1;
+	for (uint32_t i = 0; result == 0 && i < index.segment_count; i++)
+		result = verify_segment(cache, name.data, &index.segments[i], err);
+	xc_index_release(&index);
+	return result;
+}
+
+int xc_packs_verify(const struct xc_cache *cache, const char *scope,
+		    const struct xc_manifest *manifest, struct xc_err *err)
+{
+	cleanup_free char *own = xc_strdup(scope);
+	const struct xc_match match = { .scope = own, .manifest = *manifest };
+
+	for (uint32_t i = 0; i < manifest->layer_count; i++)
+		if (verify_layer(cache, &match, i, err) < 0)
+			return -1;
+	return 0;
+}

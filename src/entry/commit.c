@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "entry/commit.h"
+
+#include <string.h>
+
+#include "entry/objects.h"
+
+/* One of several updates at once comes through each time. */
+#define TRIES_MAX 64
+
+/* A commit on its way. */
+struct attempt {
+	const struct xc_commit *commit;
+	struct xc_manifest old; /* what ours replaces; empty if nothing, or if it cannot be read */
+	bool over_unreadable;
+	bool sent; /* the store was asked to write */
+};
+
+/* What stands in the store under the entry's name. */
+enum standing { STANDING_OURS, STANDING_OTHER, STANDING_NONE, STANDING_UNKNOWN };
+
+static enum standing look_again(const struct xc_commit *commit, struct xc_err *err)
+{
+	const struct xc_manifest *own = commit->manifest;
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+
+	if (xc_load_manifest(commit->cache, commit->entry_name, own->version, own->key, &manifest,
+			     err) < 0)
+		return err->kind == XC_ERR_NOT_FOUND ? STANDING_NONE : STANDING_UNKNOWN;
+	for (uint32_t i = 0; i < manifest.layer_count; i++)
+		if (strcmp(manifest.layers[i].pack, own->layers[own->layer_count - 1].pack) == 0)
+			return STANDING_OURS;
+	return STANDING_OTHER;
+}
+
+static int put_new(struct attempt *attempt, struct xc_err *err)
+{
+	const struct xc_commit *commit = attempt->commit;
+
+	attempt->sent = true;
+	return xc_store_put(commit->cache->store, commit->entry_name, commit->data->data,
+			    commit->data->len_bytes, XC_PUT_IF_ABSENT, err);
+}
+
+static int replace(struct attempt *attempt, const struct xc_store_tag *tag, struct xc_err *err)
+{
+	const struct xc_commit *commit = attempt->commit;
+	const struct xc_buf *data = commit->data;
+
+	attempt->sent = true;
+	return xc_store_replace(commit->cache->store, commit->entry_name, tag, data->data,
+				data->len_bytes, err);
+}
+
+/* In the place of what stands there now, if it may be replaced. */
+static int put_over(struct attempt *attempt, struct xc_err *err)
+{
+	const struct xc_commit *commit = attempt->commit;
+	const struct xc_manifest *own = commit->manifest;
+	struct xc_store_tag tag = { "" };
+
+	xc_manifest_release(&attempt->old);
+	attempt->over_unreadable = false;
+	if (xc_load_tagged(commit->cache, commit->entry_name, own->version, own->key, &tag,
+			   &attempt->old, err) < 0) {
+		if (err->kind == XC_ERR_NOT_FOUND)
+			return put_new(attempt, err);
+		if (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_FORMAT)
+			return -1;
+		/* Too large to be read, from a server that does not tell versions apart. */
+		if (tag.text[0] == '\0')
+			return -1;
+		attempt->over_unreadable = true;
+	}
+	if (!commit->update && strcmp(tag.text, commit->broken->text) != 0)
+		return xc_err_set(err, XC_ERR_EXISTS, "another entry has the key by now");
+	return replace(attempt, &tag, err);
+}
+
+/*
+ * A server that says yes to everything, such as a login page, also said that
+ * there was an entry.
+ */
+static int check_written(const struct attempt *attempt, struct xc_err *err)
+{
+	if (!attempt->over_unreadable || look_again(attempt->commit, err) == STANDING_OURS ||
+	    (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_NOT_FOUND))
+		return 0;
+	return xc_err_wrap(err, "the store does not give back what was written to it");
+}
+
+static int end(const struct attempt *attempt, struct xc_err *err)
+{
+	struct xc_err ignored;
+
+	if (check_written(attempt, err) < 0)
+		return -1;
+	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
+	if (attempt->old.key)
+		(void)!xc_write_tombstone(attempt->commit->cache, attempt->commit->scope,
+					  &attempt->old, &ignored);
+	return 0;
+}
+
+/* Whether a put that failed so can no longer be done after all. */
+static bool is_refused(const struct xc_err *err)
+{
+	return err->kind != XC_ERR_TRANSIENT && err->kind != XC_ERR_CANCELED &&
+	       err->kind != XC_ERR_INTERNAL;
+}
+
+/* Another came in between; what is to be replaced is another one now, or gone. */
+static bool may_try_again(const struct xc_commit *commit, const struct xc_err *err)
+{
+	if (err->kind == XC_ERR_NOT_FOUND)
+		return commit->update || commit->broken;
+	return err->kind == XC_ERR_EXISTS && commit->update;
+}
+
+static int try_all(struct attempt *attempt, struct xc_committed *committed, struct xc_err *err)
+{
+	const struct xc_commit *commit = attempt->commit;
+	bool over = commit->update || commit->broken;
+	enum standing standing;
+	struct xc_err ignored = { 0 };
+
+	for (int tries = 0;; tries++) {
+		if ((over ? put_over(attempt, err) : put_new(attempt, err)) == 0)
+			return end(attempt, err);
+		/* It may be done although its answer was lost. */
+		standing = attempt->sent ? look_again(commit, &ignored) : STANDING_NONE;
+		if (standing == STANDING_OURS) {
+			if (err->kind == XC_ERR_IO)
+				committed->doubt = *err;
+			return end(attempt, err);
+		}
+		if (tries == TRIES_MAX || !may_try_again(commit, err))
+			break;
+	}
+	committed->may_drop_pack =
+		!attempt->sent || (is_refused(err) && standing != STANDING_UNKNOWN);
+	if (err->kind != XC_ERR_EXISTS || commit->update)
+		return -1;
+	committed->exists = true;
+	return 0;
+}
+
+int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed,
+	      struct xc_err *err)
+{
+	struct attempt attempt = { .commit = commit };
+	int result;
+
+	*ret_committed = (struct xc_committed){ 0 };
+	result = try_all(&attempt, ret_committed, err);
+	xc_manifest_release(&attempt.old);
+	return result;
+}

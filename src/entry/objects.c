@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "entry/objects.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "entry/lookup.h"
+#include "fetch/index.h"
+#include "tree/patterns/patterns.h"
+
+int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
+		    struct xc_buf *out, struct xc_err *err)
+{
+	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
+		return -1;
+	xc_buf_add_str(out, "/entries/");
+	if (version)
+		xc_buf_addf(out, "%s/", version);
+	return 0;
+}
+
+int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
+		  const char *key, struct xc_buf *out, struct xc_err *err)
+{
+	if (xc_name_entries(cache, scope, version, out, err) < 0)
+		return -1;
+	xc_key_encode(key, out);
+	return 0;
+}
+
+int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id,
+		 struct xc_buf *out, struct xc_err *err)
+{
+	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
+		return -1;
+	xc_buf_addf(out, "/packs/%s.tar.zst", id);
+	return 0;
+}
+
+int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
+		     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
+{
+	struct xc_store_tag tag;
+
+	return xc_load_tagged(cache, object, version, key, &tag, ret_manifest, err);
+}
+
+int xc_load_tagged(const struct xc_cache *cache, const char *object, const char *version,
+		   const char *key, struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
+		   struct xc_err *err)
+{
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+
+	if (xc_store_get_tagged(cache->store, object, XC_MANIFEST_BYTES_MAX, &data, ret_tag, err) <
+	    0)
+		return -1;
+	if (xc_manifest_parse(data.data, data.len_bytes, &manifest, err) < 0)
+		return xc_err_wrap(err, "manifest %s", XC_QUOTE(object));
+	if (strcmp(manifest.version, version) != 0 || (key && strcmp(manifest.key, key) != 0))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "manifest %s is the one of another entry, of key %s",
+				  XC_QUOTE(object), XC_QUOTE(manifest.key));
+	*ret_manifest = manifest;
+	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
+	return 0;
+}
+
+int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
+			struct xc_index_budget *budget, struct xc_index *ret_index,
+			struct xc_err *err)
+{
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	struct xc_index_source source = {
+		.store = cache->store,
+		.layer = &match->manifest.layers[layer],
+	};
+
+	if (xc_name_pack(cache, match->scope, source.layer->pack, &name, err) < 0)
+		return -1;
+	source.pack_name = name.data;
+	return xc_fetch_index(&source, budget, ret_index, err);
+}
+
+int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
+		       const struct xc_manifest *manifest, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf name = XC_BUF_INIT, data = XC_BUF_INIT;
+	cleanup_json json_t *tombstone = json_object();
+	json_t *packs = json_array();
+	char id[XC_PACK_ID_LEN + 1];
+
+	for (uint32_t i = 0; i < manifest->layer_count; i++)
+		json_array_append_new(packs, json_string(manifest->layers[i].pack));
+	json_object_set_new(tombstone, "xcache", json_integer(XC_FORMAT_VERSION));
+	json_object_set_new(tombstone, "key", xc_json_text(manifest->key));
+	json_object_set_new(tombstone, "version", json_string(manifest->version));
+	json_object_set_new(tombstone, "removed", xc_json_time(xc_clock_now_ns()));
+	json_object_set_new(tombstone, "packs", packs);
+	xc_json_write(tombstone, 0, &data);
+	if (xc_key_scope_prefix(cache->repository, scope, &name, err) < 0)
+		return -1;
+	xc_key_new_id(id);
+	xc_buf_addf(&name, "/removed/%s", id);
+	return xc_store_put(cache->store, name.data, data.data, data.len_bytes, XC_PUT_IF_ABSENT,
+			    err);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+const char *xc_query_matched_by(const struct xc_query *query, const char *matched)
+{
+	if (starts_with(matched, query->key))
+		return query->key;
+	for (size_t i = 0; i < query->restore_keys->count; i++)
+		if (starts_with(matched, query->restore_keys->items[i]))
+			return query->restore_keys->items[i];
+	return NULL;
+}
+
+/* The manifest has every line, comments too, and its reader takes no more than these. */
+static int check_lines(const struct xc_strlist *paths, struct xc_err *err)
+{
+	if (paths->count > XC_PATTERNS_MAX_LINES)
+		return xc_err_set(err, XC_ERR_USAGE, "there are %zu path lines, more than %d",
+				  paths->count, XC_PATTERNS_MAX_LINES);
+	for (size_t i = 0; i < paths->count; i++)
+		if (strlen(paths->items[i]) > XC_PATTERNS_MAX_LINE_BYTES)
+			return xc_err_set(err, XC_ERR_USAGE,
+					  "the path line '%s' is longer than %d bytes",
+					  XC_QUOTE(paths->items[i]), XC_PATTERNS_MAX_LINE_BYTES);
+	return 0;
+}
+
+int xc_check_query(const struct xc_query *query, struct xc_err *err)
+{
+	if (xc_key_check(query->key, query->restore_keys, err) < 0)
+		return -1;
+	if (query->paths->count == 0)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "Path Validation Error: At least one directory or file path is "
+				  "required");
+	return check_lines(query->paths, err);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore/legacy.h"
+
+#include "archive/foreign.h"
+#include "entry/legacy.h"
+#include "fetch/stream.h"
+#include "tree/place/fill.h"
+#include "tree/stage/stage.h"
+
+/* A restore on its way. */
+struct pour {
+	const struct xc_cache *cache;
+	struct xc_foreign *foreign;
+	struct xc_fill *fill;
+	struct xc_totals *totals;
+};
+
+static int read_stream(void *context, const char **ret_data, size_t *ret_length, struct xc_err *err)
+{
+	return xc_stream_read(context, ret_data, ret_length, err);
+}
+
+static int pour_file(struct pour *pour, const struct xc_foreign_member *member,
+		     const struct xc_fill_attributes *attributes, struct xc_err *err)
+{
+	const char *data;
+	uint64_t offset;
+	size_t length;
+	int more;
+
+	if (xc_fill_begin_file(pour->fill, member->path, err) < 0)
+		return -1;
+	while ((more = xc_foreign_data(pour->foreign, &data, &length, &offset, err)) > 0) {
+		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
+		    xc_fill_write(pour->fill, data, length, offset, err) < 0)
+			return -1;
+		xc_progress_add(pour->cache->progress, 0, length, 0);
+	}
+	if (more < 0)
+		return -1;
+	pour->totals->files++;
+	pour->totals->content_bytes += member->size_bytes;
+	return xc_fill_end_file(pour->fill, member->size_bytes, attributes, err);
+}
+
+static int pour_member(struct pour *pour, const struct xc_foreign_member *member,
+		       struct xc_err *err)
+{
+	const struct xc_fill_attributes attributes = {
+		.mtime_s = member->mtime_s,
+		.mtime_ns = member->mtime_ns,
+		.uid = member->uid,
+		.gid = member->gid,
+		.mode = member->mode,
+	};
+
+	switch (member->type) {
+	case XC_FOREIGN_FILE:
+		return pour_file(pour, member, &attributes, err);
+	case XC_FOREIGN_DIR:
+		if (member->opaque && xc_fill_remove(pour->fill, member->path, err) < 0)
+			return -1;
+		pour->totals->directories++;
+		return xc_fill_directory(pour->fill, member->path, &attributes, err);
+	case XC_FOREIGN_SYMLINK:
+		pour->totals->symlinks++;
+		return xc_fill_symlink(pour->fill, member->path, member->target, &attributes, err);
+	case XC_FOREIGN_HARDLINK:
+		pour->totals->hardlinks++;
+		return xc_fill_hardlink(pour->fill, member->path, member->target, err);
+	case XC_FOREIGN_REMOVED:
+		return xc_fill_remove(pour->fill, member->path, err);
+	}
+	return xc_err_set(err, XC_ERR_INTERNAL, "a member is of no type");
+}
+
+static int pour_members(struct pour *pour, struct xc_err *err)
+{
+	struct xc_foreign_member member;
+	int more;
+
+	while ((more = xc_foreign_next(pour->foreign, &member, err)) > 0) {
+		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
+		    pour_member(pour, &member, err) < 0)
+			return -1;
+		xc_progress_add(pour->cache->progress, 1, 0, 0);
+	}
+	return more;
+}
+
+static int pour_object(struct pour *pour, const char *name, uint64_t size_bytes, bool delta,
+		       struct xc_restore_result *result, struct xc_err *err)
+{
+	struct xc_stream *stream = xc_stream_new(pour->cache->store, name, size_bytes);
+	int poured;
+
+	pour->foreign = xc_foreign_new(&(struct xc_foreign_opts){
+		.read = read_stream,
+		.context = stream,
+		.delta = delta,
+	});
+	poured = pour_members(pour, err);
+	result->left_out += xc_foreign_left_out(pour->foreign);
+	result->fetched_bytes += size_bytes;
+	xc_foreign_free(pour->foreign);
+	xc_stream_free(stream);
+	xc_progress_add(pour->cache->progress, 0, 0, size_bytes);
+	return poured < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;
+}
+
+static int pour_all(struct pour *pour, struct xc_restore_result *result, struct xc_err *err)
+{
+	const struct xc_older *older = &result->match.older;
+
+	if (pour_object(pour, older->base, older->base_bytes, false, result, err) < 0)
+		return -1;
+	if (older->delta &&
+	    pour_object(pour, older->delta, older->delta_bytes, true, result, err) < 0)
+		return -1;
+	xc_progress_phase(pour->cache->progress, XC_PHASE_FINISH);
+	if (xc_fill_finish(pour->fill, err) < 0)
+		return -1;
+	result->owner_dropped = xc_fill_owner_dropped(pour->fill);
+	return 0;
+}
+
+static int restore_into(const struct xc_cache *cache, const struct xc_stage *stage,
+			struct xc_restore_result *result, struct xc_err *err)
+{
+	struct pour pour = { .cache = cache, .totals = &result->match.manifest.totals };
+	char name[XC_STAGE_NAME_MAX];
+	int dir_fd, poured;
+
+	xc_stage_top(stage, 0, &dir_fd, name);
+	if (xc_fill_new(dir_fd, name, cache->owner, &pour.fill, err) < 0)
+		return -1;
+	poured = pour_all(&pour, result, err);
+	xc_fill_free(pour.fill);
+	return poured;
+}
+
+int xc_legacy_restore(const struct xc_cache *cache, const struct xc_query *query,
+		      struct xc_restore_result *result, struct xc_err *err)
+{
+	struct xc_stage_target target = { .is_directory = true };
+	cleanup_free char *path = NULL;
+	struct xc_stage *stage;
+	int restored;
+
+	if (xc_legacy_target(cache, query, &path, &target.literal_bytes, err) < 0)
+		return -1;
+	target.path = path;
+	/* A shell may be standing in these: they keep their inode. */
+	target.keep_directory = xc_roots_is_root(cache->roots, path);
+	xc_progress_phase(cache->progress, XC_PHASE_EXTRACT);
+	if (xc_stage_open(&target, 1, &stage, err) < 0)
+		return -1;
+	restored = restore_into(cache, stage, result, err);
+	if (restored == 0)
+		restored = xc_stage_commit(stage, cache->cancel, &result->replaced, err);
+	xc_stage_free(stage);
+	return restored;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "save/notes.h"
+
+#include "base/human.h"
+#include "tree/patterns/patterns.h"
+
+static void add_unmatched(const struct xc_notes *notes, struct xc_strlist *sentences)
+{
+	for (size_t i = 0; i < notes->unmatched.count; i++) {
+		const char *line = notes->unmatched.items[i], *pitfall = xc_patterns_pitfall(line);
+
+		xc_strlist_take(sentences,
+				xc_asprintf("the path line %s matches nothing%s%s", XC_QUOTE(line),
+					    pitfall ? ": " : "", pitfall ? pitfall : ""));
+	}
+}
+
+void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sentences)
+{
+	static const char *const texts[XC_NOTE_KINDS][2] = {
+		[XC_NOTE_LINKS_OUT] = { "was not gone through: it is a symlink that leads out of "
+					"what the path line spells out",
+					"were not gone through: they are symlinks that lead out of "
+					"what the path line spells out" },
+		[XC_NOTE_UNREADABLE] = { "was left out: the directory may not be read",
+					 "were left out: the directories may not be read" },
+		[XC_NOTE_LINKED_PATH] = { "is a symlink: the link alone is saved, not the files in "
+					  "the directory that it leads to; end the path in /* to "
+					  "save those",
+					  "are symlinks: the links alone are saved, not the files "
+					  "in the directories that they lead to; end the paths in "
+					  "/* to save those" },
+		[XC_NOTE_VANISHED] = { "was left out: it vanished while it was being saved",
+				       "were left out: they vanished while they were being saved" },
+	};
+
+	add_unmatched(&result->notes, sentences);
+	for (size_t i = 0; i < XC_NOTE_KINDS; i++) {
+		uint64_t count = result->notes.kinds[i].count;
+		const char *path = result->notes.kinds[i].path;
+
+		if (count == 1)
+			xc_strlist_take(sentences,
+					xc_asprintf("%s %s", XC_QUOTE(path), texts[i][0]));
+		else if (count > 1)
+			xc_strlist_take(sentences,
+					xc_asprintf("%s and %s %s", XC_QUOTE(path),
+						    XC_COUNTED(count - 1, "other", "others"),
+						    texts[i][1]));
+	}
+	if (!result->exists && result->manifest.totals.files == 0)
+		xc_strlist_add(sentences, "the entry holds no file, only directories or symlinks");
+}

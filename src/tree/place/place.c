@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tree/place/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "tree/dirs.h"
+#include "tree/owner.h"
+#include "tree/stage/copy.h"
+
+/* A file whose content comes in pieces, until all have come. */
+struct partial_file {
+	uint32_t position;
+	uint64_t left_bytes;
+	struct partial_file *next;
+};
+
+enum made {
+	MADE_NOT,
+	MADE_HERE,
+	MADE_ELSEWHERE, /* by another thread or layer, so with whatever mode */
+};
+
+struct xc_place {
+	struct xc_place_opts opts;
+	uint32_t *top_positions;
+	uint32_t top_count;
+	char (*top_names)[XC_STAGE_NAME_MAX];
+	int *top_dir_fds;
+	atomic_uchar *made; /* per position of a directory, enum made */
+	mode_t umask;
+	uid_t uid;
+	gid_t gid;
+	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
+	bool inherits;
+	atomic_bool owner_dropped;
+	/* Per position of a file that could not be linked, its newest copy; NULL if there is none.
+	 */
+	uint32_t *copies;
+	uint64_t copied_links;
+	pthread_mutex_t mutex; /* of partial */
+	struct partial_file *partial;
+};
+
+struct xc_place_worker {
+	struct xc_place *place;
+	struct xc_dirs *dirs;
+};
+
+static mode_t current_umask(void)
+{
+	mode_t mask = umask(022);
+
+	umask(mask);
+	return mask;
+}
+
+static uint32_t find_top(const struct xc_place *place, uint32_t position)
+{
+	uint32_t low = 0, high = place->top_count;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (place->top_positions[middle] <= position)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
+{
+	const struct xc_place *place = context;
+	uint32_t top = find_top(place, position);
+
+	*ret_place = (struct xc_dirs_place){
+		.dir_fd = place->top_dir_fds[top],
+		.path = "",
+		.name = place->top_names[top],
+	};
+}
+
+static bool directory_inherits(int dir_fd)
+{
+	struct stat status;
+
+	if (fstat(dir_fd, &status) < 0)
+		return true;
+	return (status.st_mode & S_ISGID) != 0 ||
+	       fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+struct xc_place *xc_place_new(const struct xc_place_opts *opts)
+{
+	const struct xc_members *members = opts->members;
+	struct xc_place *place = xc_calloc(1, sizeof(*place));
+
+	place->opts = *opts;
+	place->top_positions = xc_calloc(opts->target_count, sizeof(*place->top_positions));
+	place->top_names = xc_calloc(opts->target_count, sizeof(*place->top_names));
+	place->top_dir_fds = xc_calloc(opts->target_count, sizeof(*place->top_dir_fds));
+	place->made = xc_calloc(members->count, sizeof(*place->made));
+	place->umask = current_umask();
+	place->uid = geteuid();
+	place->gid = getegid();
+	pthread_mutex_init(&place->mutex, NULL);
+	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++)
+		if (members->items[i].parent == XC_MEMBER_NONE)
+			place->top_positions[place->top_count++] = i;
+	for (uint32_t top = 0; top < place->top_count; top++) {
+		place->top_dir_fds[top] = -1;
+		if (opts->targets[top] == XC_PLACE_NO_TARGET)
+			continue;
+		xc_stage_top(opts->stage, opts->targets[top], &place->top_dir_fds[top],
+			     place->top_names[top]);
+		place->inherits |= directory_inherits(place->top_dir_fds[top]);
+	}
+	return place;
+}
+
+void xc_place_free(struct xc_place *place)
+{
+	if (!place)
+		return;
+	while (place->partial) {
+		struct partial_file *next = place->partial->next;
+
+		free(place->partial);
+		place->partial = next;
+	}
+	pthread_mutex_destroy(&place->mutex);
+	free(place->copies);
+	free(place->made);
+	free(place->top_dir_fds);
+	free(place->top_names);
+	free(place->top_positions);
+	free(place);
+}
+
+bool xc_place_owner_dropped(const struct xc_place *place)
+{
+	return atomic_load(&place->owner_dropped);
+}
+
+uint64_t xc_place_copied_links(const struct xc_place *place)
+{
+	return place->copied_links;
+}
+
+struct xc_place_worker *xc_place_worker_new(struct xc_place *place)
+{
+	struct xc_place_worker *worker = xc_calloc(1, sizeof(*worker));
+
+	worker->place = place;
+	worker->dirs = xc_dirs_new(place->opts.members, locate, place);
+	return worker;
+}
+
+void xc_place_worker_free(struct xc_place_worker *worker)
+{
+	if (!worker)
+		return;
+	xc_dirs_free(worker->dirs);
+	free(worker);
+}
+
+static const struct xc_member *member_at(const struct xc_place_worker *worker, uint32_t position)
+{
+	return &worker->place->opts.members->items[position];
+}
+
+static int fail_at(const struct xc_place_worker *worker, uint32_t position, const char *what,
+		   struct xc_err *err)
+{
+	int saved = errno;
+	cleanup_buf struct xc_buf path = XC_BUF_INIT;
+
+	xc_members_path(worker->place->opts.members, position, &path);
+	if (saved == EEXIST || saved == ENOTDIR || saved == ELOOP)
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the entry has %s twice, as different things",
+				  XC_QUOTE(path.data));
+	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
+}
+
+/*
+ * mkdir(2), content with a directory that is there: another thread may have
+ * needed it at the same time, or another layer has it too. Anything else of
+ * that name, a symlink above all, must not be taken for it.
+ */
+static enum made mkdir_or_find(int dir_fd, const char *name, mode_t mode)
+{
+	struct stat status;
+
+	if (mkdirat(dir_fd, name, mode) == 0)
+		return MADE_HERE;
+	if (errno != EEXIST || fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return MADE_NOT;
+	errno = EEXIST;
+	return S_ISDIR(status.st_mode) ? MADE_ELSEWHERE : MADE_NOT;
+}
+
+/* Makes one directory whose parent is there. */
+static int make_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	struct xc_place *place = worker->place;
+	enum made made = MADE_NOT;
+	const char *name;
+	int dir_fd;
+
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) == 0)
+		made = mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU);
+	if (made == MADE_NOT)
+		return fail_at(worker, position, "create the directory", err);
+	atomic_store_explicit(&place->made[position], (unsigned char)made, memory_order_release);
+	return 0;
+}
+
+static bool is_made(const struct xc_place *place, uint32_t position)
+{
+	return atomic_load_explicit(&place->made[position], memory_order_acquire) != MADE_NOT;
+}
+
+/* Makes a directory and what is missing above it, from the highest down. */
+static int ensure_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	const struct xc_place *place = worker->place;
+
+	while (position != XC_MEMBER_NONE && !is_made(place, position)) {
+		uint32_t highest = position, parent;
+
+		while ((parent = member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
+		       !is_made(place, parent))
+			highest = parent;
+		if (make_directory(worker, highest, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The open directory where a member goes, made if need be. */
+static int directory_of(struct xc_place_worker *worker, uint32_t position, int *ret_dir_fd,
+			const char **ret_name, struct xc_err *err)
+{
+	if (ensure_directory(worker, member_at(worker, position)->parent, err) < 0)
+		return -1;
+	if (xc_dirs_at(worker->dirs, position, ret_dir_fd, ret_name) < 0)
+		return fail_at(worker, position, "open the directory of", err);
+	return 0;
+}
+
+/*
+ * Give what stands at `name`, or with "" the open file itself, to its owner.
+ * 1 if it is theirs, 0 if it stays ours, which is remembered.
+ */
+static int give(struct xc_place *place, const struct xc_member *member, int dir_fd,
+		const char *name)
+{
+	const struct xc_owner saved = { .uid = member->uid, .gid = member->gid };
+	const struct xc_owner *owner = place->opts.owner ? place->opts.owner : &saved;
+	int given;
+
+	if (owner->uid == place->uid && owner->gid == place->gid && !place->inherits)
+		return 1;
+	given = xc_owner_give(place->uid, dir_fd, name, owner->uid, owner->gid);
+	if (given == 0)
+		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
+	return given;
+}
+
+/* The mode of a member after `given` came from give(). */
+static mode_t final_mode(const struct xc_place *place, const struct xc_member *member, int given)
+{
+	const struct xc_owner *owner = place->opts.owner;
+
+	return xc_owner_mode(
+		place->uid, member->mode,
+		given && (!owner || (owner->uid == member->uid && owner->gid == member->gid)));
+}
+
+static int set_xattrs(int fd, const struct xc_member *member)
+{
+	const struct xc_member_extra *extra = member->extra;
+
+	for (uint32_t i = 0; extra && i < extra->xattr_count; i++) {
+		const struct xc_xattr *xattr = &extra->xattrs[i];
+
+		/* Where the file system has none, as for tar, the file still counts. */
+		if (fsetxattr(fd, xattr->name, xattr->value, xattr->length, 0) < 0 &&
+		    errno != ENOTSUP)
+			return -1;
+	}
+	return 0;
+}
+
+/* `created_mode` is what open(2) or mkdir(2) was told. */
+static int set_attributes(struct xc_place *place, int fd, const struct xc_member *member,
+			  mode_t created_mode)
+{
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	int given;
+
+	if (set_xattrs(fd, member) < 0)
+		return -1;
+	given = give(place, member, fd, "");
+	if (given < 0)
+		return -1;
+	/* chown(2) clears set-id bits, and unless root writes so does write(2). */
+	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	     (member->mode & 06000)) &&
+	    fchmod(fd, final_mode(place, member, given)) < 0)
+		return -1;
+	return futimens(fd, times);
+}
+
+static int write_content(int fd, const struct xc_member *member, uint64_t offset, const char *data,
+			 size_t length)
+{
+	const struct xc_member_extra *extra = member->extra;
+
+	if (!extra || !extra->sparse)
+		return xc_fd_pwrite_all(fd, data, length, (off_t)offset);
+	/* `offset` counts stored bytes: find the runs that they belong to. */
+	for (uint32_t i = xc_member_find_run(extra, offset); i < extra->extent_count && length > 0;
+	     i++) {
+		const struct xc_extent *run = &extra->extents[i];
+		uint64_t skip = offset - run->before;
+		size_t part = (size_t)XC_MIN(run->length - skip, (uint64_t)length);
+
+		if (xc_fd_pwrite_all(fd, data, part, (off_t)(run->offset + skip)) < 0)
+			return -1;
+		data += part;
+		offset += part;
+		length -= part;
+	}
+	return 0;
+}
+
+static int create_file(struct xc_place_worker *worker, uint32_t position, const char *data,
+		       struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	bool sparse = member->extra && member->extra->sparse;
+	mode_t mode = member->mode;
+	cleanup_fd int fd = -1;
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	/* xattr(7): setting one asks for write permission, however the file was opened. */
+	if (member->extra && member->extra->xattr_count > 0)
+		mode |= S_IWUSR;
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return fail_at(worker, position, "create", err);
+	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
+	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
+	    set_attributes(worker->place, fd, member, mode) < 0)
+		return fail_at(worker, position, "write", err);
+	return 0;
+}
+
+static int create_symlink(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	if (symlinkat(member->extra->target, dir_fd, name) < 0 ||
+	    give(worker->place, member, dir_fd, name) < 0 ||
+	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_at(worker, position, "create the symlink", err);
+	return 0;
+}
+
+int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
+		    struct xc_err *err)
+{
+	switch (member_at(worker, position)->type) {
+	case XC_MEMBER_DIR:
+		return ensure_directory(worker, position, err);
+	case XC_MEMBER_SYMLINK:
+		return create_symlink(worker, position, err);
+	case XC_MEMBER_FILE:
+		return create_file(worker, position, data, err);
+	default:
+		return 0;
+	}
+}
+
+static struct partial_file **find_partial(struct xc_place *place, uint32_t position)
+{
+	struct partial_file **link = &place->partial;
+
+	while (*link && (*link)->position != position)
+		link = &(*link)->next;
+	return link;
+}
+
+/* Opens a file that comes in pieces; whichever piece is first creates it. */
+static int open_partial(struct xc_place *place, uint32_t position, int dir_fd, const char *name,
+			uint64_t content_bytes)
+{
+	struct partial_file **link;
+	int fd, flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
+
+	pthread_mutex_lock(&place->mutex);
+	link = find_partial(place, position);
+	fd = openat(dir_fd, name, *link ? flags : flags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+	if (fd >= 0 && !*link) {
+		*link = xc_malloc(sizeof(**link));
+		**link = (struct partial_file){ position, content_bytes, NULL };
+	}
+	pthread_mutex_unlock(&place->mutex);
+	return fd;
+}
+
+/* Counts a piece as written; returns whether it was the last one. */
+static bool piece_completes(struct xc_place *place, uint32_t position, size_t length)
+{
+	struct partial_file **link, *partial;
+	bool complete;
+
+	pthread_mutex_lock(&place->mutex);
+	link = find_partial(place, position);
+	partial = *link;
+	partial->left_bytes -= length;
+	complete = partial->left_bytes == 0;
+	if (complete) {
+		*link = partial->next;
+		free(partial);
+	}
+	pthread_mutex_unlock(&place->mutex);
+	return complete;
+}
+
+int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
+		   const char *data, size_t length, struct xc_err *err)
+{
+	const struct xc_member *member = member_at(worker, position);
+	struct xc_place *place = worker->place;
+	cleanup_fd int fd = -1;
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	fd = open_partial(place, position, dir_fd, name, xc_member_content_bytes(member));
+	if (fd < 0)
+		return fail_at(worker, position, "create", err);
+	if (write_content(fd, member, offset, data, length) < 0)
+		return fail_at(worker, position, "write", err);
+	if (!piece_completes(place, position, length))
+		return 0;
+	if ((member->extra && member->extra->sparse &&
+	     ftruncate(fd, (off_t)member->size_bytes) < 0) ||
+	    set_attributes(place, fd, member, S_IRUSR | S_IWUSR) < 0)
+		return fail_at(worker, position, "write", err);
+	return 0;
+}
+
+static bool is_alive(const struct xc_place *place, uint32_t position)
+{
+	return !place->opts.alive || place->opts.alive(place->opts.context, position);
+}
+
+/* 0 if `position` is now a name of `source`, or with `copy` a copy of it; 1 if it cannot be one. */
+static int link_or_copy(struct xc_place_worker *worker, uint32_t source, uint32_t position,
+			bool copy, struct xc_err *err)
+{
+	cleanup_fd int source_dir_fd = -1;
+	cleanup_free char *source_name = NULL;
+	const char *name;
+	int dir_fd, result;
+
+	if (directory_of(worker, source, &dir_fd, &name, err) < 0)
+		return -1;
+	/* The descriptor is only borrowed until the next question. */
+	source_dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	source_name = xc_strdup(name);
+	if (source_dir_fd < 0)
+		return fail_at(worker, position, "link", err);
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	result = copy ? xc_stage_copy(source_dir_fd, source_name, dir_fd, name)
+		      : linkat(source_dir_fd, source_name, dir_fd, name, 0);
+	if (result == 0)
+		return 0;
+	/* Another mount; all the names that the file system gives a file; no hard links in it. */
+	if (!copy && (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP))
+		return 1;
+	return fail_at(worker, position, copy ? "copy" : "link", err);
+}
+
+/*
+ * A name that cannot be given becomes a copy, and the names behind it are
+ * the copy's where they cannot be the first file's either.
+ */
+static int make_link(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+{
+	struct xc_place *place = worker->place;
+	uint32_t target = member_at(worker, position)->link;
+	int result;
+
+	if (!is_alive(place, target))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the entry has a hard link to a file that it lacks");
+	result = link_or_copy(worker, target, position, false, err);
+	if (result > 0 && place->copies && place->copies[target] != 0)
+		result = link_or_copy(worker, place->copies[target], position, false, err);
+	if (result <= 0)
+		return result;
+	if (link_or_copy(worker, target, position, true, err) < 0)
+		return -1;
+	/* Never position 0, as a link comes behind its file. */
+	if (!place->copies)
+		place->copies = xc_calloc(place->opts.members->count, sizeof(*place->copies));
+	place->copies[target] = position;
+	place->copied_links++;
+	return 0;
+}
+
+int xc_place_links(struct xc_place_worker *worker, struct xc_err *err)
+{
+	const struct xc_place *place = worker->place;
+
+	for (uint32_t i = 0; i < place->opts.members->count; i++)
+		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(place, i) &&
+		    make_link(worker, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* fchmodat(2) follows symlinks, and not every kernel and libc can be told not to. */
+static int set_mode(int dir_fd, const char *name, mode_t mode)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fchmod(fd, mode);
+}
+
+/* From outside, by name, where no xattrs ask for a descriptor: one open less for each. */
+static int finish_directory(struct xc_place_worker *worker, uint32_t position)
+{
+	const struct xc_member *member = member_at(worker, position);
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
+	};
+	struct xc_place *place = worker->place;
+	bool own = atomic_load(&place->made[position]) == MADE_HERE;
+	/* If unknown, unlike what any member has, so that it is set. */
+	mode_t created_mode = own ? member->mode | S_IRWXU : (mode_t)~0;
+	const char *name;
+	int dir_fd, given;
+
+	if (member->extra && member->extra->xattr_count > 0) {
+		int fd = xc_dirs_open(worker->dirs, position);
+
+		return fd < 0 ? -1 : set_attributes(place, fd, member, created_mode);
+	}
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0)
+		return -1;
+	given = give(place, member, dir_fd, name);
+	if (given < 0)
+		return -1;
+	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	     (member->mode & 06000)) &&
+	    set_mode(dir_fd, name, final_mode(place, member, given)) < 0)
+		return -1;
+	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Its owner could not reach what lies below it any more. */
+static bool is_closed(const struct xc_member *member)
+{
+	return (member->mode & S_IRWXU) != S_IRWXU;
+}
+
+/* From the top down, each beside the last; the closed ones from below, as none is reached through.
+ */
+static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
+			struct xc_err *err)
+{
+	for (uint32_t k = 0; k < end - first; k++) {
+		uint32_t i = closed ? end - 1 - k : first + k;
+		const struct xc_member *member = member_at(worker, i);
+
+		if (member->type != XC_MEMBER_DIR || is_closed(member) != closed ||
+		    !is_alive(worker->place, i))
+			continue;
+		if (finish_directory(worker, i) < 0)
+			return fail_at(worker, i, "set the mode and times of", err);
+	}
+	return 0;
+}
+
+int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
+			 struct xc_err *err)
+{
+	return finish_range(worker, first, end, false, err);
+}
+
+int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err)
+{
+	return finish_range(worker, 0, worker->place->opts.members->count, true, err);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Create members in the staging folders of a restore, on many threads at
+ * once. Directories come into being when the first of their members needs
+ * them, so there is no phase that all threads wait for.
+ *
+ * Calling order: one struct xc_place per layer and one struct
+ * xc_place_worker per thread and layer; xc_place_member or xc_place_piece
+ * for everything with a header or content in a segment; when all segments
+ * are through, xc_place_links, and last xc_place_directories over all
+ * positions, in any split.
+ *
+ * Names never pass through a path: every call has an open directory and one
+ * component. What is there already where a member goes is a duplicate
+ * (CORRUPT), since the staging folder was empty.
+ */
+#ifndef XC_TREE_PLACE_PLACE_H
+#define XC_TREE_PLACE_PLACE_H
+
+#include "base/err.h"
+#include "base/member.h"
+#include "tree/owner.h"
+#include "tree/stage/stage.h"
+
+struct xc_place;
+struct xc_place_worker;
+
+#define XC_PLACE_NO_TARGET UINT32_MAX
+
+struct xc_place_opts {
+	const struct xc_members *members;
+	const struct xc_stage *stage;
+	/* For each top of the table, in order, the target of the stage it goes to, or
+	 * XC_PLACE_NO_TARGET if none of its members counts. */
+	const uint32_t *targets;
+	uint32_t target_count;
+	/* Whether a member counts; NULL: all do. */
+	bool (*alive)(void *context, uint32_t position);
+	void *context;
+	const struct xc_owner *owner; /* of all that is made; NULL: as saved */
+};
+
+struct xc_place *xc_place_new(const struct xc_place_opts *opts);
+void xc_place_free(struct xc_place *place); /* NULL is allowed */
+
+struct xc_place_worker *xc_place_worker_new(struct xc_place *place);
+void xc_place_worker_free(struct xc_place_worker *worker); /* NULL is allowed */
+
+/*
+ * Create a member that is not a file with content in pieces: a directory, a
+ * symlink, or a file with all of its content (`data`, as
+ * xc_member_content_bytes says). Hard links are left to xc_place_links.
+ */
+int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
+		    struct xc_err *err) XC_CHECK;
+
+/*
+ * Write a piece of a file's content: `length` bytes at `offset` of its
+ * content bytes. Pieces come in any order and from any thread; the call that
+ * completes the content also completes the file.
+ */
+int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
+		   const char *data, size_t length, struct xc_err *err) XC_CHECK;
+
+/*
+ * Make all hard links. Their targets must be alive (else CORRUPT). What cannot
+ * be a name of its file, on another mount or because the file has all the
+ * names it can have, becomes a copy. One thread.
+ */
+int xc_place_links(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
+
+/*
+ * Give the directories in [first, end) their mode, owner, xattrs and times,
+ * once nothing is created in any of them any more. Those whose mode shuts out
+ * their owner are left to xc_place_closed_directories, one thread, from the
+ * deepest up.
+ */
+int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
+			 struct xc_err *err) XC_CHECK;
+int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err) XC_CHECK;
+
+/* How many hard links became copies. */
+uint64_t xc_place_copied_links(const struct xc_place *place);
+
+/* Whether members belong to others whose owner could not be kept, not being root. */
+bool xc_place_owner_dropped(const struct xc_place *place);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Staging: a restore builds its tops beside their targets, on the same file
+ * system, and moves them into place when all of them are whole. Until then,
+ * and after any failure, what was there before stays as it was.
+ *
+ * Calling order: open; build every top at xc_stage_top; commit; free. Freeing
+ * without a commit that succeeded removes all that was staged.
+ *
+ * Staging folders are named ".xcache-restore-<random>" and locked (flock(2))
+ * while in use. One that a killed process left behind is unlocked, and is
+ * removed by the next restore that stages in the same folder. Nobody else can
+ * reach into one, though they may rename it where they may write.
+ *
+ * Used by one thread, but for xc_stage_top, which any may call.
+ */
+#ifndef XC_TREE_STAGE_STAGE_H
+#define XC_TREE_STAGE_STAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cancel.h"
+#include "base/err.h"
+
+struct xc_stage;
+
+struct xc_stage_target {
+	const char *path; /* absolute and normalised; borrowed until free */
+	/*
+	 * How much of the path the user wrote out: symlinks in it are the user's
+	 * own and are followed. Behind it the directories above the target may
+	 * be symlinks only if they lead to somewhere below that prefix
+	 * (openat2(2), RESOLVE_BENEATH; where the kernel lacks it, no symlinks).
+	 * All that as it is when staging begins: what comes later is not followed.
+	 * The target itself is followed if it has `keep_directory`, or if all of it was written
+	 * out, a directory goes there, and this user or root made the symlink.
+	 */
+	size_t literal_bytes;
+	/* The directory may be somebody's current one: fill it, never replace it. */
+	bool keep_directory;
+	bool is_directory; /* what will be staged */
+};
+
+/*
+ * Make the staging folders for `count` targets. Each lies in the nearest
+ * directory above its target that exists, or in the target itself if that
+ * is a mount point or the directory above may not be written; targets on
+ * one mount share one. `targets` is borrowed until free.
+ * IO naming the folder that cannot be written.
+ */
+int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
+		  struct xc_stage **ret_stage, struct xc_err *err) XC_CHECK;
+
+/* Where to build target `i`: `ret_name` in directory *ret_dir_fd (borrowed). Not there yet. */
+#define XC_STAGE_NAME_MAX 16
+void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
+		  char ret_name[XC_STAGE_NAME_MAX]);
+
+/*
+ * Move all targets into place, in order. A target that is absent, or an empty
+ * directory that need not be kept, is one rename. Into a directory that has
+ * content the staged one is merged as tar would: directories are merged and
+ * take the mode, owner, times and user xattrs of the staged ones; all else
+ * replaces what stands there, except that a directory with content is never
+ * replaced by something else (IO naming it). A symlink where a directory goes
+ * is replaced, unless it is followed (above). Directories missing above a
+ * target are made, mode 0777 less the umask, by root for the owner of the
+ * nearest one that is there. Where a rename is refused with EXDEV (a mount point inside), the
+ * file is copied. A target that was not staged (nothing at xc_stage_top) is
+ * INTERNAL. A directory of somebody else's keeps its attributes unless root
+ * merges into it, and owners are set by root alone.
+ *
+ * If anything fails, or `cancel` is set, everything is put back and -1
+ * returned; if even that fails, the message says what could not be put back
+ * and where it is kept. *ret_replaced counts what was replaced; a directory
+ * that was filled is not. To be called once.
+ */
+int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel, uint64_t *ret_replaced,
+		    struct xc_err *err) XC_CHECK;
+
+/* Remove the staging folders with all in them, and free. NULL is allowed. */
+void xc_stage_free(struct xc_stage *stage);
+
+#endif

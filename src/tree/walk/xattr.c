@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "base/buf.h"
+#include "tree/walk/walk.h"
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct xc_xattr *)a)->name, ((const struct xc_xattr *)b)->name);
+}
+
+static ssize_t list_names(int fd, struct xc_buf *names)
+{
+	char *at = xc_buf_reserve(names, 1024);
+	ssize_t length = flistxattr(fd, at, 1024);
+
+	/* XATTR_LIST_MAX of Linux. */
+	if (length < 0 && errno == ERANGE)
+		length = flistxattr(fd, at = xc_buf_reserve(names, 65536), 65536);
+	if (length < 0 && (errno == ENOTSUP || errno == ENOSYS))
+		return 0;
+	return length;
+}
+
+static int read_value(int fd, struct xc_arena *arena, const char *name, struct xc_xattr *ret_xattr)
+{
+	char value[4096];
+	ssize_t length = fgetxattr(fd, name, value, sizeof(value));
+	char *copy;
+
+	if (length < 0 && errno == ERANGE) {
+		copy = xc_arena_alloc(arena, XC_XATTR_BYTES_MAX);
+		length = fgetxattr(fd, name, copy, XC_XATTR_BYTES_MAX);
+	} else if (length >= 0) {
+		copy = xc_arena_alloc(arena, (size_t)length + 1);
+		memcpy(copy, value, (size_t)length);
+	} else {
+		return -1;
+	}
+	if (length < 0)
+		return -1;
+	ret_xattr->name = xc_arena_text(arena, name, strlen(name));
+	ret_xattr->value = copy;
+	ret_xattr->length = (uint32_t)length;
+	return 0;
+}
+
+int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **ret_xattrs,
+			uint32_t *ret_count)
+{
+	cleanup_buf struct xc_buf names = XC_BUF_INIT;
+	ssize_t length = list_names(fd, &names);
+	struct xc_xattr *xattrs = NULL;
+	uint32_t count = 0, capacity = 0;
+
+	*ret_count = 0;
+	if (length <= 0)
+		return length < 0 ? -1 : 0;
+	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1) {
+		if (strncmp(name, "user.", 5) != 0)
+			continue;
+		if (count == XC_XATTRS_MAX) {
+			free(xattrs);
+			errno = E2BIG;
+			return -1;
+		}
+		if (count == capacity) {
+			capacity = capacity ? 2 * capacity : 8;
+			xattrs = xc_realloc(xattrs, capacity * sizeof(*xattrs));
+		}
+		if (read_value(fd, arena, name, &xattrs[count++]) < 0) {
+			free(xattrs);
+			return -1;
+		}
+	}
+	if (count > 0) {
+		struct xc_xattr *kept = xc_arena_alloc(arena, count * sizeof(*kept));
+
+		qsort(xattrs, count, sizeof(*xattrs), compare_names);
+		memcpy(kept, xattrs, count * sizeof(*kept));
+		*ret_xattrs = kept;
+		*ret_count = count;
+	}
+	free(xattrs);
+	return 0;
+}
