@@ -51,18 +51,18 @@ say = $(if $(V),,@echo "  $(1) $@";)
 
 ##@ For everyone
 .PHONY: all
-all: deps $(XCACHE) ## build build/xcache
+all: packages $(XCACHE) ## build build/xcache
 
 .PHONY: demo
 demo: all ## save and restore a real tree (DIR=...) beside tar + zstd
 	@scripts/demo $(XCACHE) $(DIR)
 
 .PHONY: test
-test: deps deps-test deps-servers build-tests ## build and run all tests, some beside real S3 servers
+test: packages build-tests ## build and run all tests, some beside real S3 servers
 	@tests/run $(BUILD)
 
 .PHONY: check
-check: deps deps-test build-tests ## the tests that need no server
+check: packages build-tests ## the tests that need no server
 	@tests/run --no-servers $(BUILD)
 
 .PHONY: install
@@ -74,7 +74,7 @@ install: $(XCACHE) ## install under PREFIX (default /usr/local; DESTDIR is honou
 	install -Dm644 completions/_xcache $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_xcache
 
 .PHONY: bench
-bench: deps deps-bench $(XCACHE) $(BUILD)/floor ## measure against the usual tools (TREE=...)
+bench: packages $(XCACHE) $(BUILD)/floor ## measure against the usual tools (TREE=...)
 	bench/run $(if $(TREE),--tree $(TREE)) $(BENCH_ARGS)
 
 .PHONY: clean
@@ -82,21 +82,30 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 ##@ For developers
-.PHONY: deps deps-test
-deps: ## install the packages to build with
+# The packages that the goals need. Two goals promise to do everything, and install what is missing;
+# the others name it, and the target that installs it.
+GOALS   := $(or $(MAKECMDGOALS),all)
+goal_is  = $(filter $(1),$(GOALS))
+PARTS   := build $(if $(call goal_is,test check unit build-tests sanitize),test) \
+           $(if $(call goal_is,test sanitize),servers) $(if $(call goal_is,dist dist-check),dist) \
+           $(call goal_is,lint fuzz bench)
+.PHONY: packages deps deps-test deps-servers deps-lint deps-fuzz deps-bench deps-dist
+packages:
+	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps $(if $(call goal_is,test demo),,--check) $(PARTS)
+deps: ## install the packages to build with; deps-test, deps-lint and so on those of other targets
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
 deps-test deps-servers deps-lint deps-fuzz deps-bench deps-dist: deps-%:
 	@scripts/deps $*
 
 .PHONY: build-tests
-build-tests: $(XCACHE) $(UNIT) $(TOOLS)
+build-tests: packages $(XCACHE) $(UNIT) $(TOOLS)
 
 .PHONY: unit
-unit: $(UNIT) ## the unit tests alone that need no server
+unit: packages $(UNIT) ## the unit tests alone that need no server
 	@tests/run --no-servers $(BUILD) unit
 
 .PHONY: lint
-lint: deps-lint ## format, layering, sizes, static analysis, shell and man page
+lint: packages ## format, layering, sizes, static analysis, shell and man page
 	@scripts/lint
 
 .PHONY: format
@@ -108,20 +117,20 @@ format: ## bring all sources into the project's format
 # program, or that take the same ways again; for threads, without those that have no ways of their own.
 WITHOUT = s3_faults dist docker examples containers layers treediff action_radosgw
 WITHOUT_TSAN = $(WITHOUT) action action_hostile workflow doctor keys paths usage output lifecycle proxy
-sanitize: deps-test deps-servers ## the tests under address+undefined and under thread sanitizers
+sanitize: packages ## the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
 	tests/run --without "$(WITHOUT)" $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
 	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
 
 .PHONY: fuzz
-fuzz: deps-fuzz $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
+fuzz: packages $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
 	@tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
 
 .PHONY: dist dist-check
-dist: deps deps-dist ## the programs of the last commit, for distribution, into dist/
+dist: packages ## the programs of the last commit, for distribution, into dist/
 	@scripts/dist/make
-dist-check: deps deps-dist ## build them again elsewhere and compare every byte with dist/
+dist-check: packages ## build them again elsewhere and compare every byte with dist/
 	@scripts/dist/check $(if $(STRICT),--strict)
 
 .PHONY: help
@@ -131,7 +140,7 @@ help: ## this list
 
 # Made when missing or made otherwise; the packages that it needs come first.
 ifneq ($(CURL),)
-$(CURL): scripts/curl | $(if $(wildcard $(CURL)),,deps)
+$(CURL): scripts/curl | $(if $(wildcard $(CURL)),,packages)
 	@scripts/curl $(CURL_DIR)
 endif
 
@@ -149,7 +158,7 @@ $(XCACHE): $(MAIN) $(LIB) $(CURL)
 
 # A test may have a list of options for the linker beside it.
 comma := ,
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(CURL) Makefile
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(CURL) Makefile | packages
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(XC_CPPFLAGS) $(CPPFLAGS) $(XC_CFLAGS) $(XC_LDFLAGS) -MMD -MP -o $@ $< $(LIB) \
 	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) -lcmocka $(LIBS)
@@ -166,7 +175,7 @@ $(BUILD)/floor: bench/floor.c
 FUZZ_CC  = clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fno-sanitize-recover=all
 FUZZ_OBJ := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(filter-out src/main.c src/cmd/%,$(SRC)))
 .SECONDARY: $(FUZZ_OBJ)
-$(BUILD)/fuzz/obj/%.o: src/%.c $(CURL) Makefile
+$(BUILD)/fuzz/obj/%.o: src/%.c $(CURL) Makefile | packages
 	@mkdir -p $(@D)
 	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
 
