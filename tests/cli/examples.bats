@@ -164,48 +164,53 @@ for path in Path(sys.argv[1]).iterdir():
   npm test; tested"
 }
 
-@test "the README's job that looks first builds what is there" {
+@test "the root action's step in ACTIONS.md restores in the second run what the first one saved" {
     in_project
-    flow README-2
-    same "$told" "look: success
-  miss
-toolchain: success
-  ./build-toolchain toolchain; built the toolchain
-  saved"
-    flow README-2
-    same "$told" "look: success
-  hit
-toolchain: skipped"
-}
-
-@test "the README's one step does not save" {
-    in_project
-    flow README-3
-    same "$told" "test: success
+    flow ACTIONS-2
+    same "$told" "build: success
   miss
   npm ci; downloaded x.tgz
   npm test; tested
   saved"
-    flow README-3
-    same "$told" "test: success
+    flow ACTIONS-2
+    same "$told" "build: success
   hit
   npm test; tested
   not saved"
 }
 
-@test "the README's commands do not build once and then restore" {
+# The README's block of shell commands that holds a line beginning with $1, with a store of our own.
+readme_commands() {
+    awk -v line="$1" '/^```sh$/ { block = ""; inside = 1; next }
+        /^```$/ { if (inside && found) printf "%s", block; inside = 0; found = 0 }
+        inside { block = block $0 "\n"; if (index($0, line) == 1) found = 1 }' "$ROOT/README.md" |
+        sed "s|file:///[^ ]*|$STORE|"
+}
+
+@test "the README's first commands restore the directory that they removed" {
     in_project
-    sed -n '/^```sh$/,/^```$/p' "$ROOT/README.md" | sed -n '/^export.*file:/,/^fi$/p' >"$T/commands"
-    sed -i "s|file:///[^ ]*|$STORE|" "$T/commands"
+    ln "$TREE/dist/xcache-linux-x64" "$T/bin/xcache"
+    mkdir "$T/empty"
+    cd "$T/empty"
+    readme_commands "xcache save --key demo-1" >"$T/commands"
+    has "$(cat "$T/commands")" "rm -r demo"
+    ends 0 sh -e "$T/commands"
+    has "$output" hello
+    present demo/file
+}
+
+@test "the README's script builds once and then restores" {
+    in_project
+    readme_commands "if ! xcache restore" >"$T/commands"
     ln "$TREE/dist/xcache-linux-x64" "$T/bin/xcache"
     mkdir "$T/one" "$T/two"
     cp "$T/repository/package-lock.json" "$T/one"
     cp "$T/repository/package-lock.json" "$T/two"
     cd "$T/one"
-    ends 0 sh -e "$T/commands"
+    ends 0 env XCACHE_STORE="$STORE" sh -e "$T/commands"
     has "$output" "downloaded x.tgz"
     cd "$T/two"
-    ends 0 sh -e "$T/commands"
+    ends 0 env XCACHE_STORE="$STORE" sh -e "$T/commands"
     lacks "$output" downloaded
     present node_modules/x.tgz
 }
