@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "entry/broken.h"
 #include "entry/commit.h"
+#include "entry/lookup.h"
 #include "entry/objects.h"
 #include "pack/seekable.h"
 #include "save/segment.h"
