@@ -271,6 +271,8 @@ static int take_expiration(const struct call *call, struct xc_cred_draft *draft,
 				  call->action);
 	if (date != 0)
 		draft->expires += time(NULL) - date;
+	/* 0 would say that they never end. */
+	draft->expires = XC_MAX(draft->expires, (time_t)1);
 	return 0;
 }
 
