@@ -41,7 +41,8 @@ LIB    := $(BUILD)/libxcache.a
 XCACHE := $(BUILD)/xcache
 UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 TOOLS  := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
-FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_DIR := $(BUILD)/fuzz$(if $(FUZZ_COVER),-cover)$(if $(FUZZ_DEEP),-deep)
+FUZZ   := $(patsubst tests/fuzz/%.c,$(FUZZ_DIR)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Say what is done in a word; V=1 shows the commands.
 say = $(if $(V),,@echo "  $(1) $@";)
@@ -88,13 +89,13 @@ GOALS   := $(or $(MAKECMDGOALS),all)
 goal_is  = $(filter $(1),$(GOALS))
 PARTS   := build $(if $(call goal_is,test check unit build-tests sanitize),test) \
            $(if $(call goal_is,test sanitize),servers) $(if $(call goal_is,dist dist-check),dist) \
-           $(call goal_is,lint fuzz bench)
-.PHONY: packages deps deps-test deps-servers deps-lint deps-fuzz deps-bench deps-dist
+           $(if $(call goal_is,fuzz-cover),fuzz cover) $(call goal_is,lint fuzz bench)
+.PHONY: packages deps deps-test deps-servers deps-lint deps-fuzz deps-cover deps-bench deps-dist
 packages:
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps $(if $(call goal_is,test demo),,--check) $(PARTS)
 deps: ## install the packages to build with; deps-test, deps-lint and so on those of other targets
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
-deps-test deps-servers deps-lint deps-fuzz deps-bench deps-dist: deps-%:
+deps-test deps-servers deps-lint deps-fuzz deps-cover deps-bench deps-dist: deps-%:
 	@scripts/deps $*
 
 .PHONY: build-tests
@@ -123,9 +124,13 @@ sanitize: packages ## the tests under address+undefined and under thread sanitiz
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
 	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
 
-.PHONY: fuzz
-fuzz: packages $(FUZZ) ## each fuzz target for FUZZ_SECONDS (default 60)
-	@tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
+.PHONY: fuzz fuzz-cover fuzz-targets
+fuzz: packages fuzz-targets ## each fuzz target for FUZZ_SECONDS (default 60)
+	@tests/fuzz/run $(FUZZ_DIR) $(or $(FUZZ_SECONDS),60)
+fuzz-cover: packages ## the lines that each fuzz target reaches by its seeds
+	@$(MAKE) FUZZ_COVER=1 fuzz-targets
+	@tests/fuzz/cover $(BUILD)/fuzz-cover $(or $(FUZZ_SECONDS),0)
+fuzz-targets: $(FUZZ)
 
 .PHONY: dist dist-check
 dist: packages ## the programs of the last commit, for distribution, into dist/
@@ -172,14 +177,23 @@ $(BUILD)/floor: bench/floor.c
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -pthread -o $@ $<
 
 # Fuzz targets are built apart, by clang, with all of the library inside.
-FUZZ_CC  = clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fno-sanitize-recover=all
-FUZZ_OBJ := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(filter-out src/main.c src/cmd/%,$(SRC)))
+FUZZ_BUILD = $(if $(FUZZ_COVER),-fprofile-instr-generate -fcoverage-mapping,-fsanitize=address,undefined)
+FUZZ_CC  = clang $(XC_CPPFLAGS) -std=gnu17 -O1 -g -pthread -fno-sanitize-recover=all $(FUZZ_BUILD)
+FUZZ_OBJ_DIR := $(BUILD)/fuzz$(if $(FUZZ_COVER),-cover)/obj
+FUZZ_OBJ := $(patsubst src/%.c,$(FUZZ_OBJ_DIR)/%.o,$(filter-out src/main.c src/cmd/%,$(SRC)))
+FUZZ_LIBS := $(if $(FUZZ_DEEP),$(addprefix $(BUILD)/fuzz-libraries/lib/,libarchive.a libzstd.a))
 .SECONDARY: $(FUZZ_OBJ)
-$(BUILD)/fuzz/obj/%.o: src/%.c $(CURL) Makefile | packages
+$(FUZZ_OBJ_DIR)/%.o: src/%.c $(CURL) Makefile | packages
 	@mkdir -p $(@D)
-	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
-	$(call say,FUZZ)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+$(FUZZ_DIR)/fuzz_restore: tests/fuzz/restore_entry.c tests/fuzz/restore_scene.c
+$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_LIBS) $(wildcard tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZ)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
+	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) $(LIBS)
+
+$(BUILD)/%/lib/libarchive.a $(BUILD)/%/lib/libzstd.a: scripts/%
+	@$< $(BUILD)/$*
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(TOOLS:=.d) $(FUZZ_OBJ:.o=.d)

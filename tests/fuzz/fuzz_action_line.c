@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input: one text, up to its first NUL. What is printed of it is no command to any runner. */
+#include "fuzz.h"
+
 #include "action/commands.h"
 #include "base/err.h"
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * Behind the white space that runners trim, all of Unicode's (.NET,

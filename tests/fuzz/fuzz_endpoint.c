@@ -6,26 +6,17 @@
  * Beyond not failing: what is made is one host and one folder, and nothing
  * in it could reach another host or another line of a request.
  */
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "aws/endpoint.h"
 #include "base/strlist.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
-
 static void require_host(const char *host, bool has_port)
 {
-	require(host[0] != '\0' && host[0] != '.' && host[0] != ':');
+	MUST(host[0] != '\0' && host[0] != '.' && host[0] != ':');
 	for (const char *c = host; *c; c++)
-		require((unsigned char)*c > ' ' && (unsigned char)*c < 0x7f &&
-			!strchr("/@?#\\%", *c) && (has_port || *c != ':'));
+		MUST((unsigned char)*c > ' ' && (unsigned char)*c < 0x7f &&
+		     !strchr("/@?#\\%", *c) && (has_port || *c != ':'));
 }
 
 static void require_base(const struct xc_s3_place *place, const struct xc_s3_base *base)
@@ -33,15 +24,15 @@ static void require_base(const struct xc_s3_place *place, const struct xc_s3_bas
 	const char *scheme = base->is_https ? "https://" : "http://";
 	size_t path_length = strlen(base->path);
 
-	require(strncmp(base->origin, scheme, strlen(scheme)) == 0);
-	require(strcmp(base->origin + strlen(scheme), base->host) == 0);
+	MUST(strncmp(base->origin, scheme, strlen(scheme)) == 0);
+	MUST(strcmp(base->origin + strlen(scheme), base->host) == 0);
 	require_host(base->host, place->endpoint != NULL);
-	require(base->path[0] == '/' && base->path[path_length - 1] == '/');
-	require(!strstr(base->path, "//") && !strstr(base->path, "/../") &&
-		!strpbrk(base->path, "?# \r\n\t"));
-	require(strstr(base->host, place->bucket) || strstr(base->path, place->bucket));
+	MUST(base->path[0] == '/' && base->path[path_length - 1] == '/');
+	MUST(!strstr(base->path, "//") && !strstr(base->path, "/../") &&
+	     !strpbrk(base->path, "?# \r\n\t"));
+	MUST(strstr(base->host, place->bucket) || strstr(base->path, place->bucket));
 	if (!place->endpoint)
-		require(base->is_https && base->is_aws);
+		MUST(base->is_https && base->is_aws);
 }
 
 /* Cuts the next line off. */
@@ -71,12 +62,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	place.region = next_line(&rest);
 	place.endpoint = *rest ? rest : NULL;
 	if (xc_s3_base_make(&place, &base, &err) < 0)
-		require(err.kind == XC_ERR_USAGE && err.msg[0] != '\0' && !base.origin);
+		MUST(err.kind == XC_ERR_USAGE && err.msg[0] != '\0' && !base.origin);
 	else
 		require_base(&place, &base);
 	sts = xc_sts_origin(place.region, place.fips);
 	if (sts) {
-		require(strncmp(sts, "https://sts", 11) == 0);
+		MUST(strncmp(sts, "https://sts", 11) == 0);
 		require_host(sts + strlen("https://"), false);
 	}
 	return 0;

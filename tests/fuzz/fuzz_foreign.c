@@ -4,7 +4,7 @@
  * a delta or a base, in what pieces it comes, and whether it is a tar archive
  * that is yet to be compressed, since mutations hardly get past zstd.
  */
-#include <string.h>
+#include "fuzz.h"
 
 #include <zstd.h>
 
@@ -19,8 +19,6 @@ struct source {
 	const char *data;
 	size_t left, piece;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int read_source(void *context, const char **ret_data, size_t *ret_length, struct xc_err *err)
 {
@@ -37,35 +35,27 @@ static int read_source(void *context, const char **ret_data, size_t *ret_length,
 /* What the contract says of every path: nothing that leads out. */
 static void check_path(const char *path)
 {
-	if (*path == '/')
-		abort();
+	MUST(*path != '/');
 	for (const char *at = path; *at != '\0';) {
 		size_t length = strcspn(at, "/");
 
-		if (length == 0 || length > 255 || (length == 1 && *at == '.') ||
-		    (length == 2 && memcmp(at, "..", 2) == 0))
-			abort();
+		MUST(length > 0 && length <= 255 && (length != 1 || *at != '.') &&
+		     (length != 2 || memcmp(at, "..", 2) != 0));
 		at += length;
-		if (*at == '/' && *++at == '\0')
-			abort();
+		MUST(*at != '/' || *++at != '\0');
 	}
 }
 
 static void check_member(const struct xc_foreign_member *member)
 {
 	check_path(member->path);
-	if (*member->path == '\0' && (member->type != XC_FOREIGN_DIR || member->opaque))
-		abort();
-	if (member->type == XC_FOREIGN_HARDLINK) {
+	MUST(*member->path != '\0' || (member->type == XC_FOREIGN_DIR && !member->opaque));
+	if (member->type == XC_FOREIGN_HARDLINK)
 		check_path(member->target);
-		if (*member->target == '\0')
-			abort();
-	}
-	if (member->type == XC_FOREIGN_SYMLINK && *member->target == '\0')
-		abort();
-	if (member->mode > 07777 || member->mtime_ns >= 1000000000 || member->uid == UINT32_MAX ||
-	    member->gid == UINT32_MAX)
-		abort();
+	if (member->type == XC_FOREIGN_HARDLINK || member->type == XC_FOREIGN_SYMLINK)
+		MUST(*member->target != '\0');
+	MUST(member->mode <= 07777 && member->mtime_ns < 1000000000);
+	MUST(member->uid != UINT32_MAX && member->gid != UINT32_MAX);
 }
 
 /* Reads a file's content, of some all, of others nothing. */
@@ -79,12 +69,10 @@ static int read_content(struct xc_foreign *foreign, const struct xc_foreign_memb
 
 	while (member->mode % 3 != 0 &&
 	       (more = xc_foreign_data(foreign, &bytes, &length, &offset, err)) > 0) {
-		if (length == 0 || offset < at || offset + length > member->size_bytes)
-			abort();
+		MUST(length > 0 && offset >= at && offset + length <= member->size_bytes);
 		at = offset + length;
 		/* For the sanitizer: all of it can be read. */
-		if (memchr(bytes, 0, length) == bytes + length)
-			abort();
+		MUST(memchr(bytes, 0, length) != bytes + length);
 	}
 	return more;
 }
@@ -115,8 +103,7 @@ static void read_archive(const char *data, size_t size, unsigned how)
 			break;
 		}
 	}
-	if (more < 0 && err.kind != XC_ERR_CORRUPT)
-		abort();
+	MUST(more >= 0 || err.kind == XC_ERR_CORRUPT);
 	xc_foreign_free(foreign);
 }
 
@@ -129,8 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (*data & AS_STREAM) {
 		length = ZSTD_compress(stored, sizeof(stored), data + 1, size - 1, 1);
-		if (ZSTD_isError(length))
-			abort();
+		MUST(!ZSTD_isError(length));
 		read_archive(stored, length, *data);
 	} else {
 		read_archive((const char *)data + 1, size - 1, *data);

@@ -4,16 +4,12 @@
  * value that is found is taken for a Retry-After, the input for a URL and for
  * a list of hosts.
  */
+#include "fuzz.h"
+
 #include "http/http.h"
 #include "http/net/proxy.h"
 #include "http/retry.h"
 #include "http/url.h"
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 static void check_header(const char *name, const char *headers, size_t length)
 {

@@ -5,10 +5,10 @@
  * behind its length in two bytes, which are then wrapped as a writer would,
  * so that mutations get past checksums and frames.
  */
+#include "fuzz.h"
+
 #include "base/varint.h"
 #include "pack/internal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int wrap(const uint8_t *data, size_t size, struct xc_buf *out)
 {
@@ -41,18 +41,15 @@ static void check_again(const struct xc_index *index, size_t stored_bytes)
 	struct xc_index_budget budget = { .stored_bytes = stored_bytes };
 	struct xc_err err = { 0 };
 
-	if (xc_index_encode(index, &first, &err) < 0)
-		abort();
-	if (xc_index_parse(first.data, first.len_bytes, &budget, &again, &err) < 0 ||
-	    xc_index_encode(&again, &second, &err) < 0)
-		abort();
-	if (first.len_bytes != second.len_bytes ||
-	    memcmp(first.data, second.data, first.len_bytes) != 0)
-		abort();
-	for (uint64_t offset = 0; offset <= index->tar_bytes && offset < 1000000; offset += 511)
-		if (xc_index_find_member(index, offset) > index->members.count ||
-		    xc_index_find_segment(index, offset) > index->segment_count)
-			abort();
+	MUST(xc_index_encode(index, &first, &err) == 0);
+	MUST(xc_index_parse(first.data, first.len_bytes, &budget, &again, &err) == 0);
+	MUST(xc_index_encode(&again, &second, &err) == 0);
+	MUST(first.len_bytes == second.len_bytes &&
+	     memcmp(first.data, second.data, first.len_bytes) == 0);
+	for (uint64_t offset = 0; offset <= index->tar_bytes && offset < 1000000; offset += 511) {
+		MUST(xc_index_find_member(index, offset) <= index->members.count);
+		MUST(xc_index_find_segment(index, offset) <= index->segment_count);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -74,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (xc_index_parse(data, size, &(struct xc_index_budget){ 0 }, &index, &err) == 0)
 		check_again(&index, size);
-	else if (err.kind != XC_ERR_CORRUPT && err.kind != XC_ERR_FORMAT)
-		abort();
+	else
+		MUST(err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_FORMAT);
 	return 0;
 }

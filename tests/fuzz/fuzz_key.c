@@ -3,13 +3,9 @@
  * Input: a byte that says how much of the key is a prefix, then a text that
  * is taken as a key and as an element of a name.
  */
-#include "key/key.h"
+#include "fuzz.h"
 
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
+#include "key/key.h"
 
 static void check_key(const char *key, size_t prefix_bytes)
 {
@@ -45,8 +41,6 @@ static void check_element(const char *element)
 	xc_key_encode(key.data, &name);
 	MUST(strcmp(name.data, element) == 0);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

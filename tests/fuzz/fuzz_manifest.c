@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests from a store. */
-#include <string.h>
+#include "fuzz.h"
 
 #include "pack/manifest.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,21 +11,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct xc_err err = { 0 };
 
 	if (xc_manifest_parse(data, size, &manifest, &err) < 0) {
-		if (err.kind != XC_ERR_CORRUPT && err.kind != XC_ERR_FORMAT)
-			abort();
+		MUST(err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_FORMAT);
 		return 0;
 	}
 	for (uint32_t i = 0; i < manifest.layer_count; i++)
 		for (uint32_t j = 0; j < manifest.layers[i].dead_count; j++)
-			if (!xc_layer_is_dead(&manifest.layers[i],
-					      manifest.layers[i].dead[j].first))
-				abort();
+			MUST(xc_layer_is_dead(&manifest.layers[i],
+					      manifest.layers[i].dead[j].first));
 	/* What was parsed is written, read and written again the same. */
 	xc_manifest_encode(&manifest, &first);
-	if (xc_manifest_parse(first.data, first.len_bytes, &again, &err) < 0)
-		abort();
+	MUST(xc_manifest_parse(first.data, first.len_bytes, &again, &err) == 0);
 	xc_manifest_encode(&again, &second);
-	if (strcmp(first.data, second.data) != 0)
-		abort();
+	MUST(strcmp(first.data, second.data) == 0);
 	return 0;
 }

@@ -4,15 +4,11 @@
  * meaning is held against a second reading that is slow and simple, and the
  * answers against each other.
  */
+#include "fuzz.h"
+
 #include <fnmatch.h>
 
 #include "tree/patterns/patterns.h"
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 /* What is spelt out is a part of the path, and none of one that is not declared. */
 static bool declares(const struct xc_patterns *patterns, const char *path)
@@ -75,8 +71,6 @@ static void check_path(const struct xc_patterns *patterns, const struct xc_strli
 	if (lines->count == 1)
 		check_against_fnmatch(patterns, lines->items[0], path);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,9 +3,9 @@
  * Profile files. The first byte chooses: 0 config, 1 credentials, 2 a command
  * line to split, 3 a time. What a file was read as must be found again.
  */
-#include "aws/credentials/internal.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "aws/credentials/internal.h"
 
 static void look(const struct xc_profiles *profiles, const char *text)
 {
@@ -20,10 +20,9 @@ static void look(const struct xc_profiles *profiles, const char *text)
 			if (!value)
 				continue;
 			/* Only what is there can be found, and only where its section is. */
-			if (!xc_profiles_has(profiles, XC_PROFILE, names[i]) || value[0] == '\0' ||
-			    strlen(value) > XC_PROFILE_VALUE_BYTES_MAX ||
-			    (!strchr(value, '\n') && !strstr(text, value)))
-				abort();
+			MUST(xc_profiles_has(profiles, XC_PROFILE, names[i]));
+			MUST(value[0] != '\0' && strlen(value) <= XC_PROFILE_VALUE_BYTES_MAX);
+			MUST(strchr(value, '\n') || strstr(text, value));
 		}
 	}
 }
@@ -35,8 +34,8 @@ static void read_file(enum xc_profile_file file, const char *text, size_t length
 
 	if (xc_profiles_parse(profiles, file, "file", text, length, &err) == 0)
 		look(profiles, text);
-	else if (err.kind != XC_ERR_USAGE)
-		abort();
+	else
+		MUST(err.kind == XC_ERR_USAGE && err.msg[0] != '\0');
 	xc_profiles_free(profiles);
 }
 
@@ -49,8 +48,7 @@ static void split(const char *text)
 		return;
 	for (size_t i = 0; i < words.count; i++)
 		bytes += strlen(words.items[i]);
-	if (bytes > strlen(text))
-		abort();
+	MUST(bytes <= strlen(text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -66,8 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			  size - 1);
 	else if (data[0] == 2)
 		split(text);
-	else if (xc_cred_parse_time(text, &ignored) == 0 && strlen(text) < 20)
-		abort();
+	else if (xc_cred_parse_time(text, &ignored) == 0)
+		MUST(strlen(text) >= 20);
 	free(text);
 	return 0;
 }

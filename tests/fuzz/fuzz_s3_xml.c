@@ -4,23 +4,14 @@
  * all readers over one input. Beyond not failing: a refusal says why, a page
  * is whole, and what goes into another request holds nothing odd.
  */
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "aws/xml.h"
 #include "base/buf.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool is_so)
-{
-	if (!is_so)
-		abort();
-}
-
 static void require_corrupt(const struct xc_err *err)
 {
-	require(err->kind == XC_ERR_CORRUPT && err->msg[0] != '\0');
+	MUST(err->kind == XC_ERR_CORRUPT && err->msg[0] != '\0');
 }
 
 static void try_list(const char *xml, size_t length)
@@ -30,13 +21,13 @@ static void try_list(const char *xml, size_t length)
 
 	if (xc_s3_xml_list(xml, length, &page, &err) < 0) {
 		require_corrupt(&err);
-		require(!page.items && !page.next_token);
+		MUST(!page.items && !page.next_token);
 		return;
 	}
-	require(page.count <= 10000);
+	MUST(page.count <= 10000);
 	for (size_t i = 0; i < page.count; i++)
-		require(page.items[i].key[0] != '\0' && page.items[i].size_bytes <= INT64_MAX);
-	require(!page.next_token || page.next_token[0] != '\0');
+		MUST(page.items[i].key[0] != '\0' && page.items[i].size_bytes <= INT64_MAX);
+	MUST(!page.next_token || page.next_token[0] != '\0');
 }
 
 static void try_uploads(const char *xml, size_t length)
@@ -49,8 +40,8 @@ static void try_uploads(const char *xml, size_t length)
 		return;
 	}
 	for (size_t i = 0; i < page.count; i++)
-		require(page.items[i].key[0] != '\0' && page.items[i].upload_id[0] != '\0');
-	require(!page.next_key == !page.next_upload_id);
+		MUST(page.items[i].key[0] != '\0' && page.items[i].upload_id[0] != '\0');
+	MUST(!page.next_key == !page.next_upload_id);
 }
 
 static void try_error(const char *xml, size_t length)
@@ -61,11 +52,11 @@ static void try_error(const char *xml, size_t length)
 
 	if (!xc_s3_xml_error(xml, length, &error))
 		return;
-	require(error.code[0] != '\0');
+	MUST(error.code[0] != '\0');
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		for (const char *c = lines[i]; *c; c++)
-			require((unsigned char)*c >= ' ' && *c != 0x7f);
-	require(!strpbrk(error.region, "/@:.% ") && !strpbrk(error.endpoint, "/@?#% "));
+			MUST((unsigned char)*c >= ' ' && *c != 0x7f);
+	MUST(!strpbrk(error.region, "/@:.% ") && !strpbrk(error.endpoint, "/@?#% "));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -83,11 +74,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (xc_s3_xml_upload_id(xml, size, &id, &err) < 0)
 		require_corrupt(&err);
 	else
-		require(id[0] != '\0');
+		MUST(id[0] != '\0');
 	if (xc_s3_xml_deleted(xml, size, &err) < 0)
-		require(err.msg[0] != '\0' &&
-			(err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_AUTH ||
-			 err.kind == XC_ERR_TRANSIENT || err.kind == XC_ERR_IO));
+		MUST(err.msg[0] != '\0' && (err.kind == XC_ERR_CORRUPT || err.kind == XC_ERR_AUTH ||
+					    err.kind == XC_ERR_TRANSIENT || err.kind == XC_ERR_IO));
 	text = xc_s3_xml_text(xml, size, "SessionToken");
 	free(xml);
 	return 0;

@@ -5,13 +5,10 @@
  * opens the same store, and a name that is allowed has a path of its own
  * that stays below the root.
  */
-#include <stdint.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "store/back_end.h"
 #include "store/file/internal.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_url(const char *url)
 {
@@ -19,13 +16,11 @@ static void try_url(const char *url)
 	struct xc_err err;
 
 	if (xc_store_open(url, NULL, &store, &err) < 0) {
-		if (err.kind != XC_ERR_USAGE || err.msg[0] == '\0')
-			abort();
+		MUST(err.kind == XC_ERR_USAGE && err.msg[0] != '\0');
 		return;
 	}
-	if (xc_store_open(store->display_url, NULL, &again, &err) < 0 ||
-	    strcmp(store->display_url, again->display_url) != 0)
-		abort();
+	MUST(xc_store_open(store->display_url, NULL, &again, &err) == 0);
+	MUST(strcmp(store->display_url, again->display_url) == 0);
 }
 
 /* What listing does, piece by piece. */
@@ -38,8 +33,7 @@ static void unmap(const char *path, struct xc_buf *ret_name)
 
 		end = strchrnul(path, '/');
 		length = (size_t)(end - path);
-		if (length > XC_FILE_PIECE_BYTES + 2 || length == 0)
-			abort();
+		MUST(length > 0 && length <= XC_FILE_PIECE_BYTES + 2);
 		if (length > 2 && memcmp(end - 2, XC_FILE_PIECE_MARK, 2) == 0) {
 			xc_buf_add(ret_name, path, length - 2);
 			continue;
@@ -58,13 +52,11 @@ static void try_name(const char *name)
 	struct xc_err err;
 
 	if (xc_store_check_name(name, &err) < 0 || xc_file_map_name(name, &path, &err) < 0) {
-		if (err.kind != XC_ERR_USAGE || err.msg[0] == '\0')
-			abort();
+		MUST(err.kind == XC_ERR_USAGE && err.msg[0] != '\0');
 		return;
 	}
 	unmap(path, &again);
-	if (strcmp(xc_buf_str(&again), name) != 0 || path[0] == '/' || strstr(path, "/../"))
-		abort();
+	MUST(strcmp(xc_buf_str(&again), name) == 0 && path[0] != '/' && !strstr(path, "/../"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
