@@ -12,7 +12,9 @@
 
 static struct xc_call_list *waiting_list(struct xc_call *call)
 {
-	return call->request->bulk ? &call->http->bulk : &call->http->small;
+	const struct xc_http_request *request = call->request;
+
+	return &call->http->waiting[xc_priority_rank(request->priority)][request->bulk];
 }
 
 static bool is_running(const struct xc_call *call)
@@ -59,6 +61,12 @@ static void leave_active(struct xc_call *call)
 	http->bulk_running -= call->request->bulk;
 }
 
+static void finish_canceled(struct xc_call *call)
+{
+	xc_err_set(&call->request->err, XC_ERR_CANCELED, "interrupted");
+	finish(call, -1);
+}
+
 static void finish_active(struct xc_call *call, int result)
 {
 	leave_active(call);
@@ -80,11 +88,19 @@ void xc_calls_accept(struct xc_http *http)
 	pthread_mutex_unlock(&http->mutex);
 }
 
+static bool is_canceled(const struct xc_call *call)
+{
+	return call->request->canceled && atomic_load(call->request->canceled);
+}
+
 static bool is_doomed(const struct xc_call *call, uint64_t now_ms)
 {
 	uint64_t since_ms = XC_MAX(call->http->canceled_ms, call->submitted_ms);
 
-	return !call->request->cleanup || now_ms >= since_ms + CLEANUP_MS;
+	if (is_canceled(call))
+		return true;
+	return call->http->canceled_ms > 0 &&
+	       (!call->request->cleanup || now_ms >= since_ms + CLEANUP_MS);
 }
 
 static struct xc_call *find_doomed(struct xc_call_list *list, uint64_t now_ms)
@@ -109,21 +125,24 @@ static void cancel_list(struct xc_http *http, struct xc_call_list *list, uint64_
 			TAILQ_REMOVE(list, call, link);
 		if (list == &http->delayed)
 			http->bulk_delayed -= call->request->bulk;
-		xc_err_set(&call->request->err, XC_ERR_CANCELED, "interrupted");
-		finish(call, -1);
+		finish_canceled(call);
 	}
 }
 
 void xc_calls_cancel(struct xc_http *http, uint64_t now_ms)
 {
-	struct xc_call_list *lists[] = { &http->small, &http->bulk, &http->delayed, &http->active };
+	bool some = atomic_exchange(&http->has_canceled, false);
 
-	if (!xc_cancel_requested(http->opts.cancel))
-		return;
-	if (http->canceled_ms == 0)
+	if (xc_cancel_requested(http->opts.cancel) && http->canceled_ms == 0)
 		http->canceled_ms = now_ms;
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		cancel_list(http, lists[i], now_ms);
+	if (!some && http->canceled_ms == 0)
+		return;
+	for (size_t i = 0; i < XC_PRIORITIES; i++) {
+		cancel_list(http, &http->waiting[i][false], now_ms);
+		cancel_list(http, &http->waiting[i][true], now_ms);
+	}
+	cancel_list(http, &http->delayed, now_ms);
+	cancel_list(http, &http->active, now_ms);
 }
 
 void xc_calls_wake(struct xc_http *http, uint64_t now_ms)
@@ -229,9 +248,22 @@ static int begin(struct xc_call *call, bool hedge, struct xc_err *err)
 
 static struct xc_call *next_waiting(struct xc_http *http)
 {
-	struct xc_call *call = TAILQ_FIRST(&http->small);
+	struct xc_call *call = NULL;
 
-	return call ? call : TAILQ_FIRST(&http->bulk);
+	for (size_t i = 0; !call && i < XC_PRIORITIES; i++) {
+		call = TAILQ_FIRST(&http->waiting[i][false]);
+		if (!call)
+			call = TAILQ_FIRST(&http->waiting[i][true]);
+	}
+	return call;
+}
+
+bool xc_calls_wait(const struct xc_http *http, bool bulk)
+{
+	for (size_t i = 0; i < XC_PRIORITIES; i++)
+		if (!TAILQ_EMPTY(&http->waiting[i][bulk]))
+			return true;
+	return false;
 }
 
 void xc_calls_start(struct xc_http *http)
@@ -241,6 +273,11 @@ void xc_calls_start(struct xc_http *http)
 	while (http->running_count < http->connections.limit &&
 	       (call = next_waiting(http)) != NULL) {
 		TAILQ_REMOVE(waiting_list(call), call, link);
+		/* Canceled since the last look. */
+		if (is_canceled(call)) {
+			finish_canceled(call);
+			continue;
+		}
 		TAILQ_INSERT_TAIL(&http->active, call, link);
 		http->bulk_running += call->request->bulk;
 		call->hedged = false;

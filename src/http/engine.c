@@ -131,8 +131,10 @@ static struct xc_http *make(const struct xc_http_opts *opts)
 	http->opts.total_ms = or_default(opts->total_ms, 300000);
 	pthread_mutex_init(&http->mutex, NULL);
 	TAILQ_INIT(&http->incoming);
-	TAILQ_INIT(&http->small);
-	TAILQ_INIT(&http->bulk);
+	for (size_t i = 0; i < XC_PRIORITIES; i++) {
+		TAILQ_INIT(&http->waiting[i][false]);
+		TAILQ_INIT(&http->waiting[i][true]);
+	}
 	TAILQ_INIT(&http->delayed);
 	TAILQ_INIT(&http->active);
 	TAILQ_INIT(&http->running);
@@ -247,6 +249,13 @@ int xc_http_perform(struct xc_http *http, struct xc_http_request *request, struc
 	if (waiter.result < 0)
 		*err = request->err;
 	return waiter.result;
+}
+
+void xc_http_cancel(struct xc_http *http, atomic_bool *canceled)
+{
+	atomic_store(canceled, true);
+	atomic_store(&http->has_canceled, true);
+	curl_multi_wakeup(http->multi);
 }
 
 void xc_http_publish(struct xc_http *http)

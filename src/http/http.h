@@ -6,19 +6,21 @@
  * One thread owns one curl_multi. Requests are structs of the caller; submit
  * hands one over, and until `done` was called it belongs to the engine. The
  * hooks and `done` run on the engine's thread: they must not block, and may
- * submit further requests. Everything else may be called from any thread but
- * the engine's.
+ * submit and cancel further requests. Everything else may be called from any
+ * thread but the engine's.
  *
  *   xc_http_new  ->  xc_http_submit / xc_http_perform ...  ->  xc_http_free
  */
 #ifndef XC_HTTP_HTTP_H
 #define XC_HTTP_HTTP_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/err.h"
+#include "base/priority.h"
 #include "base/strlist.h"
 
 #define XC_HTTP_CONNECTIONS_START 8
@@ -77,6 +79,8 @@ struct xc_http_request {
 	size_t into_bytes;
 	size_t max_reply_bytes;
 
+	/* Who waits for a connection gets it by this, then small requests, then in turn. */
+	enum xc_priority priority;
 	bool bulk;  /* content: counts for the number of connections, small requests go first */
 	bool hedge; /* in the tail a second attempt may run beside the first; the first answer wins
 		     */
@@ -91,6 +95,9 @@ struct xc_http_request {
 	 * long, and what its bytes take at 1 KiB/s.
 	 */
 	unsigned think_ms;
+
+	/* What ends this request before its time, see xc_http_cancel; NULL: nothing. */
+	const atomic_bool *canceled;
 
 	/*
 	 * Before each attempt: sign. May be NULL. -1 with `err` ends the request.
@@ -133,6 +140,13 @@ void xc_http_submit(struct xc_http *http, struct xc_http_request *request);
 /* The same, and wait for its end; request->done is set here. */
 int xc_http_perform(struct xc_http *http, struct xc_http_request *request,
 		    struct xc_err *err) XC_CHECK;
+
+/*
+ * End all requests that have this flag as their `canceled`, which must live until they are done:
+ * those that wait never begin, and the connections of those that run are closed. Only asks: `done`
+ * is called later, on the engine's thread, with CANCELED unless the request had ended by then.
+ */
+void xc_http_cancel(struct xc_http *http, atomic_bool *canceled);
 
 /* Frees url, headers and the answer. The body is the caller's. */
 void xc_http_request_release(struct xc_http_request *request);

@@ -116,9 +116,10 @@ struct xc_http {
 	struct xc_call_list incoming; /* under mutex */
 	bool ending;                  /* under mutex */
 
-	struct xc_call_list small, bulk; /* waiting for a connection */
-	struct xc_call_list delayed;     /* waiting for their time */
-	struct xc_call_list active;      /* with attempts */
+	/* Waiting for a connection: small requests, then content. */
+	struct xc_call_list waiting[XC_PRIORITIES][2];
+	struct xc_call_list delayed; /* waiting for their time */
+	struct xc_call_list active;  /* with attempts */
 	struct xc_attempt_list running, idle;
 	unsigned calls, running_count, bulk_running, bulk_delayed, scratch_count;
 	size_t scratch_bytes;
@@ -131,6 +132,7 @@ struct xc_http {
 	uint64_t received_bytes, sent_bytes;
 
 	/* For any thread. */
+	atomic_bool has_canceled; /* of some requests `canceled` was set */
 	_Atomic uint64_t count_requests, count_retries, count_hedges;
 	_Atomic uint64_t count_received, count_sent;
 	atomic_uint count_connections, count_peak;
@@ -174,6 +176,8 @@ void xc_calls_accept(struct xc_http *http);
 void xc_calls_cancel(struct xc_http *http, uint64_t now_ms);
 void xc_calls_wake(struct xc_http *http, uint64_t now_ms);
 void xc_calls_start(struct xc_http *http);
+/* Whether requests wait for a connection: content, or small ones. */
+bool xc_calls_wait(const struct xc_http *http, bool bulk);
 void xc_calls_resolve(struct xc_http *http);
 void xc_attempt_ended(struct xc_attempt *attempt, CURLcode code);
 /* A second attempt beside the first; does nothing if there is no room for it. */

@@ -77,7 +77,7 @@ static void watch_tail(struct xc_http *http, uint64_t now_ms)
 	uint64_t floor_ms = XC_MIN((uint64_t)XC_TAIL_FLOOR_MS, (uint64_t)http->opts.stall_ms / 2);
 	struct xc_call *call, *next;
 
-	if (!TAILQ_EMPTY(&http->bulk) || http->bulk_delayed > 0 || !TAILQ_EMPTY(&http->small) ||
+	if (xc_calls_wait(http, true) || http->bulk_delayed > 0 || xc_calls_wait(http, false) ||
 	    http->bulk_running >= http->connections.limit)
 		return;
 	for (call = TAILQ_FIRST(&http->active); call; call = next) {
@@ -104,7 +104,7 @@ void xc_watch(struct xc_http *http, uint64_t now_ms)
 	}
 	watch_tail(http, now_ms);
 	xc_connections_tick(&http->connections, now_ms, http->received_bytes + http->sent_bytes,
-			    !TAILQ_EMPTY(&http->bulk) &&
+			    xc_calls_wait(http, true) &&
 				    http->running_count >= http->connections.limit);
 	xc_http_publish(http);
 }

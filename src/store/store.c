@@ -208,6 +208,12 @@ void xc_store_read(struct xc_store *store, struct xc_store_read *read)
 		store->ops->read(store, read);
 }
 
+void xc_store_read_cancel(struct xc_store *store, struct xc_store_read *read)
+{
+	if (store->ops->read_cancel)
+		store->ops->read_cancel(store, read);
+}
+
 int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
 		 enum xc_put_condition condition, struct xc_err *err)
 {

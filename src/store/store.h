@@ -23,12 +23,14 @@
 #ifndef XC_STORE_STORE_H
 #define XC_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/cancel.h"
 #include "base/compiler.h"
 #include "base/err.h"
+#include "base/priority.h"
 
 #define XC_STORE_NAME_MAX 1024 /* AWS's limit for an object key (Creating object key names) */
 
@@ -60,13 +62,16 @@ struct xc_store_read {
 	uint64_t offset;
 	size_t length; /* more than 0; exactly so many bytes or an error */
 	char *buffer;  /* room for `length` */
-	void *owner;   /* the caller's */
+	/* Which of the reads that wait goes first; a store that answers at once pays no heed. */
+	enum xc_priority priority;
+	void *owner; /* the caller's */
 	/*
 	 * Called once for every read that was started, on any thread, perhaps
 	 * before read() returns. result is 0, or -1 with `err` filled.
 	 */
 	void (*done)(struct xc_store_read *read, int result);
 	struct xc_err err;
+	atomic_bool canceled; /* the store's; false when it is started */
 };
 
 enum xc_put_condition {
@@ -111,6 +116,14 @@ struct xc_store_ops {
 
 	/* Start one ranged read; see struct xc_store_read. A range past the end is CORRUPT. */
 	void (*read)(struct xc_store *store, struct xc_store_read *read);
+
+	/*
+	 * End a read before its time: CANCELED unless it has ended by then. Only
+	 * asks: `done` is called once all the same, by another thread, or was
+	 * called. The read must live until this returns. NULL where a read ends
+	 * before read() returns.
+	 */
+	void (*read_cancel)(struct xc_store *store, struct xc_store_read *read);
 
 	/* Write a small object as a whole, durably once 0 is returned. */
 	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
@@ -218,6 +231,7 @@ int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_byt
 			struct xc_buf *ret_data, struct xc_store_tag *ret_tag,
 			struct xc_err *err) XC_CHECK;
 void xc_store_read(struct xc_store *store, struct xc_store_read *read);
+void xc_store_read_cancel(struct xc_store *store, struct xc_store_read *read);
 int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
 		 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
 int xc_store_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,

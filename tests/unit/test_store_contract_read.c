@@ -158,6 +158,86 @@ static void test_concurrent_reads(void **state)
 			fail_msg("%s", readers[i].fault);
 }
 
+enum { CANCEL_READS = 24, CANCEL_BYTES = 1 << 20 };
+
+struct reads {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned ended;
+	struct xc_store_read reads[CANCEL_READS];
+	int results[CANCEL_READS]; /* 1: not yet */
+};
+
+static void note_read(struct xc_store_read *read, int result)
+{
+	struct reads *reads = read->owner;
+	size_t i = (size_t)(read - reads->reads);
+
+	pthread_mutex_lock(&reads->lock);
+	assert_int_equal(reads->results[i], 1);
+	reads->results[i] = result;
+	reads->ended++;
+	pthread_cond_signal(&reads->changed);
+	pthread_mutex_unlock(&reads->lock);
+}
+
+static void start_reads(struct xc_store *store, struct reads *reads, char *room)
+{
+	static const enum xc_priority priorities[] = { XC_PRIORITY_NORMAL, XC_PRIORITY_URGENT,
+						       XC_PRIORITY_BACKGROUND };
+
+	for (size_t i = 0; i < CANCEL_READS; i++) {
+		reads->results[i] = 1;
+		reads->reads[i] = (struct xc_store_read){
+			.name = "packs/x",
+			.offset = i * 1000,
+			.length = CANCEL_BYTES,
+			.buffer = room + i * CANCEL_BYTES,
+			.priority = priorities[i % 3],
+			.owner = reads,
+			.done = note_read,
+		};
+		xc_store_read(store, &reads->reads[i]);
+	}
+}
+
+static void check_read(const struct reads *reads, size_t i)
+{
+	const struct xc_store_read *read = &reads->reads[i];
+
+	if (reads->results[i] == 0)
+		assert_true(filled(read->buffer, read->offset, read->length));
+	else if (i % 2 == 0)
+		fail_msg("a read that nobody canceled: %s", read->err.msg);
+	else
+		assert_int_equal(read->err.kind, XC_ERR_CANCELED);
+}
+
+static void reads_are_canceled_one_by_one(void **state)
+{
+	struct reads reads = { .lock = PTHREAD_MUTEX_INITIALIZER,
+			       .changed = PTHREAD_COND_INITIALIZER };
+	cleanup_free char *room = xc_malloc((size_t)CANCEL_READS * CANCEL_BYTES);
+	size_t total = CANCEL_BYTES + CANCEL_READS * 1000;
+	struct xc_store *store = store_of(state);
+	struct xc_upload *upload = must_begin(store, "packs/x");
+
+	fill(room, 0, total);
+	must_append(upload, room, total);
+	must_commit(upload);
+	start_reads(store, &reads, room);
+	for (size_t i = 1; i < CANCEL_READS; i += 2)
+		xc_store_read_cancel(store, &reads.reads[i]);
+	pthread_mutex_lock(&reads.lock);
+	while (reads.ended < CANCEL_READS)
+		pthread_cond_wait(&reads.changed, &reads.lock);
+	pthread_mutex_unlock(&reads.lock);
+	for (size_t i = 0; i < CANCEL_READS; i++)
+		check_read(&reads, i);
+	/* It has ended: nothing comes of this. */
+	xc_store_read_cancel(store, &reads.reads[0]);
+}
+
 static void must_list_like(struct xc_store *store, const struct xc_strlist *all, const char *prefix)
 {
 	cleanup_strlist struct xc_strlist expected = XC_STRLIST_INIT, names = XC_STRLIST_INIT;
@@ -334,10 +414,15 @@ static void test_list_and_remove(void **state)
 int main(void)
 {
 	const struct CMUnitTest contract[] = {
-		STORE_TEST(test_large_upload),           STORE_TEST(test_read_ranges),
-		STORE_TEST(test_read_after_replacement), STORE_TEST(test_concurrent_reads),
-		STORE_TEST(test_list_prefixes),          STORE_TEST(test_list_many),
-		STORE_TEST(test_list_size_and_time),     STORE_TEST(test_list_stops),
+		STORE_TEST(test_large_upload),
+		STORE_TEST(test_read_ranges),
+		STORE_TEST(test_read_after_replacement),
+		STORE_TEST(test_concurrent_reads),
+		STORE_TEST(reads_are_canceled_one_by_one),
+		STORE_TEST(test_list_prefixes),
+		STORE_TEST(test_list_many),
+		STORE_TEST(test_list_size_and_time),
+		STORE_TEST(test_list_stops),
 		STORE_TEST(test_list_and_remove),
 	};
 

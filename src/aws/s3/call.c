@@ -117,8 +117,6 @@ static int prepare(struct xc_http_request *request, struct xc_err *err)
 	const struct xc_s3_base *base;
 	const char *region;
 
-	if (call->given_up && atomic_load(call->given_up))
-		return xc_err_set(err, XC_ERR_CANCELED, "given up");
 	if (!take_credentials(call)) {
 		call->wants_credentials = true;
 		return xc_err_set(err, XC_ERR_AUTH, "the credentials were taken back");
@@ -179,6 +177,8 @@ static void submit(struct xc_s3_call *call)
 		.into = before.into,
 		.into_bytes = before.into_bytes,
 		.max_reply_bytes = before.max_reply_bytes,
+		.priority = before.priority,
+		.canceled = call->canceled,
 		.fresh = before.fresh,
 		.bulk = before.bulk,
 		.hedge = before.hedge,

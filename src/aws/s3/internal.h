@@ -69,7 +69,7 @@ struct xc_s3_operation {
  */
 struct xc_s3_call {
 	struct xc_http_request
-		request; /* body, into, max_reply_bytes, bulk, hedge are the caller's */
+		request; /* body, into, max_reply_bytes, priority, bulk, hedge are the caller's */
 	struct xc_s3 *s3;
 	const struct xc_s3_operation *operation;
 	const char *key;           /* NULL: the bucket itself; borrowed */
@@ -79,8 +79,8 @@ struct xc_s3_call {
 	enum xc_http_verdict (*check)(struct xc_s3_call *call, struct xc_err *err);
 	/* Called once, on the engine's thread or another that must not block either. */
 	void (*ended)(struct xc_s3_call *call, int result);
-	/* NULL, or set by another thread: no further attempt is made. */
-	const atomic_bool *given_up;
+	/* NULL, or set by another thread: no further attempt is made; see xc_http_cancel. */
+	const atomic_bool *canceled;
 	struct xc_err err;
 
 	/* Call's own. */

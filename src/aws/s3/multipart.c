@@ -140,7 +140,7 @@ void xc_s3_part(struct xc_s3 *s3, struct xc_s3_part *part)
 		.key = part->key,
 		.check = judge_part,
 		.ended = part_ended,
-		.given_up = part->given_up,
+		.canceled = part->canceled,
 	};
 	snprintf(number, sizeof(number), "%u", part->number);
 	xc_uri_add_query(&call->query, "partNumber", number);

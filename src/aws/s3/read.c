@@ -193,6 +193,7 @@ void xc_s3_read(struct xc_s3 *s3, struct xc_s3_read *read)
 		.s3 = s3,
 		.operation = &get_range,
 		.key = read->key,
+		.canceled = read->canceled,
 		.check = judge_range,
 		.ended = range_ended,
 	};
@@ -209,6 +210,7 @@ void xc_s3_read(struct xc_s3 *s3, struct xc_s3_read *read)
 		xc_s3_call_header(call, "If-Match", etag);
 	call->request.into = read->buffer;
 	call->request.into_bytes = read->length;
+	call->request.priority = read->priority;
 	call->request.bulk = true;
 	call->request.hedge = true;
 	xc_s3_call_submit(call);

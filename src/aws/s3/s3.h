@@ -65,6 +65,8 @@ struct xc_s3_read {
 	uint64_t offset;
 	size_t length;
 	char *buffer;
+	enum xc_priority priority;
+	const atomic_bool *canceled; /* NULL, or what ends it; see xc_http_cancel */
 	void *owner;
 	/* On any thread, which it must not block; it must not call this client. */
 	void (*done)(struct xc_s3_read *read, int result);
@@ -121,7 +123,7 @@ struct xc_s3_part {
 	size_t length;
 	void *owner;
 	/* NULL, or set to make no further attempt: CANCELED then. */
-	const atomic_bool *given_up;
+	const atomic_bool *canceled;
 	/* On any thread, which it must not block; it must not call this client. */
 	void (*done)(struct xc_s3_part *part, int result);
 	struct xc_s3_completed completed; /* what complete wants to know */

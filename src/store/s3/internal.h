@@ -52,6 +52,7 @@ int xc_s3_store_key(const struct xc_s3_store *store, const char *name, char **re
 
 /* read.c */
 void xc_s3_store_read(struct xc_store *store, struct xc_store_read *read);
+void xc_s3_store_read_cancel(struct xc_store *store, struct xc_store_read *read);
 
 /* upload.c */
 int xc_s3_store_upload_begin(struct xc_store *store, const char *name,

@@ -89,9 +89,16 @@ void xc_s3_store_read(struct xc_store *base, struct xc_store_read *read)
 			.offset = read->offset + at,
 			.length = XC_MIN(step, read->length - at),
 			.buffer = read->buffer + at,
+			.priority = read->priority,
+			.canceled = &read->canceled,
 			.owner = self,
 			.done = piece_done,
 		};
 		xc_s3_read(store->s3, &self->pieces[i]);
 	}
+}
+
+void xc_s3_store_read_cancel(struct xc_store *base, struct xc_store_read *read)
+{
+	xc_http_cancel(xc_s3_http(xc_s3_store(base)->s3), &read->canceled);
 }

@@ -222,6 +222,7 @@ static const struct xc_store_ops s3_ops = {
 	.close = s3_close,
 	.get = s3_get,
 	.read = xc_s3_store_read,
+	.read_cancel = xc_s3_store_read_cancel,
 	.put = s3_put,
 	.replace = s3_replace,
 	.upload_begin = xc_s3_store_upload_begin,

@@ -39,7 +39,7 @@ struct s3_upload {
 	struct part_buffer *filling; /* NULL: none yet */
 	uint64_t total_bytes;
 	unsigned count; /* of the parts that went out */
-	atomic_bool given_up;
+	atomic_bool canceled;
 
 	pthread_mutex_t lock; /* what follows */
 	pthread_cond_t changed;
@@ -94,7 +94,7 @@ static void part_done(struct xc_s3_part *part, int result)
 		upload->failed = true;
 		upload->err = part->err;
 		/* The others need not be tried again. */
-		atomic_store(&upload->given_up, true);
+		atomic_store(&upload->canceled, true);
 	}
 	buffer->busy = false;
 	upload->in_flight--;
@@ -198,7 +198,7 @@ static int send_part(struct s3_upload *upload, struct xc_err *err)
 		.data = buffer->data,
 		.length = buffer->used_bytes,
 		.owner = buffer,
-		.given_up = &upload->given_up,
+		.canceled = &upload->canceled,
 		.done = part_done,
 	};
 	pthread_mutex_lock(&upload->lock);
@@ -282,7 +282,7 @@ static void take_back(struct s3_upload *upload)
 {
 	struct xc_err ignored;
 
-	atomic_store(&upload->given_up, true);
+	atomic_store(&upload->canceled, true);
 	/* Parts that arrive after the abort would stay. */
 	(void)!wait_for_all(upload, &ignored);
 	if (upload->upload_id)
