@@ -145,7 +145,7 @@ help: ## this list
 
 # Made when missing or made otherwise; the packages that it needs come first.
 ifneq ($(CURL),)
-$(CURL): scripts/curl | $(if $(wildcard $(CURL)),,packages)
+$(CURL): scripts/curl scripts/curl.lock | $(if $(wildcard $(CURL)),,packages)
 	@scripts/curl $(CURL_DIR)
 endif
 

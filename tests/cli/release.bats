@@ -217,3 +217,40 @@ END
     lacks "$(cat "$T/asked")" "release create"
     has "$(cat "$T/asked")" "PATCH repos/a/b/git/refs/tags/v1"
 }
+
+# A distribution's mirror that has version $1 of curl, whose own part is the text $2.
+mirror_with() {
+    mkdir -p bin scripts
+    cp "$ROOT/scripts/curl" scripts/
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    [ "$codename" != bookworm ] || codename=trixie
+    printf '%s 8.14.1 %s\n' "$codename" "$(printf good | sha256sum | cut -d ' ' -f 1)" >scripts/curl.lock
+    printf '#!/bin/sh\necho "Version: %s"\n' "$1" >bin/apt-cache
+    printf '#!/bin/sh\nexit 0\n' >bin/apt-config
+    cat >bin/apt-get <<END
+#!/bin/sh
+case "\$*" in *" source "*) printf $2 >curl_${1%%-*}.orig.tar.gz; echo >curl_$1.dsc ;; esac
+END
+    printf '#!/bin/sh\necho "unpacked" >&2\nexit 1\n' >bin/dpkg-source
+    chmod +x bin/*
+}
+
+@test "only the pinned source of curl is built, and another one is pinned on purpose" {
+    mirror_with 9.9.9-1 good
+    PATH=$PWD/bin:$PATH ends 1 scripts/curl out
+    has "$stderr" "pins curl 8.14.1 for $codename, which has 9.9.9-1"
+    has "$stderr" "run 'scripts/curl --update'"
+    mirror_with 8.14.1-2+deb13u9 bad
+    PATH=$PWD/bin:$PATH ends 1 scripts/curl out
+    has "$stderr" "do not build it"
+    lacks "$stderr" unpacked
+    # A security update is the distribution's own part.
+    mirror_with 8.14.1-2+deb13u9 good
+    PATH=$PWD/bin:$PATH ends 1 scripts/curl out
+    has "$stderr" unpacked
+    mirror_with 9.9.9-1 new
+    PATH=$PWD/bin:$PATH ends 0 scripts/curl --update
+    same "$(grep "^$codename " scripts/curl.lock)" \
+        "$codename 9.9.9 $(printf new | sha256sum | cut -d ' ' -f 1)"
+    same "$(find . -name 'out*' -o -name 'curl.lock.*')" ""
+}
