@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "key/key.h"
 
 #define NAME_BYTES 16

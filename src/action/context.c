@@ -6,6 +6,7 @@
 
 #include "action/inputs.h"
 #include "base/err.h"
+#include "base/text.h"
 
 static const struct {
 	const char *name;
@@ -24,13 +25,6 @@ static const struct {
 	{ "GITHUB_STATE", offsetof(struct xc_action_context, state_path) },
 	{ "GITHUB_STEP_SUMMARY", offsetof(struct xc_action_context, summary_path) },
 };
-
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
 
 static char **member(struct xc_action_context *context, size_t i)
 {
@@ -54,11 +48,11 @@ static void normalize_mode(struct xc_action_context *context)
 
 void xc_action_context_read(struct xc_action_context *ret_context)
 {
-	const char *debug = variable("RUNNER_DEBUG");
+	const char *debug = xc_env("RUNNER_DEBUG");
 
 	*ret_context = (struct xc_action_context){ .debug = debug && strcmp(debug, "1") == 0 };
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		const char *value = variable(variables[i].name);
+		const char *value = xc_env(variables[i].name);
 
 		*member(ret_context, i) = value ? xc_strdup(value) : NULL;
 	}
@@ -98,5 +92,5 @@ const char *xc_action_context_state(const char *name)
 {
 	cleanup_free char *full = xc_asprintf("STATE_%s", name);
 
-	return variable(full);
+	return xc_env(full);
 }

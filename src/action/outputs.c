@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/hex.h"
 
 #define DELIMITER_BYTES 16
 

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/hex.h"
 
 #define NAME_BYTES 16
 

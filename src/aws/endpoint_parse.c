@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "http/url.h"
 
 #define HOST_BYTES_MAX 253 /* RFC 1035, 2.3.4 */
@@ -187,13 +188,6 @@ int xc_s3_endpoint_parse(const char *text, struct xc_s3_endpoint *ret_endpoint, 
 	return 0;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), end_length = strlen(end);
-
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 static const char *wrong_for_aws(const char *bucket)
 {
 	size_t length = strlen(bucket);
@@ -209,7 +203,7 @@ static const char *wrong_for_aws(const char *bucket)
 		return "in AWS's each '.' stands between letters or digits";
 	if (xc_s3_is_ipv4(bucket))
 		return "it is an IP address";
-	if (ends_with(bucket, "--x-s3"))
+	if (xc_ends_with(bucket, "--x-s3"))
 		return "directory buckets (S3 Express One Zone) are not supported";
 	return NULL;
 }

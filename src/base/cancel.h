@@ -27,9 +27,6 @@ static inline bool xc_cancel_requested(const struct xc_cancel *cancel)
 }
 
 /* 0, or -1 with kind CANCELED when the flag is set. */
-static inline int xc_cancel_check(const struct xc_cancel *cancel, struct xc_err *err)
-{
-	return xc_cancel_requested(cancel) ? xc_err_set(err, XC_ERR_CANCELED, "interrupted") : 0;
-}
+int xc_cancel_check(const struct xc_cancel *cancel, struct xc_err *err);
 
 #endif

@@ -72,43 +72,6 @@ void xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYT
 	must_succeed(EVP_Digest(data, length, ret_digest, NULL, EVP_sha256(), NULL));
 }
 
-void xc_hex_encode(const void *data, size_t length, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < length; i++) {
-		*out++ = digits[bytes[i] >> 4];
-		*out++ = digits[bytes[i] & 15];
-	}
-	*out = '\0';
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
-int xc_hex_decode(const char *text, void *out, size_t length)
-{
-	uint8_t *bytes = out;
-
-	if (strlen(text) != 2 * length)
-		return -1;
-	for (size_t i = 0; i < length; i++) {
-		int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -1;
-		bytes[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
-}
-
 /* All since Linux 3.17 have it, and so do all profiles; TLS could not do without either. */
 static void lacks_random_bytes(void)
 {

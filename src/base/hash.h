@@ -28,11 +28,6 @@ void xc_hasher_digest(struct xc_hasher *hasher, const void *data, size_t length,
 /* The same for a single use. */
 void xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES]);
 
-/* Lower-case hexadecimal digits with a terminator: `out` holds 2 * length + 1 bytes. */
-void xc_hex_encode(const void *data, size_t length, char *out);
-/* The reverse: exactly 2 * length digits; -1 for anything else. */
-int xc_hex_decode(const char *text, void *out, size_t length) XC_CHECK;
-
 /* `length` random bytes from the kernel. */
 void xc_random_bytes(void *out, size_t length);
 

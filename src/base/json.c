@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base64.h"
 #include "base/json.h"
 
 #include <stdbool.h>
@@ -34,80 +35,19 @@ json_t *xc_json_parse(const void *data, size_t length, size_t max_bytes, const c
 	return value;
 }
 
-static const char base64_digits[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 json_t *xc_json_base64(const void *data, size_t length)
 {
-	const uint8_t *bytes = data;
-	size_t encoded = (length + 2) / 3 * 4, at = 0;
-	cleanup_free char *text = xc_malloc(encoded + 1);
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 
-	for (size_t i = 0; i < length; i += 3) {
-		size_t have = XC_MIN(length - i, (size_t)3);
-		uint32_t group = (uint32_t)bytes[i] << 16;
-
-		if (have > 1)
-			group |= (uint32_t)bytes[i + 1] << 8;
-		if (have > 2)
-			group |= bytes[i + 2];
-		text[at++] = base64_digits[group >> 18];
-		text[at++] = base64_digits[group >> 12 & 63];
-		text[at++] = have > 1 ? base64_digits[group >> 6 & 63] : '=';
-		text[at++] = have > 2 ? base64_digits[group & 63] : '=';
-	}
-	return must(json_stringn_nocheck(text, encoded));
-}
-
-static int base64_digit(char c)
-{
-	const char *at = c == '\0' ? NULL : strchr(base64_digits, c);
-
-	return at ? (int)(at - base64_digits) : -1;
-}
-
-/* Four digits of which `length` count; the bits that the padding cuts off must be zero. */
-static int decode_group(const char *text, size_t length, char out[3])
-{
-	uint32_t group = 0;
-
-	for (size_t i = 0; i < 4; i++) {
-		int digit = i < length ? base64_digit(text[i]) : 0;
-
-		if (digit < 0)
-			return -1;
-		group = group << 6 | (uint32_t)digit;
-	}
-	if ((length == 2 && (group & 0xffff)) || (length == 3 && (group & 0xff)))
-		return -1;
-	out[0] = (char)(group >> 16);
-	out[1] = (char)(group >> 8);
-	out[2] = (char)group;
-	return 0;
+	xc_base64_encode(data, length, &text);
+	return must(json_stringn_nocheck(xc_buf_str(&text), text.len_bytes));
 }
 
 int xc_json_base64_value(const json_t *value, struct xc_buf *out)
 {
 	const char *text = json_string_value(value);
-	size_t length = json_string_length(value), start = out->len_bytes;
 
-	if (!text || length % 4 != 0)
-		return -1;
-	while (length > 0) {
-		size_t count = 4;
-		char group[3];
-
-		if (length == 4 && text[3] == '=')
-			count = text[2] == '=' ? 2 : 3;
-		if (decode_group(text, count, group) < 0 ||
-		    xc_buf_try_add(out, group, count - 1) < 0) {
-			xc_buf_truncate(out, start);
-			return -1;
-		}
-		text += 4;
-		length -= 4;
-	}
-	return 0;
+	return text ? xc_base64_decode(text, json_string_length(value), out) : -1;
 }
 
 json_t *xc_json_text(const char *text)

@@ -123,13 +123,3 @@ enum xc_levels xc_members_levels(const struct xc_members *members, uint32_t *ret
 		       ? XC_LEVELS_TOO_MANY
 		       : XC_LEVELS_GOOD;
 }
-
-uint32_t xc_members_depth(const struct xc_members *members, uint32_t position)
-{
-	uint32_t depth = 0;
-
-	for (uint32_t i = members->items[position].parent; i != XC_MEMBER_NONE;
-	     i = members->items[i].parent)
-		depth++;
-	return depth;
-}

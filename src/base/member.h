@@ -142,7 +142,4 @@ enum xc_levels {
  */
 enum xc_levels xc_members_levels(const struct xc_members *members, uint32_t *ret_position);
 
-/* How deep a member lies: 0 for a top. */
-uint32_t xc_members_depth(const struct xc_members *members, uint32_t position);
-
 #endif

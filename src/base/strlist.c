@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/grow.h"
 #include "base/strlist.h"
 
 #include <stdbool.h>
@@ -8,21 +9,13 @@
 
 void xc_strlist_take(struct xc_strlist *list, char *text)
 {
-	if (list->count == list->capacity) {
-		list->capacity = list->capacity ? 2 * list->capacity : 8;
-		list->items = xc_realloc(list->items, list->capacity * sizeof(*list->items));
-	}
+	XC_GROW(list->items, list->count, list->capacity, 8);
 	list->items[list->count++] = text;
 }
 
 void xc_strlist_add(struct xc_strlist *list, const char *text)
 {
 	xc_strlist_take(list, xc_strdup(text));
-}
-
-void xc_strlist_addn(struct xc_strlist *list, const char *text, size_t length)
-{
-	xc_strlist_take(list, xc_strndup(text, length));
 }
 
 static bool is_space(char c)

@@ -18,7 +18,6 @@ struct xc_strlist {
 
 /* Append a copy. */
 void xc_strlist_add(struct xc_strlist *list, const char *text);
-void xc_strlist_addn(struct xc_strlist *list, const char *text, size_t length);
 /* Append `text` itself; the list frees it. */
 void xc_strlist_take(struct xc_strlist *list, char *text);
 /*

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/hex.h"
+
 /* Not isalnum: that asks the locale. */
 static bool is_unreserved(unsigned char c)
 {
@@ -33,17 +35,6 @@ void xc_uri_add_query(struct xc_buf *query, const char *name, const char *value)
 	xc_uri_encode(value, strlen(value), false, query);
 }
 
-int xc_uri_hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool xc_uri_decode(const char *text, size_t length, struct xc_buf *out)
 {
 	bool is_whole = true;
@@ -52,8 +43,8 @@ bool xc_uri_decode(const char *text, size_t length, struct xc_buf *out)
 		int high = -1, low = -1;
 
 		if (text[i] == '%' && length - i > 2) {
-			high = xc_uri_hex_value(text[i + 1]);
-			low = xc_uri_hex_value(text[i + 2]);
+			high = xc_hex_value(text[i + 1]);
+			low = xc_hex_value(text[i + 2]);
 		}
 		if (high >= 0 && low >= 0) {
 			xc_buf_add_char(out, (char)(high << 4 | low));

@@ -13,9 +13,6 @@
 /* Percent-encode all but A-Z a-z 0-9 - _ . ~ and, if `keep_slash`, '/'. Appended. */
 void xc_uri_encode(const char *bytes, size_t length, bool keep_slash, struct xc_buf *out);
 
-/* What a hexadecimal digit of either case stands for; -1 if it is none. */
-int xc_uri_hex_value(char c);
-
 /* Append "name=value" to a query, both encoded, with '&' before it where needed. */
 void xc_uri_add_query(struct xc_buf *query, const char *name, const char *value);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "cmd/internal.h"
 
 #include <fcntl.h>
@@ -12,22 +13,15 @@
 #define THREADS_MAX     256u
 #define CONNECTIONS_MAX 128u
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
 bool xc_defaults_store_is_private(void)
 {
-	return !variable("XCACHE_STORE");
+	return !xc_env("XCACHE_STORE");
 }
 
 char *xc_defaults_store(struct xc_err *err)
 {
-	const char *store = getenv("XCACHE_STORE"), *cache = variable("XDG_CACHE_HOME");
-	const char *home = variable("HOME");
+	const char *store = getenv("XCACHE_STORE"), *cache = xc_env("XDG_CACHE_HOME");
+	const char *home = xc_env("HOME");
 	struct xc_buf url = XC_BUF_INIT;
 
 	/* Empty where a secret is missing: not to be taken for a wish to save below the home. */
@@ -72,7 +66,7 @@ unsigned xc_defaults_limit(const char *cpu_max, unsigned cores)
 
 int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err)
 {
-	const char *text = variable("XCACHE_CONNECTIONS");
+	const char *text = xc_env("XCACHE_CONNECTIONS");
 	char *end;
 	unsigned long number;
 

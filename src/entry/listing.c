@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/grow.h"
 #include "entry/listing.h"
 
 #include <string.h>
@@ -26,11 +27,7 @@ void xc_listing_release(struct xc_listing *listing)
 
 static void add_listed(struct xc_listing *listing, struct xc_listed listed)
 {
-	if (listing->count == listing->capacity) {
-		listing->capacity = listing->capacity ? 2 * listing->capacity : 64;
-		listing->items =
-			xc_realloc(listing->items, listing->capacity * sizeof(*listing->items));
-	}
+	XC_GROW(listing->items, listing->count, listing->capacity, 64);
 	listing->items[listing->count++] = listed;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "entry/objects.h"
 
 #include <string.h>
@@ -107,17 +108,12 @@ int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
 			    err);
 }
 
-static bool starts_with(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 const char *xc_query_matched_by(const struct xc_query *query, const char *matched)
 {
-	if (starts_with(matched, query->key))
+	if (xc_starts_with(matched, query->key))
 		return query->key;
 	for (size_t i = 0; i < query->restore_keys->count; i++)
-		if (starts_with(matched, query->restore_keys->items[i]))
+		if (xc_starts_with(matched, query->restore_keys->items[i]))
 			return query->restore_keys->items[i];
 	return NULL;
 }

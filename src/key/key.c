@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
 #include "key/key.h"
 
 #include <string.h>
@@ -67,11 +68,4 @@ void xc_key_new_id(char ret_id[XC_PACK_ID_LEN + 1])
 		id[i] = (uint8_t)(milliseconds >> (8 * (5 - i)));
 	xc_random_bytes(id + 6, sizeof(id) - 6);
 	xc_hex_encode(id, sizeof(id), ret_id);
-}
-
-bool xc_key_is_id(const char *text)
-{
-	uint8_t id[XC_PACK_ID_LEN / 2];
-
-	return xc_hex_decode(text, id, sizeof(id)) == 0;
 }

@@ -46,9 +46,6 @@ void xc_key_version(const struct xc_strlist *path_lines, char ret_version[XC_VER
  */
 void xc_key_new_id(char ret_id[XC_PACK_ID_LEN + 1]);
 
-/* Whether `text` has the form of xc_key_new_id. For ids that a manifest names. */
-bool xc_key_is_id(const char *text);
-
 /* Append "<repository>/<scope>", each percent-encoded into one path element. USAGE if empty. */
 int xc_key_scope_prefix(const char *repository, const char *scope, struct xc_buf *out,
 			struct xc_err *err) XC_CHECK;

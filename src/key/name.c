@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "key/key.h"
 
@@ -115,13 +116,6 @@ int xc_key_scope_prefix(const char *repository, const char *scope, struct xc_buf
 	return 0;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Append what `length` bytes of an element stand for; -1 if a "%XX" is malformed. */
 static int add_decoded(const char *element, size_t length, struct xc_buf *out)
 {
@@ -132,8 +126,8 @@ static int add_decoded(const char *element, size_t length, struct xc_buf *out)
 			xc_buf_add_char(out, element[i]);
 			continue;
 		}
-		high = i + 2 < length ? hex_value(element[i + 1]) : -1;
-		low = i + 2 < length ? hex_value(element[i + 2]) : -1;
+		high = i + 2 < length ? xc_hex_value(element[i + 1]) : -1;
+		low = i + 2 < length ? xc_hex_value(element[i + 2]) : -1;
 		if (high < 0 || low < 0)
 			return -1;
 		xc_buf_add_char(out, (char)(high << 4 | low));

@@ -25,22 +25,6 @@ uint64_t xc_index_segments_end(const struct xc_index *index)
 	return last->offset + last->stored_bytes;
 }
 
-uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset)
-{
-	uint32_t low = 0, high = index->segment_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		const struct xc_segment *segment = &index->segments[middle];
-
-		if (segment->tar_offset + segment->raw_bytes > tar_offset)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 uint32_t xc_index_find_member(const struct xc_index *index, uint64_t tar_offset)
 {
 	uint32_t low = 0, high = index->members.count;

@@ -86,9 +86,6 @@ int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budg
 /* Where the last segment ends in the pack; 0 without any. */
 uint64_t xc_index_segments_end(const struct xc_index *index);
 
-/* The segment that holds byte `tar_offset` of the tar stream; segment_count if none does. */
-uint32_t xc_index_find_segment(const struct xc_index *index, uint64_t tar_offset);
-
 /*
  * The first member whose span reaches past `tar_offset`, so that a segment's
  * members can be walked from there; members.count if none does.

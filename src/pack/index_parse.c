@@ -4,6 +4,7 @@
  * checked on the way; what the table must be is checked when it stands.
  */
 #include "archive/tar.h"
+#include "base/grow.h"
 #include "pack/internal.h"
 
 static int read_head(struct xc_index_parse *parse)
@@ -191,11 +192,7 @@ static int set_parent(struct xc_column *shape, struct path *path, uint32_t posit
 {
 	if (depth > path->count || depth > XC_MEMBER_LEVEL_MAX)
 		return xc_column_fail(shape, position, "deeper than a member can lie here");
-	if (depth == path->capacity) {
-		path->capacity = path->capacity ? 2 * path->capacity : 64;
-		path->positions =
-			xc_realloc(path->positions, path->capacity * sizeof(*path->positions));
-	}
+	XC_GROW(path->positions, depth, path->capacity, 64);
 	member->parent = depth > 0 ? path->positions[depth - 1] : XC_MEMBER_NONE;
 	path->positions[depth] = position;
 	path->count = (uint32_t)depth + 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Manifests to JSON and back. */
+#include "base/hex.h"
 #include "pack/manifest.h"
 
 #include "base/json.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
 #include "store/url.h"
 
 #include <string.h>
@@ -47,8 +48,8 @@ int xc_url_decode(const char *text, size_t length, char **ret_bytes, struct xc_e
 			bytes[used++] = text[i];
 			continue;
 		}
-		high = length - i > 2 ? xc_uri_hex_value(text[i + 1]) : -1;
-		low = length - i > 2 ? xc_uri_hex_value(text[i + 2]) : -1;
+		high = length - i > 2 ? xc_hex_value(text[i + 1]) : -1;
+		low = length - i > 2 ? xc_hex_value(text[i + 2]) : -1;
 		if (high < 0 || low < 0) {
 			cleanup_free char *bad =
 				xc_strndup(text + i, XC_MIN(length - i, (size_t)3));

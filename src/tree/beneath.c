@@ -30,11 +30,6 @@ struct open_how {
 
 static atomic_bool openat2_missing;
 
-void xc_beneath_disable_openat2(bool disable)
-{
-	atomic_store(&openat2_missing, disable);
-}
-
 static int open_how(int dir_fd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = (uint64_t)flags, .resolve = resolve };

@@ -31,7 +31,4 @@ enum xc_beneath_links {
 int xc_beneath_open_dir(int dir_fd, const char *relative, enum xc_beneath_links links,
 			int access) XC_CHECK;
 
-/* For tests: do as a kernel without openat2 would. */
-void xc_beneath_disable_openat2(bool disable);
-
 #endif

@@ -38,7 +38,7 @@ struct dns_server {
 	atomic_uint lose;                       /* so many packets more are dropped */
 	int udp, tcp;
 	int stop[2];      /* a pipe */
-	char servers[32]; /* for xc_resolver_set_servers */
+	char servers[32]; /* as ares_set_servers_ports_csv takes it */
 	pthread_t thread;
 };
 

@@ -25,6 +25,7 @@
 
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "entry/entry.h"
 #include "restore/restore.h"
 #include "save/save.h"

@@ -6,6 +6,37 @@
 #include "scratch.h"
 #include "tree/stage/internal.h"
 
+/*
+ * Which look for a cancellation, counted from cancel_at_look, finds one; 0: none.
+ * Holds until the next stage is opened. The linker sends the calls here (*.wrap).
+ */
+static uint64_t looks, canceled_look;
+
+static inline void cancel_at_look(uint64_t look)
+{
+	looks = 0;
+	canceled_look = look;
+}
+
+int __real_xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
+			 struct xc_stage **ret_stage, struct xc_err *err);
+int __wrap_xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
+			 struct xc_stage **ret_stage, struct xc_err *err);
+int __wrap_xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
+			 struct xc_stage **ret_stage, struct xc_err *err)
+{
+	cancel_at_look(0);
+	return __real_xc_stage_open(targets, count, ret_stage, err);
+}
+
+int __wrap_xc_cancel_check(const struct xc_cancel *cancel, struct xc_err *err);
+int __wrap_xc_cancel_check(const struct xc_cancel *cancel, struct xc_err *err)
+{
+	if (++looks == canceled_look || xc_cancel_requested(cancel))
+		return xc_err_set(err, XC_ERR_CANCELED, "interrupted");
+	return 0;
+}
+
 /* `words` with each "@" as `at`, and directories that only stand in paths named first. */
 static inline char *fill_in(const char *words, const char *at)
 {

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/strlist.h"
 #include "base/utf8.h"
 #include "store/back_end.h"

@@ -209,12 +209,6 @@ static void members_and_segments_are_found_by_offset(void **state)
 	assert_int_equal(parsed.segments[2].offset, 20);
 	assert_int_equal(parsed.segments[2].tar_offset, 701);
 	tar_bytes = parsed.tar_bytes;
-	assert_int_equal(xc_index_find_segment(&parsed, 0), 0);
-	assert_int_equal(xc_index_find_segment(&parsed, 699), 0);
-	assert_int_equal(xc_index_find_segment(&parsed, 700), 1);
-	assert_int_equal(xc_index_find_segment(&parsed, 701), 2);
-	assert_int_equal(xc_index_find_segment(&parsed, tar_bytes - 1), 2);
-	assert_int_equal(xc_index_find_segment(&parsed, tar_bytes), 3);
 	assert_int_equal(xc_index_find_member(&parsed, 0), 0);
 	assert_int_equal(xc_index_find_member(&parsed, 511), 0);
 	assert_int_equal(xc_index_find_member(&parsed, 512), 1);

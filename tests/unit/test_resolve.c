@@ -6,8 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ares.h>
+
 #include "dns_server.h"
-#include "http/net/resolve_internal.h"
+#include "base/clock.h"
+#include "http/net/addresses.h"
+#include "http/net/resolve.h"
 
 static const struct dns_name names[] = {
 	{ .name = "three.test", .addresses = "127.0.0.1 127.0.0.2 127.0.0.3" },
@@ -35,9 +39,22 @@ static struct dns_server server;
 static struct xc_resolver *resolver;
 static uint64_t clock_ms;
 
-static uint64_t test_clock(void)
+static const char *name_servers;
+
+/* The linker sends the resolver's calls here (test_resolve.wrap). */
+uint64_t __wrap_xc_clock_ms(void);
+uint64_t __wrap_xc_clock_ms(void)
 {
 	return clock_ms;
+}
+
+int __real_ares_init_options(ares_channel *channel, struct ares_options *options, int mask);
+int __wrap_ares_init_options(ares_channel *channel, struct ares_options *options, int mask);
+int __wrap_ares_init_options(ares_channel *channel, struct ares_options *options, int mask)
+{
+	int status = __real_ares_init_options(channel, options, mask);
+
+	return status == ARES_SUCCESS ? ares_set_servers_ports_csv(*channel, name_servers) : status;
 }
 
 static int setup(void **state)
@@ -46,11 +63,10 @@ static int setup(void **state)
 
 	(void)state;
 	clock_ms = 5000000;
-	if (dns_start(&server, names) < 0 || xc_resolver_new(&resolver, &err) < 0 ||
-	    xc_resolver_set_servers(resolver, server.servers, &err) < 0)
+	if (dns_start(&server, names) < 0)
 		return -1;
-	xc_resolver_set_clock(resolver, test_clock);
-	return 0;
+	name_servers = server.servers;
+	return xc_resolver_new(&resolver, &err);
 }
 
 static int teardown(void **state)
@@ -454,7 +470,9 @@ static void a_server_that_is_gone_is_a_failure(void **state)
 	struct xc_err err = { 0 };
 
 	(void)state;
-	assert_int_equal(xc_resolver_set_servers(resolver, "127.0.0.1:1", &err), 0);
+	xc_resolver_free(resolver);
+	name_servers = "127.0.0.1:1";
+	assert_int_equal(xc_resolver_new(&resolver, &err), 0);
 	assert_int_equal(next("one.test", address, &err), XC_RESOLVE_FAILED);
 	assert_int_equal(err.kind, XC_ERR_TRANSIENT);
 	assert_non_null(strstr(err.msg, "'one.test'"));

@@ -14,6 +14,7 @@
 #include <zstd.h>
 
 #include "archive/tar.h"
+#include "base/hex.h"
 #include "pack/index.h"
 #include "pack/seekable.h"
 #include "pack/segment.h"

@@ -14,8 +14,9 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "aws/sign/sigv4.h"
+#include "aws/sign/internal.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/json.h"
 
 #define VECTORS "tests/vectors/sigv4"
@@ -29,8 +30,70 @@ struct vector {
 	char payload[XC_SHA256_HEX + 1];
 	struct xc_sigv4_request request;
 	struct xc_sigv4_keys keys;
-	unsigned expires_s;
 };
+
+/*
+ * The texts on the way to a signature: what is hashed, and what is signed. The
+ * linker sends those two calls here (test_sigv4.wrap).
+ */
+struct seen {
+	char *canonical, *to_sign;
+};
+static struct seen *watched;
+
+static void watch(struct seen *seen)
+{
+	watched = seen;
+}
+
+static void seen_release(struct seen *seen)
+{
+	free(seen->canonical);
+	free(seen->to_sign);
+}
+
+void __real_xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES]);
+void __wrap_xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES]);
+void __wrap_xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYTES])
+{
+	if (watched) {
+		free(watched->canonical);
+		watched->canonical = xc_strndup(data, length);
+	}
+	__real_xc_sha256(data, length, ret_digest);
+}
+
+void __real_xc_sigv4_signature(struct xc_sigv4 *signer, const struct xc_sigv4_scope *scope,
+			       const char *secret, const struct xc_buf *text,
+			       char ret_hex[XC_SHA256_HEX + 1]);
+void __wrap_xc_sigv4_signature(struct xc_sigv4 *signer, const struct xc_sigv4_scope *scope,
+			       const char *secret, const struct xc_buf *text,
+			       char ret_hex[XC_SHA256_HEX + 1]);
+void __wrap_xc_sigv4_signature(struct xc_sigv4 *signer, const struct xc_sigv4_scope *scope,
+			       const char *secret, const struct xc_buf *text,
+			       char ret_hex[XC_SHA256_HEX + 1])
+{
+	if (watched) {
+		free(watched->to_sign);
+		watched->to_sign = xc_strndup(text->data, text->len_bytes);
+	}
+	__real_xc_sigv4_signature(signer, scope, secret, text, ret_hex);
+}
+
+/* The canonical request, on the heap. */
+static char *canonical_of(const struct xc_sigv4_request *request, const struct xc_sigv4_keys *keys)
+{
+	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
+	struct xc_sigv4 *signer = xc_sigv4_new();
+	struct seen seen = { 0 };
+
+	watch(&seen);
+	xc_sigv4_sign(signer, request, keys, &headers);
+	watch(NULL);
+	xc_sigv4_free(signer);
+	free(seen.to_sign);
+	return seen.canonical;
+}
 
 /* A file of a case without the newlines at its end; NULL if there is none. */
 static char *read_file(const struct vector *vector, const char *file)
@@ -95,7 +158,7 @@ static void read_request(struct vector *vector)
 			break;
 		}
 		if (strncmp(line, "Host:", 5) != 0)
-			xc_strlist_addn(&vector->headers, line, (size_t)(end - line));
+			xc_strlist_take(&vector->headers, xc_strndup(line, (size_t)(end - line)));
 	}
 	if (!vector->body)
 		vector->body = xc_strdup("");
@@ -134,8 +197,6 @@ static void vector_load(struct vector *vector, const char *suite, const char *na
 				? NULL
 				: context_text(keys, "token"),
 	};
-	vector->expires_s = (unsigned)json_integer_value(
-		json_object_get(vector->context, "expiration_in_seconds"));
 	vector->request = (struct xc_sigv4_request){
 		.method = vector->method,
 		.host = strcmp(suite, "aws-c-auth") == 0 ? "example.amazonaws.com"
@@ -180,29 +241,16 @@ static void check(const struct vector *vector, const char *file, const char *tex
 
 static void check_header(struct xc_sigv4 *signer, const struct vector *vector)
 {
-	cleanup_buf struct xc_buf canonical = XC_BUF_INIT, to_sign = XC_BUF_INIT;
 	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
+	struct seen seen = { 0 };
 
-	xc_sigv4_explain(&vector->request, &vector->keys, 0, &canonical, &to_sign);
-	check(vector, "header-canonical-request.txt", canonical.data, false);
-	check(vector, "header-string-to-sign.txt", to_sign.data, false);
+	watch(&seen);
 	xc_sigv4_sign(signer, &vector->request, &vector->keys, &headers);
+	watch(NULL);
+	check(vector, "header-canonical-request.txt", seen.canonical, false);
+	check(vector, "header-string-to-sign.txt", seen.to_sign, false);
 	check(vector, "header-signature.txt", headers.items[headers.count - 1], true);
-}
-
-static void check_query(struct xc_sigv4 *signer, struct vector *vector)
-{
-	cleanup_buf struct xc_buf canonical = XC_BUF_INIT, to_sign = XC_BUF_INIT;
-	cleanup_buf struct xc_buf query = XC_BUF_INIT;
-
-	if (strcmp(vector->request.service, "s3") == 0)
-		vector->request.payload = XC_SIGV4_UNSIGNED;
-	xc_sigv4_explain(&vector->request, &vector->keys, vector->expires_s, &canonical, &to_sign);
-	check(vector, "query-canonical-request.txt", canonical.data, false);
-	check(vector, "query-string-to-sign.txt", to_sign.data, false);
-	xc_sigv4_presign(signer, &vector->request, &vector->keys, vector->expires_s, &query);
-	check(vector, "query-signature.txt", query.data, true);
-	assert_int_equal(strncmp(query.data, vector->query, strlen(vector->query)), 0);
+	seen_release(&seen);
 }
 
 /* How many signatures of a suite were compared; none is wrong. */
@@ -229,12 +277,6 @@ static unsigned check_suite(const char *suite)
 			checked++;
 		}
 		free(expected);
-		expected = read_file(&vector, "query-signature.txt");
-		if (expected) {
-			check_query(signer, &vector);
-			checked++;
-		}
-		free(expected);
 		vector_release(&vector);
 	}
 	closedir(dir);
@@ -245,13 +287,13 @@ static unsigned check_suite(const char *suite)
 static void the_published_suite_is_signed_as_published(void **state)
 {
 	(void)state;
-	assert_int_equal(check_suite("aws-c-auth"), 2 * 38);
+	assert_int_equal(check_suite("aws-c-auth"), 38);
 }
 
 static void the_examples_of_s3_are_signed_as_documented(void **state)
 {
 	(void)state;
-	assert_int_equal(check_suite("s3-documentation"), 5);
+	assert_int_equal(check_suite("s3-documentation"), 4);
 }
 
 /* A request that rows change in one respect. */
@@ -275,11 +317,9 @@ static const struct xc_sigv4_keys plain_keys = { .access_key_id = "AKIDEXAMPLE",
 /* Line `number`, from 0, of the canonical request. */
 static char *canonical_line(const struct xc_sigv4_request *request, unsigned number)
 {
-	cleanup_buf struct xc_buf canonical = XC_BUF_INIT;
-	const char *line;
+	cleanup_free char *canonical = canonical_of(request, &plain_keys);
+	const char *line = canonical;
 
-	xc_sigv4_explain(request, &plain_keys, 0, &canonical, NULL);
-	line = canonical.data;
 	for (unsigned i = 0; i < number; i++)
 		line = strchr(line, '\n') + 1;
 	return xc_strndup(line, strcspn(line, "\n"));
@@ -372,17 +412,17 @@ static void headers_are_sorted_by_name_and_those_of_one_hop_left_out(void **stat
 					     "EXPECT:",           "User-Agent: xcache",
 					     "connection: close", "Accept-Encoding: identity" };
 	cleanup_strlist struct xc_strlist headers = XC_STRLIST_INIT;
-	cleanup_buf struct xc_buf canonical = XC_BUF_INIT;
 	struct xc_sigv4_request request = plain_request();
 	struct xc_sigv4_keys keys = plain_keys;
+	cleanup_free char *canonical = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		xc_strlist_add(&headers, lines[i]);
 	request.headers = &headers;
 	keys.session_token = "to/ken";
-	xc_sigv4_explain(&request, &keys, 0, &canonical, NULL);
-	assert_string_equal(canonical.data, expected);
+	canonical = canonical_of(&request, &keys);
+	assert_string_equal(canonical, expected);
 }
 
 /* The Authorization header. */
@@ -497,27 +537,6 @@ static void threads_share_a_signer(void **state)
 	xc_sigv4_free(signer);
 }
 
-static void a_presigned_query_holds_its_own_and_what_signs_it(void **state)
-{
-	static const char expected[] =
-		"versionId=a%2Bb&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%"
-		"2F20260131"
-		"%2Feu-west-1%2Fs3%2Faws4_request&X-Amz-Date=20260131T123456Z&X-Amz-Expires=604800"
-		"&X-Amz-Security-Token=to%2Fken&X-Amz-SignedHeaders=host&X-Amz-Signature="
-		"515c0303169b73aae5a7f6959a8c79a4b0a04cc7f3773cd199d8c250bb8606b4";
-	struct xc_sigv4_request request = plain_request();
-	struct xc_sigv4_keys keys = plain_keys;
-	struct xc_sigv4 *signer = xc_sigv4_new();
-	cleanup_buf struct xc_buf query = XC_BUF_INIT;
-
-	(void)state;
-	request.query = "versionId=a%2Bb";
-	keys.session_token = "to/ken";
-	xc_sigv4_presign(signer, &request, &keys, XC_SIGV4_EXPIRES_MAX_S, &query);
-	xc_sigv4_free(signer);
-	assert_string_equal(query.data, expected);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,7 +548,6 @@ int main(void)
 		cmocka_unit_test(what_is_sent_is_all_there_is),
 		cmocka_unit_test(a_kept_key_is_not_used_for_others),
 		cmocka_unit_test(threads_share_a_signer),
-		cmocka_unit_test(a_presigned_query_holds_its_own_and_what_signs_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

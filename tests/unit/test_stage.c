@@ -131,7 +131,7 @@ static int commit_row(const struct scene *scene, const struct row *row, uint64_t
 	make_filled(dir_fd, row->staged, scene->staged_at, 5000);
 	if (strcmp(scene->staged_at, "t0") != 0)
 		make_tree(dir_fd, "t0:", 7000);
-	stage->cancel_at_check = cancel_at;
+	cancel_at_look(cancel_at);
 	result = xc_stage_commit(stage, NULL, ret_replaced, err);
 	xc_stage_free(stage);
 	return result;
@@ -449,7 +449,7 @@ static void fill_mount(void **state)
 		assert_true(stage->folders[0].in_target);
 		stage_words(stage, 0, "@:500 @/f=new @/d/g=new");
 		if (canceled) {
-			stage->cancel_at_check = 4;
+			cancel_at_look(4);
 			assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
 			xc_stage_free(stage);
 			after = picture("w/x", PICTURE_ALL);

@@ -57,7 +57,7 @@ static void parents_are_made_and_unmade(void **state)
 	stage = open_one(SCRATCH("w/there/a/b/c"), 1, false);
 	stage_words(stage, 0, "@: @/f=new");
 	assert_int_equal(access("w/there/a", F_OK), -1);
-	stage->cancel_at_check = 1;
+	cancel_at_look(1);
 	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_CANCELED);
 	xc_stage_free(stage);
@@ -196,7 +196,7 @@ static void merged_directories_take_attributes(void **state)
 		assert_int_equal(chdir(scratch_path), 0);
 		set_mtime(dir_fd, "t0/d", 4321);
 		/* Looks: target, d; f, n, e; the attributes of d, then of the target. */
-		stage->cancel_at_check = canceled ? 7 : 0;
+		cancel_at_look(canceled ? 7 : 0);
 		assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), -canceled);
 		xc_stage_free(stage);
 		after = picture("w/x", PICTURE_ALL);
@@ -517,7 +517,7 @@ static void deep_trees_merge_and_unmerge(void **state)
 		stage = open_one(SCRATCH("w/x"), 1, false);
 		xc_stage_top(stage, 0, &dir_fd, name);
 		make_deep(dir_fd, name, "new");
-		stage->cancel_at_check = canceled ? 1 + 2 * 700 + 350 : 0;
+		cancel_at_look(canceled ? 1 + 2 * 700 + 350 : 0);
 		if (xc_stage_commit(stage, NULL, &replaced, &err) != -canceled)
 			fail_msg("%s", err.msg);
 		assert_int_equal(err.kind, canceled ? XC_ERR_CANCELED : XC_ERR_NONE);

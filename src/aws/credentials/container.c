@@ -77,8 +77,8 @@ static int check_full_uri(const char *uri, char **ret_url, bool *ret_direct, str
 
 static int find_url(char **ret_url, bool *ret_direct, struct xc_err *err)
 {
-	const char *relative = xc_cred_env_value(RELATIVE_VARIABLE);
-	const char *full = xc_cred_env_value(FULL_VARIABLE);
+	const char *relative = xc_env(RELATIVE_VARIABLE);
+	const char *full = xc_env(FULL_VARIABLE);
 
 	if (!relative)
 		return check_full_uri(full, ret_url, ret_direct, err);
@@ -108,8 +108,8 @@ static int check_token(const char *token, struct xc_err *err)
 /* The Authorization header's value; NULL where none is asked for. */
 static int find_token(char **ret_token, struct xc_err *err)
 {
-	const char *path = xc_cred_env_value("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-	const char *given = xc_cred_env_value("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	const char *path = xc_env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+	const char *given = xc_env("AWS_CONTAINER_AUTHORIZATION_TOKEN");
 	cleanup_secret char *token = NULL;
 
 	if (path) {
@@ -158,7 +158,7 @@ static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draf
 int xc_cred_container(struct xc_cred_context *context, struct xc_cred_draft *draft,
 		      struct xc_err *err)
 {
-	if (!xc_cred_env_value(RELATIVE_VARIABLE) && !xc_cred_env_value(FULL_VARIABLE))
+	if (!xc_env(RELATIVE_VARIABLE) && !xc_env(FULL_VARIABLE))
 		return XC_CRED_NONE;
 	if (ask(context, draft, err) < 0)
 		return -1;

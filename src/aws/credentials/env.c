@@ -5,9 +5,9 @@
 int xc_cred_env(struct xc_cred_context *context, struct xc_cred_draft *draft, struct xc_err *err)
 {
 	struct xc_sigv4_keys keys = {
-		.access_key_id = xc_cred_env_value("AWS_ACCESS_KEY_ID"),
-		.secret_access_key = xc_cred_env_value("AWS_SECRET_ACCESS_KEY"),
-		.session_token = xc_cred_env_value("AWS_SESSION_TOKEN"),
+		.access_key_id = xc_env("AWS_ACCESS_KEY_ID"),
+		.secret_access_key = xc_env("AWS_SECRET_ACCESS_KEY"),
+		.session_token = xc_env("AWS_SESSION_TOKEN"),
 	};
 
 	if (!keys.access_key_id && !keys.secret_access_key && !keys.session_token)

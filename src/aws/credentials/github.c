@@ -13,12 +13,12 @@
 
 bool xc_cred_github_available(void)
 {
-	return xc_cred_env_value(URL_VARIABLE) && xc_cred_env_value(TOKEN_VARIABLE);
+	return xc_env(URL_VARIABLE) && xc_env(TOKEN_VARIABLE);
 }
 
 const char *xc_cred_github_hint(void)
 {
-	const char *actions = xc_cred_env_value("GITHUB_ACTIONS");
+	const char *actions = xc_env("GITHUB_ACTIONS");
 
 	if (!actions || strcmp(actions, "true") != 0 || xc_cred_github_available())
 		return "";
@@ -62,8 +62,7 @@ static int take_token(const struct xc_http_request *request, char **ret_token, s
 static int request_token(const struct xc_cred_context *context, const char *audience,
 			 char **ret_token, struct xc_err *err)
 {
-	const char *url = xc_cred_env_value(URL_VARIABLE),
-		   *bearer = xc_cred_env_value(TOKEN_VARIABLE);
+	const char *url = xc_env(URL_VARIABLE), *bearer = xc_env(TOKEN_VARIABLE);
 	const struct xc_cred_engine how = { .attempts = 10 };
 	cleanup_cred_http struct xc_http *http = NULL;
 	cleanup_http_request struct xc_http_request request = { .method = "GET", .owner = HOW };
@@ -98,7 +97,7 @@ int xc_cred_github_role(const struct xc_cred_context *context, const struct xc_c
 
 int xc_cred_github(struct xc_cred_context *context, struct xc_cred_draft *draft, struct xc_err *err)
 {
-	const struct xc_cred_role role = { .arn = xc_cred_env_value("AWS_ROLE_ARN") };
+	const struct xc_cred_role role = { .arn = xc_env("AWS_ROLE_ARN") };
 	const char *hint = xc_cred_github_hint();
 
 	if (!role.arn)

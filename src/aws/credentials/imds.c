@@ -13,8 +13,8 @@
 
 static char *find_endpoint(void)
 {
-	const char *given = xc_cred_env_value("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-	const char *mode = xc_cred_env_value("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
+	const char *given = xc_env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+	const char *mode = xc_env("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE");
 	size_t length;
 
 	if (!given)
@@ -150,7 +150,7 @@ static int get_keys(const struct xc_cred_context *context, const char *endpoint,
 
 int xc_cred_imds(struct xc_cred_context *context, struct xc_cred_draft *draft, struct xc_err *err)
 {
-	const char *disabled = xc_cred_env_value("AWS_EC2_METADATA_DISABLED");
+	const char *disabled = xc_env("AWS_EC2_METADATA_DISABLED");
 	cleanup_free char *endpoint = NULL;
 	cleanup_secret char *token = NULL;
 	int found;

@@ -13,6 +13,7 @@
 #include "aws/credentials/secret.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "http/http.h"
 
 /* AWS names no limits for most of these: what is longer is no key. */
@@ -43,10 +44,6 @@ void xc_cred_context_release(struct xc_cred_context *context);
 
 /* Note that a source has nothing to say, and why; returns XC_CRED_NONE. */
 int xc_cred_nothing(struct xc_cred_context *context, const char *format, ...) XC_PRINTF(2, 3);
-
-/* An environment variable; NULL if it is not set or empty, as undefined secrets in workflows are.
- */
-const char *xc_cred_env_value(const char *name);
 
 /* The profile that counts: the one given, AWS_PROFILE, AWS_DEFAULT_PROFILE, "default". */
 const char *xc_cred_profile_name(const struct xc_credentials_opts *opts);

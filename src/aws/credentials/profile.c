@@ -23,7 +23,7 @@ struct chain {
 /* As the variable says, else in ~/.aws; NULL without a home. A shell may have left '~' as it is. */
 static char *find_path(const char *variable, const char *name)
 {
-	const char *given = xc_cred_env_value(variable), *home = xc_cred_env_value("HOME");
+	const char *given = xc_env(variable), *home = xc_env("HOME");
 
 	if (given && !(given[0] == '~' && given[1] == '/' && home))
 		return xc_strdup(given);

@@ -2,6 +2,7 @@
 #include "aws/credentials/profile_file.h"
 
 #include "aws/credentials/secret.h"
+#include "base/grow.h"
 
 struct property {
 	char *name, *value;
@@ -161,11 +162,7 @@ static struct section *add_section(struct xc_profiles *profiles, enum xc_profile
 {
 	struct section *section;
 
-	if (profiles->count == profiles->capacity) {
-		profiles->capacity = profiles->capacity ? 2 * profiles->capacity : 8;
-		profiles->sections =
-			xc_realloc(profiles->sections, profiles->capacity * sizeof(*section));
-	}
+	XC_GROW(profiles->sections, profiles->count, profiles->capacity, 8);
 	section = &profiles->sections[profiles->count++];
 	*section = (struct section){ .kind = kind, .name = name };
 	return section;
@@ -230,11 +227,7 @@ static int set_property(struct parser *parser, char *name, struct span value)
 		if (parser->profiles->property_count == XC_PROFILE_PROPERTIES_MAX)
 			return refuse(parser, "too many values");
 		parser->profiles->property_count++;
-		if (section->count == section->capacity) {
-			section->capacity = section->capacity ? 2 * section->capacity : 8;
-			section->properties = xc_realloc(section->properties,
-							 section->capacity * sizeof(*property));
-		}
+		XC_GROW(section->properties, section->count, section->capacity, 8);
 		property = &section->properties[section->count++];
 		*property = (struct property){ .name = STEAL_PTR(owned) };
 	}

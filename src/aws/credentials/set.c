@@ -15,13 +15,6 @@ struct sealed {
 	char text[];
 };
 
-const char *xc_cred_env_value(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] != '\0' ? value : NULL;
-}
-
 void xc_cred_tell(const struct xc_cred_context *context, const char *secret)
 {
 	if (context->opts->secret && secret && secret[0] != '\0')

@@ -9,22 +9,22 @@ const char *xc_cred_profile_name(const struct xc_credentials_opts *opts)
 	const char *name = opts->profile;
 
 	if (!name || name[0] == '\0')
-		name = xc_cred_env_value("AWS_PROFILE");
+		name = xc_env("AWS_PROFILE");
 	if (!name)
-		name = xc_cred_env_value("AWS_DEFAULT_PROFILE");
+		name = xc_env("AWS_DEFAULT_PROFILE");
 	return name ? name : "default";
 }
 
 char *xc_credentials_region(const struct xc_credentials_opts *opts)
 {
 	struct xc_cred_context context = { .opts = opts };
-	const char *region = xc_cred_env_value("AWS_REGION");
+	const char *region = xc_env("AWS_REGION");
 	const struct xc_profiles *profiles;
 	struct xc_err ignored = { 0 };
 	char *copy;
 
 	if (!region)
-		region = xc_cred_env_value("AWS_DEFAULT_REGION");
+		region = xc_env("AWS_DEFAULT_REGION");
 	if (region)
 		return xc_strdup(region);
 	profiles = xc_cred_profiles(&context, &ignored);
@@ -49,8 +49,8 @@ static const char *endpoint_of_environment(const char *service)
 	for (char *c = name; *c != '\0'; c++)
 		if (*c >= 'a' && *c <= 'z')
 			*c = (char)(*c - ('a' - 'A'));
-	value = xc_cred_env_value(name);
-	return value ? value : xc_cred_env_value("AWS_ENDPOINT_URL");
+	value = xc_env(name);
+	return value ? value : xc_env("AWS_ENDPOINT_URL");
 }
 
 /* Borrowed from the profiles. */
@@ -78,7 +78,7 @@ int xc_credentials_endpoint(const struct xc_credentials_opts *opts, const char *
 			    char **ret_endpoint, struct xc_err *err)
 {
 	struct xc_cred_context context = { .opts = opts };
-	const char *ignores = xc_cred_env_value("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+	const char *ignores = xc_env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 	const char *endpoint = is_true(ignores) ? NULL : endpoint_of_environment(service);
 	const char *profile = xc_cred_profile_name(opts);
 	const struct xc_profiles *profiles;

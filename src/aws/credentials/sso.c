@@ -11,7 +11,7 @@
 
 #include <openssl/evp.h>
 
-#include "base/hash.h"
+#include "base/hex.h"
 
 #define WHO    "the SSO portal"
 #define ADVICE "run `aws sso login`, or use `aws configure export-credentials`"
@@ -60,7 +60,7 @@ static int check_session(const struct session *session, const char *profile, str
 
 static char *cache_path(const struct session *session)
 {
-	const char *home = xc_cred_env_value("HOME");
+	const char *home = xc_env("HOME");
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	char hex[2 * EVP_MAX_MD_SIZE + 1];
 	unsigned length = 0;
@@ -102,7 +102,7 @@ static int read_access_token(const struct session *session, char **ret_token, st
 
 static char *portal_url(const struct session *session)
 {
-	const char *given = xc_cred_env_value("AWS_ENDPOINT_URL_SSO");
+	const char *given = xc_env("AWS_ENDPOINT_URL_SSO");
 	bool china = strncmp(session->region, "cn-", 3) == 0;
 	struct xc_buf url = XC_BUF_INIT, query = XC_BUF_INIT;
 

@@ -12,6 +12,7 @@
 #include "aws/endpoint_parse.h"
 #include "aws/xml.h"
 #include "base/hash.h"
+#include "base/hex.h"
 
 #define DEFAULT_REGION "us-east-1"
 #define BODY_BYTES_MAX                                                                             \
@@ -66,7 +67,7 @@ static int given_endpoint(const struct xc_credentials_opts *opts, char **ret_giv
 /* What is signed must be what is sent: the host without the scheme's own port, and the path. */
 static int find_place(struct call *call, const struct xc_credentials_opts *opts, struct xc_err *err)
 {
-	const char *fips = xc_cred_env_value("AWS_USE_FIPS_ENDPOINT");
+	const char *fips = xc_env("AWS_USE_FIPS_ENDPOINT");
 	cleanup_s3_endpoint struct xc_s3_endpoint endpoint = { 0 };
 	cleanup_free char *given = NULL, *origin = NULL;
 	bool own_port;
@@ -298,9 +299,9 @@ static int take_keys(const struct xc_cred_context *context, const struct call *c
 /* STS takes letters, digits and _+=,.@- there, 2 to 64 of them. */
 static void session_name(const struct xc_cred_role *role, char out[65])
 {
-	const char *given = role->session_name ? role->session_name
-					       : xc_cred_env_value("AWS_ROLE_SESSION_NAME");
-	const char *run = xc_cred_env_value("GITHUB_RUN_ID");
+	const char *given =
+		role->session_name ? role->session_name : xc_env("AWS_ROLE_SESSION_NAME");
+	const char *run = xc_env("GITHUB_RUN_ID");
 
 	if (given && given[1] != '\0')
 		snprintf(out, 65, "%s", given);

@@ -25,13 +25,13 @@ int xc_cred_web_identity_file(const struct xc_cred_context *context,
 int xc_cred_web_identity(struct xc_cred_context *context, struct xc_cred_draft *draft,
 			 struct xc_err *err)
 {
-	const char *path = xc_cred_env_value("AWS_WEB_IDENTITY_TOKEN_FILE");
+	const char *path = xc_env("AWS_WEB_IDENTITY_TOKEN_FILE");
 	struct xc_cred_role role = { .arn = context->opts->role_arn };
 
 	if (!path)
 		return XC_CRED_NONE;
 	if (!role.arn)
-		role.arn = xc_cred_env_value("AWS_ROLE_ARN");
+		role.arn = xc_env("AWS_ROLE_ARN");
 	if (!role.arn)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "AWS_WEB_IDENTITY_TOKEN_FILE is set, but no role: set "

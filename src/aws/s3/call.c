@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "aws/s3/internal.h"
+#include "base/hex.h"
 
 /* A call is parked once for credentials that were refused, or if others took them away. */
 #define PARKED_MAX 3

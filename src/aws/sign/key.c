@@ -9,6 +9,7 @@
 #include <openssl/hmac.h>
 
 #include "base/err.h"
+#include "base/hex.h"
 
 struct xc_sigv4 {
 	pthread_mutex_t lock;

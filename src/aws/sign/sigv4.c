@@ -3,6 +3,7 @@
 
 #include "aws/sign/internal.h"
 #include "base/err.h"
+#include "base/hex.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
@@ -11,7 +12,6 @@ struct draft {
 	char date[sizeof("YYYYMMDD")], stamp[sizeof("YYYYMMDDThhmmssZ")];
 	struct xc_buf scope;
 	struct xc_strlist added; /* headers that signing adds */
-	struct xc_buf query;     /* with what presigning adds */
 	struct xc_buf lines, names;
 	struct xc_buf canonical, string_to_sign;
 };
@@ -22,7 +22,6 @@ static void draft_release(struct draft *draft)
 		explicit_bzero(draft->added.items[i], strlen(draft->added.items[i]));
 	xc_strlist_release(&draft->added);
 	xc_buf_release(&draft->scope);
-	xc_secret_buf_release(&draft->query);
 	xc_secret_buf_release(&draft->lines);
 	xc_buf_release(&draft->names);
 	xc_secret_buf_release(&draft->canonical);
@@ -42,26 +41,10 @@ static void add_headers(struct draft *draft, const struct xc_sigv4_request *requ
 				xc_asprintf("x-amz-security-token: %s", keys->session_token));
 }
 
-static void add_query(struct draft *draft, const struct xc_sigv4_keys *keys, unsigned expires_s)
-{
-	cleanup_buf struct xc_buf value = XC_BUF_INIT;
-
-	xc_uri_add_query(&draft->query, "X-Amz-Algorithm", ALGORITHM);
-	xc_buf_addf(&value, "%s/%s", keys->access_key_id, draft->scope.data);
-	xc_uri_add_query(&draft->query, "X-Amz-Credential", value.data);
-	xc_uri_add_query(&draft->query, "X-Amz-Date", draft->stamp);
-	xc_buf_clear(&value);
-	xc_buf_addf(&value, "%u", expires_s);
-	xc_uri_add_query(&draft->query, "X-Amz-Expires", value.data);
-	if (keys->session_token)
-		xc_uri_add_query(&draft->query, "X-Amz-Security-Token", keys->session_token);
-	xc_uri_add_query(&draft->query, "X-Amz-SignedHeaders", draft->names.data);
-}
-
 static void make_room(struct draft *draft, const struct xc_sigv4_request *request,
 		      const struct xc_sigv4_keys *keys)
 {
-	struct xc_buf *const texts[] = { &draft->query, &draft->lines, &draft->canonical };
+	struct xc_buf *const texts[] = { &draft->lines, &draft->canonical };
 	size_t bytes =
 		4096 + strlen(request->path) + strlen(request->query) + strlen(keys->access_key_id);
 
@@ -85,9 +68,9 @@ static void add_string_to_sign(struct draft *draft)
 		    draft->scope.data, hex);
 }
 
-/* Everything up to the key; expires_s is 0 unless the URL is presigned. */
+/* Everything up to the key. */
 static void draft_make(struct draft *draft, const struct xc_sigv4_request *request,
-		       const struct xc_sigv4_keys *keys, unsigned expires_s)
+		       const struct xc_sigv4_keys *keys)
 {
 	struct tm tm = { 0 };
 
@@ -97,17 +80,12 @@ static void draft_make(struct draft *draft, const struct xc_sigv4_request *reque
 	xc_buf_addf(&draft->scope, "%s/%s/%s/aws4_request", draft->date, request->region,
 		    request->service);
 	make_room(draft, request, keys);
-	xc_buf_add_str(&draft->query, request->query);
-	if (expires_s == 0)
-		add_headers(draft, request, keys);
+	add_headers(draft, request, keys);
 	xc_sigv4_canonical_headers(request, &draft->added, &draft->lines, &draft->names);
-	if (expires_s > 0)
-		add_query(draft, keys, expires_s);
-
 	xc_buf_addf(&draft->canonical, "%s\n", request->method);
 	xc_sigv4_canonical_path(request, &draft->canonical);
 	xc_buf_add_char(&draft->canonical, '\n');
-	xc_sigv4_canonical_query(xc_buf_str(&draft->query), &draft->canonical);
+	xc_sigv4_canonical_query(request->query, &draft->canonical);
 	xc_buf_addf(&draft->canonical, "\n%s\n%s\n%s", draft->lines.data, draft->names.data,
 		    request->payload);
 	add_string_to_sign(draft);
@@ -131,7 +109,7 @@ void xc_sigv4_sign(struct xc_sigv4 *signer, const struct xc_sigv4_request *reque
 	cleanup_draft struct draft draft = { 0 };
 	char signature[XC_SHA256_HEX + 1];
 
-	draft_make(&draft, request, keys, 0);
+	draft_make(&draft, request, keys);
 	draft_sign(&draft, signer, request, keys, signature);
 	for (size_t i = 0; i < draft.added.count; i++)
 		xc_strlist_add(ret_headers, draft.added.items[i]);
@@ -139,31 +117,4 @@ void xc_sigv4_sign(struct xc_sigv4 *signer, const struct xc_sigv4_request *reque
 						 "SignedHeaders=%s, Signature=%s",
 						 keys->access_key_id, draft.scope.data,
 						 draft.names.data, signature));
-}
-
-void xc_sigv4_presign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
-		      const struct xc_sigv4_keys *keys, unsigned expires_s,
-		      struct xc_buf *ret_query)
-{
-	cleanup_draft struct draft draft = { 0 };
-	char signature[XC_SHA256_HEX + 1];
-
-	draft_make(&draft, request, keys, XC_MAX(expires_s, 1u));
-	draft_sign(&draft, signer, request, keys, signature);
-	xc_buf_add(ret_query, draft.query.data, draft.query.len_bytes);
-	xc_uri_add_query(ret_query, "X-Amz-Signature", signature);
-}
-
-void xc_sigv4_explain(const struct xc_sigv4_request *request, const struct xc_sigv4_keys *keys,
-		      unsigned expires_s, struct xc_buf *ret_canonical,
-		      struct xc_buf *ret_string_to_sign)
-{
-	cleanup_draft struct draft draft = { 0 };
-
-	draft_make(&draft, request, keys, expires_s);
-	if (ret_canonical)
-		xc_buf_add(ret_canonical, draft.canonical.data, draft.canonical.len_bytes);
-	if (ret_string_to_sign)
-		xc_buf_add(ret_string_to_sign, draft.string_to_sign.data,
-			   draft.string_to_sign.len_bytes);
 }

@@ -18,8 +18,6 @@
 #include "base/uri.h"
 
 #define XC_SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
-/* Presigned URLs live at most 7 days. */
-#define XC_SIGV4_EXPIRES_MAX_S 604800
 
 struct xc_sigv4;
 
@@ -59,22 +57,5 @@ void xc_sigv4_free(struct xc_sigv4 *signer); /* NULL is allowed; wipes the key *
  */
 void xc_sigv4_sign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
 		   const struct xc_sigv4_keys *keys, struct xc_strlist *ret_headers);
-
-/*
- * Append the query of a presigned URL, the request's own included, which is
- * valid for `expires_s` seconds from its time. The headers given must come
- * with it. payload_header says nothing here.
- */
-void xc_sigv4_presign(struct xc_sigv4 *signer, const struct xc_sigv4_request *request,
-		      const struct xc_sigv4_keys *keys, unsigned expires_s,
-		      struct xc_buf *ret_query);
-
-/*
- * The intermediate texts, for tests: appended to each that is not NULL. With
- * `expires_s` those of presigning, with 0 those of signing by headers.
- */
-void xc_sigv4_explain(const struct xc_sigv4_request *request, const struct xc_sigv4_keys *keys,
-		      unsigned expires_s, struct xc_buf *ret_canonical,
-		      struct xc_buf *ret_string_to_sign);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "http/net/proxy.h"
 
 #include <arpa/inet.h>
@@ -11,9 +12,9 @@
 static char *read_variable(const char *const *names)
 {
 	for (; *names; names++) {
-		const char *value = getenv(*names);
+		const char *value = xc_env(*names);
 
-		if (value && value[0] != '\0')
+		if (value)
 			return xc_strdup(value);
 	}
 	return NULL;

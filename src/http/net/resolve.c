@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/net/resolve_internal.h"
+#include "http/net/resolve.h"
 
 #include <ares.h>
 #include <string.h>
@@ -35,7 +35,6 @@ struct xc_resolver {
 	struct host *hosts[XC_RESOLVE_HOSTS_MAX];
 	unsigned count;
 	bool answered; /* since the last process */
-	uint64_t (*now_ms)(void);
 };
 
 int xc_resolver_new(struct xc_resolver **ret_resolver, struct xc_err *err)
@@ -48,7 +47,6 @@ int xc_resolver_new(struct xc_resolver **ret_resolver, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_IO, "cannot start to resolve names: %s",
 				  ares_strerror(status));
 	resolver = xc_calloc(1, sizeof(*resolver));
-	resolver->now_ms = xc_clock_ms;
 	status = ares_init_options(&resolver->channel, &options,
 				   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 	if (status != ARES_SUCCESS) {
@@ -79,24 +77,9 @@ void xc_resolver_free(struct xc_resolver *resolver)
 	free(resolver);
 }
 
-int xc_resolver_set_servers(struct xc_resolver *resolver, const char *servers, struct xc_err *err)
-{
-	int status = ares_set_servers_ports_csv(resolver->channel, servers);
-
-	if (status != ARES_SUCCESS)
-		return xc_err_set(err, XC_ERR_USAGE, "cannot use the name servers '%s': %s",
-				  XC_QUOTE(servers), ares_strerror(status));
-	return 0;
-}
-
-void xc_resolver_set_clock(struct xc_resolver *resolver, uint64_t (*now_ms)(void))
-{
-	resolver->now_ms = now_ms;
-}
-
 static void take_answer(struct host *host, int status, const struct ares_addrinfo *answer)
 {
-	uint64_t now_ms = host->resolver->now_ms();
+	uint64_t now_ms = xc_clock_ms();
 
 	host->pending = false;
 	host->resolver->answered = true;
@@ -175,7 +158,7 @@ static void look_up(struct host *host)
 enum xc_resolve_state xc_resolver_next(struct xc_resolver *resolver, const char *host,
 				       char ret_address[XC_ADDRESS_TEXT_MAX], struct xc_err *err)
 {
-	uint64_t now_ms = resolver->now_ms();
+	uint64_t now_ms = xc_clock_ms();
 	struct host *known;
 
 	if (xc_addresses_literal(host, ret_address))
@@ -211,8 +194,7 @@ void xc_resolver_failed(struct xc_resolver *resolver, const char *host, const ch
 {
 	struct host *known = find_host(resolver, host);
 
-	if (!known ||
-	    !xc_addresses_set_aside(&known->addresses, address, resolver->now_ms() + ASIDE_MS))
+	if (!known || !xc_addresses_set_aside(&known->addresses, address, xc_clock_ms() + ASIDE_MS))
 		return;
 	/* The name may lead elsewhere by now. */
 	known->expires_ms = XC_MIN(known->expires_ms, known->answered_ms + FRESH_MS);

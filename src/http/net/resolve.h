@@ -18,6 +18,8 @@
 
 #define XC_ADDRESS_TEXT_MAX 64
 #define XC_RESOLVE_POLL_MAX 16
+/* Names at once; the one that was not asked for longest makes room for another. */
+#define XC_RESOLVE_HOSTS_MAX 64
 
 struct xc_resolver;
 

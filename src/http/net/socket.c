@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/grow.h"
 #include "http/net/socket.h"
 
 #include <linux/sockios.h>
@@ -15,11 +16,7 @@ int xc_sockets_open(struct xc_sockets *sockets, int family, int type, int protoc
 
 	if (fd < 0)
 		return -1;
-	if (sockets->count == sockets->capacity) {
-		sockets->capacity = sockets->capacity ? 2 * sockets->capacity : 16;
-		sockets->items =
-			xc_realloc(sockets->items, sockets->capacity * sizeof(*sockets->items));
-	}
+	XC_GROW(sockets->items, sockets->count, sockets->capacity, 16);
 	sockets->items[sockets->count++] = (struct xc_socket){ .fd = fd };
 	return fd;
 }

@@ -4,6 +4,7 @@
  * flock() while its writer lives, so that what a killed writer left behind
  * can be told from what is being written.
  */
+#include "base/hex.h"
 #include "store/file/internal.h"
 
 #include <dirent.h>

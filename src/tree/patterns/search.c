@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/grow.h"
 #include "tree/beneath.h"
 #include "tree/patterns/internal.h"
 #include "tree/patterns/visited.h"
@@ -84,11 +85,7 @@ static const char *walk_path(const struct walk *walk)
 
 static void push_pending(struct walk *walk, const char *name)
 {
-	if (walk->pending_count == walk->pending_capacity) {
-		walk->pending_capacity = walk->pending_capacity ? 2 * walk->pending_capacity : 64;
-		walk->pending =
-			xc_realloc(walk->pending, walk->pending_capacity * sizeof(*walk->pending));
-	}
+	XC_GROW(walk->pending, walk->pending_count, walk->pending_capacity, 64);
 	walk->pending[walk->pending_count++] =
 		(struct pending){ .name = xc_strdup(name), .depth = walk->level_count };
 }
@@ -98,12 +95,7 @@ static void defer(struct walk *walk)
 {
 	struct deferred *deferred;
 
-	if (walk->deferred_count == walk->deferred_capacity) {
-		walk->deferred_capacity =
-			walk->deferred_capacity ? 2 * walk->deferred_capacity : 16;
-		walk->deferred = xc_realloc(walk->deferred,
-					    walk->deferred_capacity * sizeof(*walk->deferred));
-	}
+	XC_GROW(walk->deferred, walk->deferred_count, walk->deferred_capacity, 16);
 	deferred = &walk->deferred[walk->deferred_count++];
 	deferred->path = xc_strdup(xc_buf_str(&walk->path));
 	deferred->level_count = walk->level_count;
@@ -113,11 +105,7 @@ static void defer(struct walk *walk)
 
 static struct level *push_level(struct walk *walk)
 {
-	if (walk->level_count == walk->level_capacity) {
-		walk->level_capacity = walk->level_capacity ? 2 * walk->level_capacity : 32;
-		walk->levels =
-			xc_realloc(walk->levels, walk->level_capacity * sizeof(*walk->levels));
-	}
+	XC_GROW(walk->levels, walk->level_count, walk->level_capacity, 32);
 	walk->levels[walk->level_count] =
 		(struct level){ .path_length = walk->path.len_bytes, .linked = walk->linked };
 	return &walk->levels[walk->level_count++];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/grow.h"
 #include "tree/place/fill.h"
 
 #include <errno.h>
@@ -157,12 +158,7 @@ static int remember(struct xc_fill *fill, const char *path,
 	if (fill->directory_count == XC_FILL_DIRECTORIES_MAX ||
 	    fill->arena.total_bytes > XC_FILL_DIRECTORY_BYTES_MAX)
 		return xc_err_set(err, XC_ERR_CORRUPT, "it has too many directories");
-	if (fill->directory_count == fill->directory_capacity) {
-		fill->directory_capacity =
-			fill->directory_capacity ? 2 * fill->directory_capacity : 64;
-		fill->directories = xc_realloc(
-			fill->directories, fill->directory_capacity * sizeof(*fill->directories));
-	}
+	XC_GROW(fill->directories, fill->directory_count, fill->directory_capacity, 64);
 	fill->directories[fill->directory_count] = (struct directory){
 		.path = xc_arena_text(&fill->arena, path, strlen(path)),
 		.order = fill->directory_count,

@@ -16,13 +16,6 @@
 #include "tree/owner.h"
 #include "tree/stage/internal.h"
 
-static int look_for_cancel(struct xc_stage *stage, struct xc_err *err)
-{
-	if (++stage->checks == stage->cancel_at_check)
-		return xc_err_set(err, XC_ERR_CANCELED, "interrupted");
-	return xc_cancel_check(stage->cancel, err);
-}
-
 /* All names before the first is moved: what a rename does to a running readdir(3) is open. */
 static int list_entries(int dir_fd, struct xc_buf *out)
 {
@@ -76,7 +69,7 @@ static int merge_directory(struct xc_stage_site *site, uint32_t dir, struct xc_e
 			.dir = dir, .staged = at + 1, .name = at + 1, .is_directory = *at == 'd'
 		};
 
-		if (look_for_cancel(site->stage, err) < 0 ||
+		if (xc_cancel_check(site->stage->cancel, err) < 0 ||
 		    xc_stage_place_entry(site, &entry, err) < 0)
 			return -1;
 	}
@@ -109,7 +102,7 @@ static int finish_directory(struct xc_stage_site *site, uint32_t dir, struct xc_
 {
 	struct xc_stage *stage = site->stage;
 
-	if (look_for_cancel(stage, err) < 0)
+	if (xc_cancel_check(stage->cancel, err) < 0)
 		return -1;
 	if (xc_stage_site_enter(site, dir) < 0 || take_xattrs(site, dir) < 0 ||
 	    xc_stage_set_attributes(site->final_fd, &stage->dirs[dir].staged) < 0)
@@ -205,7 +198,7 @@ static int commit_site(struct xc_stage_site *site, struct xc_err *err)
 	uint32_t first = stage->dir_count;
 
 	stage->twin_count = 0;
-	if (look_for_cancel(stage, err) < 0 || place_target(site, err) < 0)
+	if (xc_cancel_check(stage->cancel, err) < 0 || place_target(site, err) < 0)
 		return -1;
 	for (uint32_t dir = first; dir < stage->dir_count; dir++) {
 		if (merge_directory(site, dir, err) < 0)

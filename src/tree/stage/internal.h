@@ -133,8 +133,6 @@ struct xc_stage {
 	const struct xc_cancel *cancel;
 	uint64_t replaced;
 	bool committed;
-	uint64_t checks;          /* how often a cancellation was looked for */
-	uint64_t cancel_at_check; /* tests: be canceled at that look; 0: never */
 };
 
 /* A place opened for work. */

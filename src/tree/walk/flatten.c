@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "tree/walk/internal.h"
 
 /* The first member of each inode with several names; open addressing. */
@@ -31,11 +32,7 @@ struct frames {
 
 static void push_frame(struct frames *frames, struct walk_dir *dir, uint32_t position)
 {
-	if (frames->count == frames->capacity) {
-		frames->capacity = frames->capacity ? 2 * frames->capacity : 64;
-		frames->items =
-			xc_realloc(frames->items, frames->capacity * sizeof(*frames->items));
-	}
+	XC_GROW(frames->items, frames->count, frames->capacity, 64);
 	frames->items[frames->count++] = (struct frame){ .dir = dir, .position = position };
 }
 

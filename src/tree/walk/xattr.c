@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include "base/buf.h"
+#include "base/grow.h"
 #include "tree/walk/walk.h"
 
 static int compare_names(const void *a, const void *b)
@@ -67,10 +68,7 @@ int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **
 			errno = E2BIG;
 			return -1;
 		}
-		if (count == capacity) {
-			capacity = capacity ? 2 * capacity : 8;
-			xattrs = xc_realloc(xattrs, capacity * sizeof(*xattrs));
-		}
+		XC_GROW(xattrs, count, capacity, 8);
 		if (read_value(fd, arena, name, &xattrs[count++]) < 0) {
 			free(xattrs);
 			return -1;
