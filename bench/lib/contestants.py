@@ -76,7 +76,7 @@ def as_ordinary_user(s):
     ordinary user's does not, and is quicker by that."""
     if not is_root():
         return []
-    return [Contestant("curl-zstd-tar-user", "the same, tar as a user's",
+    return [Contestant("curl-zstd-tar-user", "curl | zstd -d | tar x, as an ordinary user",
                        ("nginx", "curl", "zstd", "tar"),
                        lambda a: f"curl -sf {quoted(s.url)}/{a.name} | zstd -dc | "
                                  "tar --no-same-owner --no-same-permissions -xf -", "tar-zstd")]
@@ -99,8 +99,8 @@ def restore_contestants(s):
         Contestant("unsquashfs", "unsquashfs", ("unsquashfs",),
                    lambda a: f"unsquashfs -n -q -processors {s.threads} -d tree {quoted(a)}",
                    "squashfs"),
-        Contestant(FLOOR, f"floor: from memory, {s.threads} threads", (s.floor,),
+        Contestant(FLOOR, f"floor: creating the files from memory, {s.threads} threads", (s.floor,),
                    lambda _: floor(s.threads), own_clock=True),
-        Contestant("floor-1", "floor: from memory, 1 thread", (s.floor,),
+        Contestant("floor-1", "floor: creating the files from memory, 1 thread", (s.floor,),
                    lambda _: floor(1), own_clock=True),
     ]

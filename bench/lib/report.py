@@ -40,21 +40,21 @@ def s3_goals(s3):
     if not s3:
         return []
     found, requests = s3["ratios"].get, s3["requests"].get
-    rows = [goal_row("restore from radosgw, of the time from file://", found("radosgw_of_file"),
+    rows = [goal_row("time of a restore from radosgw, relative to file://", found("radosgw_of_file"),
                      GOAL_RADOSGW, "")]
     for name in ("nginx", "radosgw"):
         rows += [
-            goal_row(f"relay to {name}: throughput, of one curl's", found(f"{name}_of_one"),
+            goal_row(f"throughput, {name} behind the relay, relative to one curl", found(f"{name}_of_one"),
                      GOAL_ONE, "", True),
-            goal_row(f"relay to {name}: restore, of transfer or creation, the longer",
+            goal_row(f"restore, {name} behind the relay, relative to transfer or creation",
                      found(f"{name}_of_bound"), GOAL_BOUND, ""),
         ]
     return rows + [
         goal_row("peak memory with S3, up to 128 connections", s3["peak_bytes"] / MIB,
                  GOAL_PEAK_MIB, " MiB"),
-        goal_row("requests of an exact hit beside ranges", requests("restore_beside_ranges"), 1,
+        goal_row("requests of an exact hit, not counting ranges", requests("restore_beside_ranges"), 1,
                  ""),
-        goal_row("requests of a save beside the pack's", requests("save_beside_pack"), 2, ""),
+        goal_row("requests of a save, not counting the pack's", requests("save_beside_pack"), 2, ""),
     ]
 
 
@@ -62,11 +62,11 @@ def goals(results):
     save, restore = results.get("save"), results.get("restore")
     startup_s = results.get("startup_s")
     rows = [
-        ("restore, of the time of curl | zstd -d | tar x", ratio(restore, BASE_RESTORE),
+        ("time of a restore, relative to curl | zstd -d | tar x", ratio(restore, BASE_RESTORE),
          GOAL_RESTORE, ""),
-        ("restore, of the time of the floor", ratio(restore, FLOOR), GOAL_FLOOR, ""),
-        ("save, of the time of tar | zstd", ratio(save, BASE_SAVE), GOAL_SAVE, ""),
-        ("size, of that of tar | zstd", ratio(save, BASE_SAVE, "archive_bytes"), GOAL_SIZE, ""),
+        ("time of a restore, relative to the floor", ratio(restore, FLOOR), GOAL_FLOOR, ""),
+        ("time of a save, relative to tar | zstd", ratio(save, BASE_SAVE), GOAL_SAVE, ""),
+        ("size of the pack, relative to tar | zstd", ratio(save, BASE_SAVE, "archive_bytes"), GOAL_SIZE, ""),
         ("peak memory", peak_mib(results), GOAL_PEAK_MIB, " MiB"),
         ("start-up", startup_s and startup_s * 1000, GOAL_STARTUP_MS, " ms"),
     ]
@@ -139,7 +139,7 @@ def seconds_row(row, size_bytes):
 def s3_tables(s3):
     head = ["seconds", "range", "MB/s", "CPU s", "others", "peak MiB"]
     text = ""
-    for name, title in (("tree", "the tree"), ("big", "1 GiB that does not compress")):
+    for name, title in (("tree", "the tree"), ("big", "1 GiB of incompressible data")):
         rows = [seconds_row(row, s3["one_bytes"] if row["id"] == "curl-1" else s3[f"{name}_bytes"])
                 for row in s3[name]]
         text += table([f"restore of {title}", *head], rows)

@@ -107,7 +107,6 @@ class S3Bench:
         endpoint = stack.enter_context(serve(self.space.archives, self.first))
         places = [Place("file", "file://", "file://" + urllib.parse.quote(str(folder)))]
         anonymous = "--no-sign-request"
-        slow = "relay to"
         ways = [("nginx", BUCKET, endpoint, anonymous)]
         missing = [tool for tool in SERVER_TOOLS if not find_tool(tool)]
         if missing:
@@ -122,7 +121,7 @@ class S3Bench:
         for name, bucket, to, options in ways:
             far = stack.enter_context(relay(relay_binary, to, self.first))
             places += [s3_place(name, name, bucket, to, options),
-                       s3_place(f"{name}-far", f"{slow} {name}", bucket, far, options)]
+                       s3_place(f"{name}-far", f"{name} behind the relay", bucket, far, options)]
         self.places = {each.id: each for each in places}
 
     def command(self, verb, place, prefix, options=""):
