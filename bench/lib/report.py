@@ -40,21 +40,22 @@ def s3_goals(s3):
     if not s3:
         return []
     found, requests = s3["ratios"].get, s3["requests"].get
-    rows = [goal_row("time of a restore from radosgw, relative to file://", found("radosgw_of_file"),
-                     GOAL_RADOSGW, "")]
+    rows = [goal_row("time of a restore from radosgw, relative to file://",
+                     found("radosgw_of_file"), GOAL_RADOSGW, "")]
     for name in ("nginx", "radosgw"):
         rows += [
-            goal_row(f"throughput, {name} behind the relay, relative to one curl", found(f"{name}_of_one"),
-                     GOAL_ONE, "", True),
+            goal_row(f"throughput, {name} behind the relay, relative to one curl",
+                     found(f"{name}_of_one"), GOAL_ONE, "", True),
             goal_row(f"restore, {name} behind the relay, relative to transfer or creation",
                      found(f"{name}_of_bound"), GOAL_BOUND, ""),
         ]
     return rows + [
         goal_row("peak memory with S3, up to 128 connections", s3["peak_bytes"] / MIB,
                  GOAL_PEAK_MIB, " MiB"),
-        goal_row("requests of an exact hit, not counting ranges", requests("restore_beside_ranges"), 1,
-                 ""),
-        goal_row("requests of a save, not counting the pack's", requests("save_beside_pack"), 2, ""),
+        goal_row("requests of an exact hit, not counting ranges",
+                 requests("restore_beside_ranges"), 1, ""),
+        goal_row("requests of a save, not counting the pack's",
+                 requests("save_beside_pack"), 2, ""),
     ]
 
 
@@ -66,7 +67,8 @@ def goals(results):
          GOAL_RESTORE, ""),
         ("time of a restore, relative to the floor", ratio(restore, FLOOR), GOAL_FLOOR, ""),
         ("time of a save, relative to tar | zstd", ratio(save, BASE_SAVE), GOAL_SAVE, ""),
-        ("size of the pack, relative to tar | zstd", ratio(save, BASE_SAVE, "archive_bytes"), GOAL_SIZE, ""),
+        ("size of the pack, relative to tar | zstd", ratio(save, BASE_SAVE, "archive_bytes"),
+         GOAL_SIZE, ""),
         ("peak memory", peak_mib(results), GOAL_PEAK_MIB, " MiB"),
         ("start-up", startup_s and startup_s * 1000, GOAL_STARTUP_MS, " ms"),
     ]
