@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: one text, up to its first NUL. What is printed of it is no command to any runner. */
+/*
+ * Input: one text, up to its first NUL.
+ *
+ * Demands: what is printed of it is no command to any runner, and is printed
+ * as it stands the second time.
+ */
 #include "fuzz.h"
 
 #include "action/commands.h"

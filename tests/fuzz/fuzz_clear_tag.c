@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: tag, key and message, each ended by a NUL; what is missing is empty. */
+/*
+ * Input: tag, key and message, each ended by a NUL; what is missing is empty.
+ *
+ * Demands: a message clears only by a tag in brackets, one that says more
+ * clears no less, and the tag alone in brackets always clears.
+ */
 #include "fuzz.h"
 
 #include "action/clear_tag.h"

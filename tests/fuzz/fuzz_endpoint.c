@@ -3,8 +3,9 @@
  * Buckets, regions and endpoints, which come from workflows and the
  * environment. The input is a character that holds the style and variants,
  * then bucket, region and endpoint, a line each; no endpoint is AWS's own.
- * Beyond not failing: what is made is one host and one folder, and nothing
- * in it could reach another host or another line of a request.
+ *
+ * Demands: what is made is one host and one folder, and nothing in it could
+ * reach another host or another line of a request.
  */
 #include "fuzz.h"
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: a byte that chooses the event's name, then the event. */
+/*
+ * Input: a byte that chooses the event's name, then the event.
+ *
+ * Demands: nothing is both a fork's and the repository's own, the first scope
+ * is the job's own, and a stranger's trigger does not write to the default branch.
+ */
 #include "fuzz.h"
 
 #include "action/access.h"

@@ -3,6 +3,9 @@
  * Archives of somebody else's. The first byte says how the rest is taken: as
  * a delta or a base, in what pieces it comes, and whether it is a tar archive
  * that is yet to be compressed, since mutations hardly get past zstd.
+ *
+ * Demands: no path or target of a hard link leads out, attributes are within
+ * their bounds, content comes in order and within its size.
  */
 #include "fuzz.h"
 

@@ -3,6 +3,9 @@
  * Input: a name on the first line, then headers as a server sends them. The
  * value that is found is taken for a Retry-After, the input for a URL and for
  * a list of hosts.
+ *
+ * Demands: no value is longer than its room or than a line, no wait longer
+ * than is allowed, and a URL is shown without its password and its query.
  */
 #include "fuzz.h"
 

@@ -4,6 +4,8 @@
  * stands; else the contents of its sections in the order of their ids, each
  * behind its length in two bytes, which are then wrapped as a writer would,
  * so that mutations get past checksums and frames.
+ *
+ * Demands: what was read is written again and read again as the same.
  */
 #include "fuzz.h"
 

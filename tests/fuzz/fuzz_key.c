@@ -2,6 +2,9 @@
 /*
  * Input: a byte that says how much of the key is a prefix, then a text that
  * is taken as a key and as an element of a name.
+ *
+ * Demands: a name decodes to its key alone, that of a prefix is a prefix of
+ * the key's, and no name holds a slash, a line's end or a dot in first place.
  */
 #include "fuzz.h"
 

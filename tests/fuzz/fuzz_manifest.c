@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Manifests from a store. */
+/*
+ * Manifests from a store.
+ *
+ * Demands: what was read is written again and read again as the same, and all
+ * members of dead runs are dead.
+ */
 #include "fuzz.h"
 
 #include "pack/manifest.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Input: path lines up to the first NUL, then paths, each up to a NUL. Their
- * meaning is held against a second reading that is slow and simple, and the
- * answers against each other.
+ * Input: path lines up to the first NUL, then paths, each up to a NUL.
+ *
+ * Demands: lines mean what fnmatch(3) makes of them where it knows all of
+ * their signs, and the answers agree with each other.
  */
 #include "fuzz.h"
 

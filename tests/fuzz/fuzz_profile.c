@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Profile files. The first byte chooses: 0 config, 1 credentials, 2 a command
- * line to split, 3 a time. What a file was read as must be found again.
+ * line to split, 3 a time.
+ *
+ * Demands: what is found stands in the file and in its section; words that are
+ * quoted are split into the same words; a time that is written out is read as
+ * the same time.
  */
 #include "fuzz.h"
 
@@ -39,22 +43,56 @@ static void read_file(enum xc_profile_file file, const char *text, size_t length
 	xc_profiles_free(profiles);
 }
 
+/* As for a shell. */
+static void quote(const char *word, struct xc_buf *out)
+{
+	xc_buf_add_str(out, " '");
+	for (; *word; word++) {
+		if (*word == '\'')
+			xc_buf_add_str(out, "'\\'");
+		xc_buf_add_char(out, *word);
+	}
+	xc_buf_add_char(out, '\'');
+}
+
 static void split(const char *text)
 {
-	cleanup_strlist struct xc_strlist words = XC_STRLIST_INIT;
+	cleanup_strlist struct xc_strlist words = XC_STRLIST_INIT, again = XC_STRLIST_INIT;
+	cleanup_buf struct xc_buf quoted = XC_BUF_INIT;
 	size_t bytes = 0;
 
 	if (xc_cred_split_command(text, &words) < 0)
 		return;
-	for (size_t i = 0; i < words.count; i++)
+	for (size_t i = 0; i < words.count; i++) {
 		bytes += strlen(words.items[i]);
+		quote(words.items[i], &quoted);
+	}
 	MUST(bytes <= strlen(text));
+	MUST(xc_cred_split_command(xc_buf_str(&quoted), &again) == 0);
+	MUST(again.count == words.count);
+	for (size_t i = 0; i < words.count; i++)
+		MUST(strcmp(again.items[i], words.items[i]) == 0);
+}
+
+static void read_time(const char *text)
+{
+	char written[64];
+	struct tm tm;
+	time_t time, again;
+
+	if (xc_cred_parse_time(text, &time) < 0)
+		return;
+	MUST(strlen(text) >= 20);
+	/* An offset may lead out of the years of four digits. */
+	if (!gmtime_r(&time, &tm) || tm.tm_year < -900 || tm.tm_year > 8099)
+		return;
+	MUST(strftime(written, sizeof(written), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
+	MUST(xc_cred_parse_time(written, &again) == 0 && again == time);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text;
-	time_t ignored;
 
 	if (size == 0)
 		return 0;
@@ -64,8 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			  size - 1);
 	else if (data[0] == 2)
 		split(text);
-	else if (xc_cred_parse_time(text, &ignored) == 0)
-		MUST(strlen(text) >= 20);
+	else
+		read_time(text);
 	free(text);
 	return 0;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers of S3 and STS, which whoever owns the bucket's address may write:
- * all readers over one input. Beyond not failing: a refusal says why, a page
- * is whole, and what goes into another request holds nothing odd.
+ * all readers over one input.
+ *
+ * Demands: a refusal says why, a page is whole, and what goes into another
+ * request holds nothing odd.
  */
 #include "fuzz.h"
 

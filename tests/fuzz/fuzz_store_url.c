@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Store URLs and object names, which come from the command line and from
- * workflows. Beyond not failing: a URL that opens has a display URL that
- * opens the same store, and a name that is allowed has a path of its own
- * that stays below the root.
+ * workflows.
+ *
+ * Demands: a URL that opens has a display URL that opens the same store, and a
+ * name that is allowed has a path of its own that stays below the root.
  */
 #include "fuzz.h"
 
