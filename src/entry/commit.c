@@ -48,8 +48,8 @@ static int replace(struct attempt *attempt, const struct xc_store_tag *tag, stru
 	const struct xc_buf *data = commit->data;
 
 	attempt->sent = true;
-	return xc_store_replace(commit->cache->store, commit->entry_name, tag, data->data,
-				data->len_bytes, err);
+	return xc_store_put(commit->cache->store, commit->entry_name, data->data, data->len_bytes,
+			    XC_PUT_IF_TAG(tag), err);
 }
 
 /* In the place of what stands there now, if it may be replaced. */

@@ -208,6 +208,50 @@ static int find_in_scope(struct lookup *lookup, const struct xc_query *query,
 	return found == 1 ? find_prefixes(lookup, query, ret_match, err) : found;
 }
 
+static int find_in_scopes(struct lookup *lookup, const struct xc_query *query,
+			  struct xc_match *ret_match, struct xc_err *err)
+{
+	const struct xc_cache *cache = lookup->cache;
+	int found = 1;
+
+	for (size_t i = 0; found == 1 && i < cache->scopes->count; i++) {
+		if (xc_cancel_check(cache->cancel, err) < 0)
+			return -1;
+		lookup->scope = cache->scopes->items[i];
+		found = find_in_scope(lookup, query, ret_match, err);
+	}
+	return found;
+}
+
+/* Where the store matches keys by itself. What is of no use would be found again: a miss. */
+static int find_by_store(struct lookup *lookup, const struct xc_query *query,
+			 struct xc_match *ret_match, struct xc_err *err)
+{
+	struct xc_store *store = lookup->cache->store;
+	const struct xc_store_query wanted = {
+		.key = query->key,
+		.restore_keys = query->restore_keys,
+		.version = lookup->version,
+		.scopes = lookup->cache->scopes,
+	};
+	cleanup_store_found struct xc_store_found found = { 0 };
+	int loaded;
+
+	if (xc_store_find(store, &wanted, &found, err) < 0)
+		return err->kind == XC_ERR_NOT_FOUND ? 1 : -1;
+	if (!xc_query_matched_by(query, found.key))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the store %s found key %s, which matches neither key nor "
+				  "restore keys",
+				  XC_QUOTE(store->display_url), XC_QUOTE(found.key));
+	lookup->scope = found.scope;
+	loaded = load(lookup, found.name, found.key, ret_match, err);
+	lookup->scope = NULL;
+	if (loaded == 0)
+		ret_match->exact = strcmp(found.key, query->key) == 0;
+	return loaded;
+}
+
 /* Why nothing was found. Returns -1. */
 static int tell_miss(const struct lookup *lookup, const struct xc_query *query, struct xc_err *err)
 {
@@ -230,19 +274,15 @@ int xc_find_match(const struct xc_cache *cache, const struct xc_query *query,
 	char version[XC_VERSION_HEX + 1];
 	struct lookup lookup = { .cache = cache, .version = version, .broken = broken };
 	struct xc_match match = XC_MATCH_INIT;
-	int found = 1;
+	int found;
 
 	if (xc_check_query(query, err) < 0 ||
 	    (query->legacy_layout && xc_legacy_check(cache, query, err) < 0))
 		return -1;
 	xc_progress_phase(cache->progress, XC_PHASE_LOOKUP);
 	xc_key_version(query->paths, version);
-	for (size_t i = 0; found == 1 && i < cache->scopes->count; i++) {
-		if (xc_cancel_check(cache->cancel, err) < 0)
-			return -1;
-		lookup.scope = cache->scopes->items[i];
-		found = find_in_scope(&lookup, query, &match, err);
-	}
+	found = cache->store->can & XC_STORE_CAN_FIND ? find_by_store(&lookup, query, &match, err)
+						      : find_in_scopes(&lookup, query, &match, err);
 	if (found == 1 && query->legacy_layout)
 		found = xc_legacy_find(cache, query, &match, err);
 	if (found < 0)

@@ -3,12 +3,21 @@
 #ifndef XC_STORE_BACK_END_H
 #define XC_STORE_BACK_END_H
 
+#include <stdlib.h>
+
 #include "store/store.h"
 
 /* Every upload starts with this, so that append and commit find their back end. */
 struct xc_upload {
 	struct xc_store *store;
 };
+
+/* Before a store is taken for one of a certain back end: another struct would be read as its. */
+static inline void xc_store_check_type(const struct xc_store *store, const struct xc_store_ops *ops)
+{
+	if (store->ops != ops)
+		abort();
+}
 
 /*
  * Open a back end by the part of its URL that follows the scheme and colon
@@ -23,15 +32,5 @@ xc_store_open_fn xc_store_open_s3;
 /* The tag of an object by its bytes. No ETag begins so: those stand in quotes. */
 #define XC_STORE_DIGEST_TAG "sha256:"
 void xc_store_tag_of(const void *data, size_t length, struct xc_store_tag *ret_tag);
-
-/* For tests: an empty store in memory, gone with its handle. */
-struct xc_store *xc_store_memory_new(void);
-
-/*
- * For tests of the layers above: let `calls` more calls of a memory store's
- * operations succeed, then fail each with IO and without any effect. -1
- * ends that. Closing the store and aborting an upload always work.
- */
-void xc_store_memory_fail_after(struct xc_store *store, long calls);
 
 #endif

@@ -183,14 +183,6 @@ int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_byt
 	return store->ops->get(store, name, max_bytes, ret_data, ret_tag, err);
 }
 
-int xc_store_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
-		     const void *data, size_t length, struct xc_err *err)
-{
-	if (xc_store_check_name(name, err) < 0)
-		return -1;
-	return store->ops->replace(store, name, tag, data, length, err);
-}
-
 void xc_store_tag_of(const void *data, size_t length, struct xc_store_tag *ret_tag)
 {
 	uint8_t digest[XC_SHA256_BYTES];
@@ -215,10 +207,32 @@ void xc_store_read_cancel(struct xc_store *store, struct xc_store_read *read)
 		store->ops->read_cancel(store, read);
 }
 
-int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		 enum xc_put_condition condition, struct xc_err *err)
+/* USAGE unless the store has one of `abilities`; `what` they are, for people. */
+static int check_can(const struct xc_store *store, unsigned abilities, const char *what,
+		     struct xc_err *err)
 {
-	if (xc_store_check_name(name, err) < 0)
+	if (store->can & abilities)
+		return 0;
+	return xc_err_set(err, XC_ERR_USAGE, "the store %s cannot %s; use another one for that",
+			  XC_QUOTE(store->display_url), what);
+}
+
+static int check_condition(const struct xc_store *store, enum xc_put_when when, struct xc_err *err)
+{
+	switch (when) {
+	case XC_PUT_WHEN_ABSENT:
+		return check_can(store, XC_STORE_CAN_PUT_IF_ABSENT, "write only new objects", err);
+	case XC_PUT_WHEN_TAG:
+		return check_can(store, XC_STORE_CAN_PUT_IF_TAG, "replace just what was read", err);
+	default:
+		return check_can(store, XC_STORE_CAN_REPLACE, "replace objects", err);
+	}
+}
+
+int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
+		 struct xc_put_condition condition, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0 || check_condition(store, condition.when, err) < 0)
 		return -1;
 	return store->ops->put(store, name, data, length, condition, err);
 }
@@ -251,22 +265,71 @@ void xc_store_upload_abort(struct xc_upload *upload)
 int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		  void *context, struct xc_err *err)
 {
+	if (check_can(store, XC_STORE_CAN_LIST, "list its objects", err) < 0)
+		return -1;
 	return store->ops->list(store, prefix, found, context, err);
+}
+
+static int check_remove(const struct xc_store *store, const char *name, struct xc_err *err)
+{
+	if (xc_store_check_name(name, err) < 0)
+		return -1;
+	return check_can(store, XC_STORE_CAN_REMOVE, "remove objects", err);
 }
 
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err)
 {
-	if (xc_store_check_name(name, err) < 0)
-		return -1;
-	return store->ops->remove(store, name, NULL, err);
+	return xc_store_remove_tagged(store, name, NULL, err);
 }
 
 int xc_store_remove_tagged(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
 			   struct xc_err *err)
 {
-	if (xc_store_check_name(name, err) < 0)
+	if (check_remove(store, name, err) < 0)
 		return -1;
 	return store->ops->remove(store, name, tag, err);
+}
+
+static int remove_in_turn(struct xc_store *store, const struct xc_strlist *names,
+			  struct xc_err *err)
+{
+	struct xc_err one;
+	int result = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (store->ops->remove(store, names->items[i], NULL, &one) == 0 ||
+		    one.kind == XC_ERR_NOT_FOUND)
+			continue;
+		if (result == 0)
+			*err = one;
+		result = -1;
+	}
+	return result;
+}
+
+int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names, struct xc_err *err)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (check_remove(store, names->items[i], err) < 0)
+			return -1;
+	return store->ops->remove_many ? store->ops->remove_many(store, names, err)
+				       : remove_in_turn(store, names, err);
+}
+
+void xc_store_found_release(struct xc_store_found *found)
+{
+	free(found->name);
+	free(found->key);
+	free(found->scope);
+	*found = (struct xc_store_found){ 0 };
+}
+
+int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
+		  struct xc_store_found *ret_found, struct xc_err *err)
+{
+	if (check_can(store, XC_STORE_CAN_FIND, "match keys by itself", err) < 0)
+		return -1;
+	return store->ops->find(store, query, ret_found, err);
 }
 
 void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder)

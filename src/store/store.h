@@ -2,9 +2,10 @@
 /*
  * Where objects live: a flat space of immutable, named byte strings.
  *
- * A back end is one .c file that embeds struct xc_store as its first member
- * and fills a struct xc_store_ops, and one row in the table of store.c. The
- * contract below is what tests/unit/test_store_contract.c asserts of each.
+ * A back end is a folder below this one that embeds struct xc_store as its
+ * first member and fills a struct xc_store_ops, and one row in the table of
+ * store.c. The contract below is what tests/unit/test_store_contract*.c assert
+ * of each. Not every store can do everything: see enum xc_store_can.
  *
  * Names are 1 to XC_STORE_NAME_MAX bytes: elements separated by single '/',
  * none of them empty, "." or "..", no byte below 0x20 and no 0x7f. They say
@@ -31,11 +32,28 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "base/priority.h"
+#include "base/strlist.h"
 
 #define XC_STORE_NAME_MAX 1024 /* AWS's limit for an object key (Creating object key names) */
 
 struct xc_store;
 struct xc_upload;
+
+/*
+ * What not every back end can do. Without it the calls that need it end with
+ * USAGE, naming the store and what it cannot do, and the operation is not
+ * called: it may be NULL. Where there is another way, ask for the flag first.
+ * That a store can write under a condition means that it takes one; a server
+ * that ignores it is found out by trying only (see `put`).
+ */
+enum xc_store_can {
+	XC_STORE_CAN_LIST = 1 << 0,
+	XC_STORE_CAN_REMOVE = 1 << 1,
+	XC_STORE_CAN_REPLACE = 1 << 2,       /* XC_PUT_ALWAYS */
+	XC_STORE_CAN_PUT_IF_ABSENT = 1 << 3, /* XC_PUT_IF_ABSENT */
+	XC_STORE_CAN_PUT_IF_TAG = 1 << 4,    /* XC_PUT_IF_TAG */
+	XC_STORE_CAN_FIND = 1 << 5,          /* it matches keys by itself */
+};
 
 /*
  * Which writing of an object it is: S3's ETag, else a digest of the bytes. Two
@@ -74,10 +92,39 @@ struct xc_store_read {
 	atomic_bool canceled; /* the store's; false when it is started */
 };
 
-enum xc_put_condition {
-	XC_PUT_ALWAYS,    /* replaces an object of that name, atomically */
-	XC_PUT_IF_ABSENT, /* EXISTS if there is one: If-None-Match: * (RFC 9110, 13.1.2) */
+enum xc_put_when {
+	XC_PUT_WHEN_ANY,    /* replaces an object of that name, atomically */
+	XC_PUT_WHEN_ABSENT, /* EXISTS if there is one: If-None-Match: * (RFC 9110, 13.1.2) */
+	/*
+	 * Replaces the object that is still the one of the tag: If-Match (RFC 9110, 13.1.1).
+	 * EXISTS if it is another by now, NOT_FOUND if it is gone. Of several at once with the
+	 * same tag one succeeds.
+	 */
+	XC_PUT_WHEN_TAG,
 };
+
+struct xc_put_condition {
+	enum xc_put_when when;
+	const struct xc_store_tag *tag; /* of XC_PUT_WHEN_TAG */
+};
+#define XC_PUT_ALWAYS      ((struct xc_put_condition){ .when = XC_PUT_WHEN_ANY })
+#define XC_PUT_IF_ABSENT   ((struct xc_put_condition){ .when = XC_PUT_WHEN_ABSENT })
+#define XC_PUT_IF_TAG(tag) ((struct xc_put_condition){ XC_PUT_WHEN_TAG, (tag) })
+
+/* Which entry is wanted, for stores that match keys by themselves. All borrowed. */
+struct xc_store_query {
+	const char *key; /* the entry of this key, or the newest that begins so */
+	const struct xc_strlist *restore_keys; /* then of these in turn; may be empty */
+	const char *version;
+	const struct xc_strlist *scopes; /* searched in this order, as far as the store has them */
+};
+
+struct xc_store_found {
+	char *name; /* of the entry's manifest, for get */
+	char *key, *scope;
+};
+void xc_store_found_release(struct xc_store_found *found);
+#define cleanup_store_found __attribute__((cleanup(xc_store_found_release)))
 
 enum xc_finding_state {
 	XC_FINDING_GOOD,
@@ -102,6 +149,10 @@ struct xc_finder {
 void xc_finder_tell(const struct xc_finder *finder, const char *check, enum xc_finding_state state,
 		    const char *format, ...) XC_PRINTF(4, 5);
 
+/*
+ * What a back end does. Required of each: close, get, read, the upload; the others may be NULL
+ * where their comment says so.
+ */
 struct xc_store_ops {
 	/* Frees the store. No read or upload may be open. */
 	void (*close)(struct xc_store *store);
@@ -125,21 +176,15 @@ struct xc_store_ops {
 	 */
 	void (*read_cancel)(struct xc_store *store, struct xc_store_read *read);
 
-	/* Write a small object as a whole, durably once 0 is returned. */
-	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
-		   enum xc_put_condition condition, struct xc_err *err);
-
 	/*
-	 * Replace an object that is still the one of `tag`, as a whole and
-	 * durably once 0 is returned: If-Match (RFC 9110, 13.1.1). EXISTS if it is
-	 * another by now, NOT_FOUND if it is gone. Of several at once with the
-	 * same tag one succeeds. Where a server does not know the condition, the
-	 * object is looked at right before the put: whoever writes in between is
-	 * replaced unseen. After any other error the object is the old or the new
-	 * one.
+	 * Write a small object as a whole, durably once 0 is returned. Where a
+	 * server does not know a condition, the object is looked at right before
+	 * the put: whoever writes in between is replaced unseen. After errors
+	 * other than those of the condition the object is the old or the new one.
+	 * NULL without any of XC_STORE_CAN_REPLACE, _PUT_IF_ABSENT, _PUT_IF_TAG.
 	 */
-	int (*replace)(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
-		       const void *data, size_t length, struct xc_err *err);
+	int (*put)(struct xc_store *store, const char *name, const void *data, size_t length,
+		   struct xc_put_condition condition, struct xc_err *err);
 
 	/*
 	 * Write a large object piece by piece. Nothing is visible before commit
@@ -158,7 +203,8 @@ struct xc_store_ops {
 	/*
 	 * Every object whose name starts with `prefix` (any bytes, perhaps none,
 	 * perhaps ending within an element), to the last page, in no order that
-	 * callers may rely on. Nothing found is success.
+	 * callers may rely on. Nothing found is success. NULL without
+	 * XC_STORE_CAN_LIST.
 	 */
 	int (*list)(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		    void *context, struct xc_err *err);
@@ -167,9 +213,26 @@ struct xc_store_ops {
 	 * Remove one object; NOT_FOUND if there is none. Unless `tag` is NULL only
 	 * the one of that tag: EXISTS if it is another by now. In S3 it is looked
 	 * at right before, so that whoever writes in between is removed unseen.
+	 * NULL without XC_STORE_CAN_REMOVE.
 	 */
 	int (*remove)(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
 		      struct xc_err *err);
+
+	/*
+	 * Remove several objects, in fewer requests than one by one. Those that
+	 * are not there count as removed. All are tried; after an error, the first
+	 * one met, any of them may be left. NULL: they are removed one by one.
+	 */
+	int (*remove_many)(struct xc_store *store, const struct xc_strlist *names,
+			   struct xc_err *err);
+
+	/*
+	 * The entry that a query matches, by the store's own rules; NOT_FOUND if
+	 * none does. NULL without XC_STORE_CAN_FIND: then entry/lookup.c matches
+	 * the names that list and get give.
+	 */
+	int (*find)(struct xc_store *store, const struct xc_store_query *query,
+		    struct xc_store_found *ret_found, struct xc_err *err);
 
 	/*
 	 * Find out what only the back end can tell: who the credentials belong
@@ -181,6 +244,7 @@ struct xc_store_ops {
 
 struct xc_store {
 	const struct xc_store_ops *ops;
+	unsigned can; /* of enum xc_store_can */
 	/* The URL for people, without secrets; owned by the store. */
 	char *display_url;
 	/* How many reads are worth having in flight, and how long each should be. */
@@ -224,7 +288,10 @@ void xc_store_close(struct xc_store *store);
 int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset, char *buffer,
 		       size_t length, struct xc_err *err) XC_CHECK;
 
-/* The wrappers below check the names and call the back end; see struct xc_store_ops. */
+/*
+ * The wrappers below check the names and what the store can do, and call the back end; see
+ * struct xc_store_ops.
+ */
 int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,
 		 struct xc_buf *ret_data, struct xc_err *err) XC_CHECK;
 int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_bytes,
@@ -233,9 +300,7 @@ int xc_store_get_tagged(struct xc_store *store, const char *name, size_t max_byt
 void xc_store_read(struct xc_store *store, struct xc_store_read *read);
 void xc_store_read_cancel(struct xc_store *store, struct xc_store_read *read);
 int xc_store_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		 enum xc_put_condition condition, struct xc_err *err) XC_CHECK;
-int xc_store_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
-		     const void *data, size_t length, struct xc_err *err) XC_CHECK;
+		 struct xc_put_condition condition, struct xc_err *err) XC_CHECK;
 int xc_store_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
 			  struct xc_err *err) XC_CHECK;
 int xc_store_upload_append(struct xc_upload *upload, const void *data, size_t length,
@@ -247,6 +312,10 @@ int xc_store_list(struct xc_store *store, const char *prefix, xc_store_list_fn *
 int xc_store_remove(struct xc_store *store, const char *name, struct xc_err *err) XC_CHECK;
 int xc_store_remove_tagged(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
 			   struct xc_err *err) XC_CHECK;
+int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names,
+			 struct xc_err *err) XC_CHECK;
+int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
+		  struct xc_store_found *ret_found, struct xc_err *err) XC_CHECK;
 
 /* Calls the back end's examine, if it has one. */
 void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder);

@@ -16,7 +16,7 @@
 
 #include "base/fd.h"
 #include "restore/restore.h"
-#include "store/back_end.h"
+#include "../unit/memory_store.h"
 
 #define KEY     "key"
 #define COPY_ID "000000000000000000000000000000ff"
@@ -204,7 +204,7 @@ static void restore_entry(struct feed *feed, struct entry *entry, struct xc_stor
 	put_packs(feed, entry, twist, store);
 	put_manifest(entry, twist, &paths, store);
 	if (fail_after >= 0xf0)
-		xc_store_memory_fail_after(store, 1 + (fail_after & 15));
+		memory_store_fail_after(store, 1 + (fail_after & 15));
 	while (times-- > 0)
 		check_restore(&cache, &query, entry);
 }
@@ -213,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct feed feed = { data, data + size };
 	cleanup_entry struct entry entry = { 0 };
-	cleanup_store struct xc_store *store = xc_store_memory_new();
+	cleanup_store struct xc_store *store = memory_store_new();
 
 	scene_plant(&feed);
 	if (entry_make(&feed, &entry) < 0)

@@ -22,6 +22,10 @@ struct fake {
 	double spoil_at;              /* which byte of them, from 0 to 1 */
 	void (*begun)(void *context); /* called as a pack is begun, if not NULL */
 	void *begun_context;
+	/* What it finds where it matches keys by itself, and what it was asked for. */
+	const struct xc_store_found *finds; /* NULL: nothing */
+	unsigned find_calls;
+	struct xc_store_query asked;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
 };
 
@@ -89,20 +93,11 @@ static inline void fake_read(struct xc_store *store, struct xc_store_read *read)
 }
 
 static inline int fake_put(struct xc_store *store, const char *name, const void *data,
-			   size_t length, enum xc_put_condition condition, struct xc_err *err)
+			   size_t length, struct xc_put_condition condition, struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
 
 	return TRY(fake, err, xc_store_put(fake->inner, name, data, length, condition, err));
-}
-
-static inline int fake_replace(struct xc_store *store, const char *name,
-			       const struct xc_store_tag *tag, const void *data, size_t length,
-			       struct xc_err *err)
-{
-	struct fake *fake = fake_of(store);
-
-	return TRY(fake, err, xc_store_replace(fake->inner, name, tag, data, length, err));
 }
 
 static inline int fake_upload_begin(struct xc_store *store, const char *name,
@@ -187,18 +182,35 @@ static inline int fake_remove(struct xc_store *store, const char *name,
 	return TRY(fake, err, fake->inner->ops->remove(fake->inner, name, tag, err));
 }
 
+static inline int fake_find(struct xc_store *store, const struct xc_store_query *query,
+			    struct xc_store_found *ret_found, struct xc_err *err)
+{
+	struct fake *fake = fake_of(store);
+
+	fake->find_calls++;
+	fake->asked = *query;
+	if (!fake->finds)
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "nothing matches");
+	*ret_found = (struct xc_store_found){
+		.name = xc_strdup(fake->finds->name),
+		.key = xc_strdup(fake->finds->key),
+		.scope = xc_strdup(fake->finds->scope),
+	};
+	return 0;
+}
+
 static const struct xc_store_ops fake_ops = {
 	.close = fake_close,
 	.get = fake_get,
 	.read = fake_read,
 	.put = fake_put,
-	.replace = fake_replace,
 	.upload_begin = fake_upload_begin,
 	.upload_append = fake_upload_append,
 	.upload_commit = fake_upload_commit,
 	.upload_abort = fake_upload_abort,
 	.list = fake_list,
 	.remove = fake_remove,
+	.find = fake_find,
 };
 
 /* Puts a fake around the scene's store; the scene's own stays usable beside it. */
@@ -208,6 +220,7 @@ static inline struct fake *wrap_store(struct scene *scene)
 
 	fake->base = (struct xc_store){
 		.ops = &fake_ops,
+		.can = scene->store->can,
 		.display_url = scene->store->display_url,
 		.read_concurrency = 2,
 		.read_bytes = 1 << 20,

@@ -29,7 +29,8 @@
 #include "entry/entry.h"
 #include "restore/restore.h"
 #include "save/save.h"
-#include "store/back_end.h"
+
+#include "memory_store.h"
 
 struct scene {
 	char root[256];
@@ -146,7 +147,7 @@ static inline void scene_use_store(struct scene *scene, const char *url)
 static inline void scene_use_memory(struct scene *scene)
 {
 	xc_store_close(scene->store);
-	scene->store = xc_store_memory_new();
+	scene->store = memory_store_new();
 	scene->cache.store = scene->store;
 }
 

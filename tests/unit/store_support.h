@@ -21,8 +21,9 @@
 #include "base/hex.h"
 #include "base/strlist.h"
 #include "base/utf8.h"
-#include "store/back_end.h"
 #include "store/file/internal.h"
+
+#include "memory_store.h"
 
 /* The ways in which a file store may give an object its name. */
 enum mode { ANONYMOUS, NAMED, RENAMED, MODES };
@@ -127,7 +128,7 @@ static inline int setup(void **state)
 		return 0;
 	}
 	if (!factory->is_file) {
-		fixture->store = xc_store_memory_new();
+		fixture->store = memory_store_new();
 		return 0;
 	}
 	snprintf(fixture->folder, sizeof(fixture->folder), "%s/xc-store-XXXXXX",
@@ -301,7 +302,7 @@ static inline void set_mode(struct fixture *fixture, enum mode mode)
 }
 
 static inline int put(struct xc_store *store, const char *name, const char *text,
-		      enum xc_put_condition condition, struct xc_err *err)
+		      struct xc_put_condition condition, struct xc_err *err)
 {
 	return xc_store_put(store, name, text, strlen(text), condition, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations on entries, over a store in memory. */
+#include "entry/objects.h"
 #include "fake_store.h"
 
 /* --- looking up --- */
@@ -155,6 +156,74 @@ static void tells_apart_what_is_equally_old(void **state)
 	wrap_store(&scene)->coarse_times = true;
 	expect_found(&scene, "npm-", "", "npm-1 in main, prefix");
 	expect_found(&scene, "x", "npm-", "npm-1 in main, prefix");
+	scene_close(&scene);
+}
+
+/* What the names and manifests of entries in the store say is not asked for. */
+static void a_store_that_matches_keys_by_itself_is_asked_once(void **state)
+{
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	struct xc_store_found found = { .key = (char *)"npm-1", .scope = (char *)"base" };
+	char version[XC_VERSION_HEX + 1];
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a", "x");
+	save_in(&scene, "base", "npm-1");
+	xc_key_version(&scene.paths, version);
+	must(xc_name_entry(&scene.cache, "base", version, "npm-1", &name, &err), &err);
+	found.name = name.data;
+	fake = wrap_store(&scene);
+	fake->base.can = XC_STORE_CAN_FIND;
+	fake->finds = &found;
+	expect_found(&scene, "npm-2", "npm-", "npm-1 in base, prefix");
+	expect_found(&scene, "npm-1", "", "npm-1 in base, exact");
+	assert_int_equal(fake->find_calls, 2);
+	assert_string_equal(fake->asked.key, "npm-1");
+	assert_int_equal(fake->asked.restore_keys->count, 0);
+	assert_string_equal(fake->asked.scopes->items[0], "main");
+	must(try_restore(&scene, &err), &err);
+	scene_close(&scene);
+}
+
+static int look_up(struct scene *scene, struct xc_err *err)
+{
+	cleanup_match struct xc_match match = XC_MATCH_INIT;
+
+	return xc_cache_lookup(&scene->cache, &scene->query, &match, err);
+}
+
+static void what_a_store_finds_may_be_of_no_use(void **state)
+{
+	struct xc_store_found found = { .name = (char *)"gone",
+					.key = (char *)"key",
+					.scope = (char *)"main" };
+	struct scene scene;
+	struct fake *fake;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	fake = wrap_store(&scene);
+	fake->base.can |= XC_STORE_CAN_FIND;
+	assert_int_equal(look_up(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_NOT_FOUND);
+	/* Evicted in the meantime. */
+	fake->finds = &found;
+	assert_int_equal(look_up(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_NOT_FOUND);
+	found.key = (char *)"other";
+	assert_int_equal(look_up(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	must(xc_store_put(fake->inner, "gone", "{", 1, XC_PUT_ALWAYS, &err), &err);
+	found.key = (char *)"key";
+	assert_int_equal(look_up(&scene, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
 	scene_close(&scene);
 }
 
@@ -486,6 +555,8 @@ int main(void)
 		cmocka_unit_test(lists_as_many_names_as_are_wanted),
 		cmocka_unit_test(asks_the_store_little),
 		cmocka_unit_test(tells_apart_what_is_equally_old),
+		cmocka_unit_test(a_store_that_matches_keys_by_itself_is_asked_once),
+		cmocka_unit_test(what_a_store_finds_may_be_of_no_use),
 		cmocka_unit_test(finds_keys_that_are_cut),
 		cmocka_unit_test(passes_over_later_formats),
 		cmocka_unit_test(finds_a_key_of_any_version),

@@ -47,6 +47,8 @@ static void test_errors(void **state)
 		{ 200, HTML, PAGE, XC_ERR_IO, "does not look like S3", 1 },
 		{ 200, NULL, " \n<!DOCTYPE html><p>Sign in", XC_ERR_IO, "does not look like S3",
 		  1 },
+		{ 200, NULL, "<?xml version='1.0'?>\n<html>Sign in</html>", XC_ERR_IO,
+		  "does not look like S3", 1 },
 		{ 503, NULL, ERROR_XML("SlowDown", ""), XC_ERR_TRANSIENT, "SlowDown", 4 },
 		{ 500, NULL, "", XC_ERR_TRANSIENT, "500", 4 },
 		{ 400, NULL, ERROR_XML("RequestTimeout", ""), XC_ERR_TRANSIENT, "RequestTimeout",

@@ -434,7 +434,10 @@ static void test_removals(void **state)
 		{ .path = "DELETE /bucket/d ",
 		  .status = 403,
 		  .text = ERROR_XML("AccessDenied", "") },
-		{ .path = "?delete=", .text = "<DeleteResult/>" },
+		/* Swift's type. */
+		{ .path = "?delete=",
+		  .headers = "Content-Type: text/html; charset=UTF-8\r\n",
+		  .text = "<?xml version='1.0' encoding='UTF-8'?>\n<DeleteResult/>" },
 		{ .path = "?delete=",
 		  .text = "<DeleteResult><Error><Key>a</Key><Code>AccessDenied"
 			  "</Code></Error></DeleteResult>" },
@@ -455,8 +458,47 @@ static void test_removals(void **state)
 	xc_strlist_release(&keys);
 	s3_stop(&scene);
 	expect_head(&scene, 3, "Content-MD5: ");
-	expect_head(&scene, 4, "DELETE /bucket/x%FF ");
+	expect_head(&scene, 5, "DELETE /bucket/x%FF ");
 	s3_close(&scene);
+}
+
+/* Servers without DeleteObjects, each in its words; what else is wrong is told as it is. */
+static void many_are_deleted_one_by_one_where_there_is_no_request_for_it(void **state)
+{
+	static const struct server_step refusals[] = {
+		{ .path = "?delete=", .status = 501, .text = ERROR_XML("NotImplemented", "") },
+		{ .path = "?delete=", .status = 400, .text = ERROR_XML("InvalidRequest", "") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		const struct server_step steps[] = {
+			refusals[i],
+			{ .path = "DELETE /bucket/gone ",
+			  .status = 404,
+			  .text = ERROR_XML("NoSuchKey", "") },
+			{ .path = "DELETE /bucket/kept ",
+			  .status = 403,
+			  .text = ERROR_XML("AccessDenied", "") },
+		};
+		struct s3_scene scene = s3_open(steps, ARRAY_LEN(steps));
+		struct xc_strlist keys = XC_STRLIST_INIT;
+		struct xc_err err;
+
+		xc_strlist_add(&keys, "a");
+		xc_strlist_add(&keys, "b");
+		xc_strlist_add(&keys, "gone");
+		expect(xc_s3_delete_many(scene.s3, &keys, &err), &err, XC_ERR_NONE, "");
+		/* The server is not asked again for what it does not have. */
+		xc_strlist_add(&keys, "kept");
+		expect(xc_s3_delete_many(scene.s3, &keys, &err), &err, XC_ERR_AUTH, "bucket/kept");
+		xc_strlist_release(&keys);
+		s3_stop(&scene);
+		assert_int_equal(scene.server->seen_count, 1 + 3 + 4);
+		for (unsigned seen = 1; seen < scene.server->seen_count; seen++)
+			assert_memory_equal(scene.server->seen[seen].line, "DELETE ", 7);
+		s3_close(&scene);
+	}
 }
 
 static struct xc_store *open_store(struct server *server, const char *options)
@@ -473,6 +515,27 @@ static struct xc_store *open_store(struct server *server, const char *options)
 	if (xc_store_open(url, &opts, &store, &err) < 0)
 		fail_msg("%s", err.msg);
 	return store;
+}
+
+static void a_thousand_objects_go_in_one_request(void **state)
+{
+	static const struct server_step step = {
+		.path = "?delete=", .text = "<DeleteResult/>", .times = UINT32_MAX
+	};
+	struct server *server = server_start(&step, 1);
+	struct xc_strlist names = XC_STRLIST_INIT;
+	struct xc_store *store = open_store(server, "");
+	struct xc_err err;
+
+	(void)state;
+	for (int i = 0; i < 2001; i++)
+		xc_strlist_take(&names, xc_asprintf("n/%d", i));
+	expect(xc_store_remove_many(store, &names, &err), &err, XC_ERR_NONE, "");
+	xc_strlist_release(&names);
+	xc_store_close(store);
+	server_stop(server);
+	assert_int_equal(server->seen_count, 3);
+	server_free(server);
 }
 
 static struct xc_upload *fill_upload(struct xc_store *store, size_t mib, int *ret_result,
@@ -647,6 +710,8 @@ int main(void)
 		cmocka_unit_test(test_odd_etags),
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_removals),
+		cmocka_unit_test(many_are_deleted_one_by_one_where_there_is_no_request_for_it),
+		cmocka_unit_test(a_thousand_objects_go_in_one_request),
 		cmocka_unit_test(test_upload_sizes),
 		cmocka_unit_test(test_failed_part),
 		cmocka_unit_test(test_list_without_end),

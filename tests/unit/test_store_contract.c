@@ -177,14 +177,14 @@ static void an_object_is_replaced_while_it_is_the_one_that_was_read(void **state
 
 	must_put(store, "a/k", "1");
 	first = must_tag(store, "a/k");
-	expect_ok(xc_store_replace(store, "a/k", &first, "22", 2, &err), &err, "first");
+	expect_ok(xc_store_put(store, "a/k", "22", 2, XC_PUT_IF_TAG(&first), &err), &err, "first");
 	must_hold(store, "a/k", "22");
-	expect_error(xc_store_replace(store, "a/k", &first, "333", 3, &err), &err, XC_ERR_EXISTS,
-		     "with the tag from before");
+	expect_error(xc_store_put(store, "a/k", "333", 3, XC_PUT_IF_TAG(&first), &err), &err,
+		     XC_ERR_EXISTS, "with the tag from before");
 	must_hold(store, "a/k", "22");
 	second = must_tag(store, "a/k");
 	assert_string_not_equal(first.text, second.text);
-	expect_ok(xc_store_replace(store, "a/k", &second, "", 0, &err), &err, "second");
+	expect_ok(xc_store_put(store, "a/k", "", 0, XC_PUT_IF_TAG(&second), &err), &err, "second");
 	must_hold(store, "a/k", "");
 	must_list_only(store, "a/k");
 }
@@ -198,7 +198,7 @@ static void an_object_that_is_gone_is_not_replaced(void **state)
 	must_put(store, "a/k", "1");
 	tag = must_tag(store, "a/k");
 	expect_ok(xc_store_remove(store, "a/k", &err), &err, "remove");
-	assert_int_equal(xc_store_replace(store, "a/k", &tag, "2", 1, &err), -1);
+	assert_int_equal(xc_store_put(store, "a/k", "2", 1, XC_PUT_IF_TAG(&tag), &err), -1);
 	/* Some servers say of what is gone that it is another. */
 	assert_true(err.kind == XC_ERR_NOT_FOUND || err.kind == XC_ERR_EXISTS);
 	must_lack(store, "a/k");
@@ -234,7 +234,7 @@ static void a_tag_comes_with_an_object_that_is_too_large(void **state)
 	must_put(store, "a/k", "12345");
 	expect_error(xc_store_get_tagged(store, "a/k", 4, &data, &tag, &err), &err, XC_ERR_CORRUPT,
 		     "five bytes of four");
-	expect_ok(xc_store_replace(store, "a/k", &tag, "2", 1, &err), &err, "replace");
+	expect_ok(xc_store_put(store, "a/k", "2", 1, XC_PUT_IF_TAG(&tag), &err), &err, "replace");
 	must_hold(store, "a/k", "2");
 }
 
@@ -365,7 +365,7 @@ static void test_memory_failures(void **state)
 	char byte;
 
 	must_put(store, "a", "old");
-	xc_store_memory_fail_after(store, 2);
+	memory_store_fail_after(store, 2);
 	upload = must_begin(store, "a");
 	must_append(upload, "new", 3);
 	expect_error(xc_store_upload_commit(upload, &err), &err, XC_ERR_IO, "commit");
@@ -374,7 +374,7 @@ static void test_memory_failures(void **state)
 	expect_error(xc_store_remove(store, "a", &err), &err, XC_ERR_IO, "remove");
 	expect_error(xc_store_read_wait(store, "a", 0, &byte, 1, &err), &err, XC_ERR_IO, "read");
 	expect_error(xc_store_list(store, "", add_name, NULL, &err), &err, XC_ERR_IO, "list");
-	xc_store_memory_fail_after(store, -1);
+	memory_store_fail_after(store, -1);
 	must_hold(store, "a", "old");
 	must_list_only(store, "a");
 }

@@ -74,8 +74,8 @@ static int count_up(struct fixture *fixture, enum mode mode)
 		if (xc_store_get_tagged(fixture->store, "d/count", 100, &data, &tag, &err) < 0)
 			return 1;
 		snprintf(text, sizeof(text), "%ld", strtol(xc_buf_str(&data), NULL, 10) + 1);
-		if (xc_store_replace(fixture->store, "d/count", &tag, text, strlen(text), &err) ==
-		    0)
+		if (xc_store_put(fixture->store, "d/count", text, strlen(text), XC_PUT_IF_TAG(&tag),
+				 &err) == 0)
 			done++;
 		else if (err.kind != XC_ERR_EXISTS)
 			return 2;

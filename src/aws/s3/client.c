@@ -229,3 +229,20 @@ struct xc_http *xc_s3_http(struct xc_s3 *s3)
 {
 	return s3->http;
 }
+
+bool xc_s3_flag(struct xc_s3 *s3, const bool *flag)
+{
+	bool value;
+
+	pthread_mutex_lock(&s3->lock);
+	value = *flag;
+	pthread_mutex_unlock(&s3->lock);
+	return value;
+}
+
+void xc_s3_set_flag(struct xc_s3 *s3, bool *flag)
+{
+	pthread_mutex_lock(&s3->lock);
+	*flag = true;
+	pthread_mutex_unlock(&s3->lock);
+}

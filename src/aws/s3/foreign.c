@@ -19,14 +19,23 @@ static bool has_html_type(const struct xc_s3_call *call)
 	       (starts_with(type, "text/html") || starts_with(type, "application/xhtml"));
 }
 
-/* The type alone proves nothing: Swift says text/html of empty answers. */
+/* Behind an XML declaration, of which pages may have one, too. */
+static const char *behind_declaration(const char *text)
+{
+	const char *end = starts_with(text, "<?xml") ? strstr(text, "?>") : NULL;
+
+	return end ? end + 2 + strspn(end + 2, " \t\r\n") : text;
+}
+
+/* The type alone proves nothing: Swift says text/html of empty answers, and of some XML. */
 static bool is_web_page(const struct xc_s3_call *call)
 {
-	const char *text = xc_buf_str(&call->request.reply);
+	const char *text = xc_buf_str(&call->request.reply), *root;
 
 	text += strspn(text, "\xef\xbb\xbf \t\r\n");
-	return starts_with(text, "<!doctype html") || starts_with(text, "<html") ||
-	       (text[0] == '<' && has_html_type(call));
+	root = behind_declaration(text);
+	return starts_with(root, "<!doctype html") || starts_with(root, "<html") ||
+	       (text[0] == '<' && root == text && has_html_type(call));
 }
 
 static bool is_head(const struct xc_s3_call *call)

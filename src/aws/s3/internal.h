@@ -42,6 +42,7 @@ struct xc_s3 {
 	bool lacks_conditions; /* the server does not know If-None-Match */
 	bool lacks_match;      /* nor If-Match where something is written */
 	bool bare_match;       /* it wants the ETag without quotes there */
+	bool lacks_deletes;    /* it has no DeleteObjects */
 	struct xc_s3_tag tags[XC_S3_TAGS];
 	unsigned next_tag;
 
@@ -128,6 +129,9 @@ bool xc_s3_call_etag(const struct xc_s3_call *call, char out[XC_S3_ETAG_MAX]);
 
 /* judge.c: what answers mean */
 enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err *err);
+/* Whether an error may come of a request or a header that the server does not know: 501, or a 400.
+ */
+bool xc_s3_call_may_be_unknown(const struct xc_s3_call *call);
 
 /* foreign.c: answers of web servers and proxies */
 /* Whether a 2xx answer is not S3's. */
@@ -147,6 +151,9 @@ int xc_s3_move(struct xc_s3 *s3, unsigned moves, const char *region, struct xc_e
 int64_t xc_s3_skew(struct xc_s3 *s3);
 void xc_s3_correct_clock(struct xc_s3 *s3, int64_t skew_s);
 void xc_s3_note_clock(struct xc_s3 *s3, int64_t skew_s);
+/* One of the client's flags about the server, such as lacks_match. */
+bool xc_s3_flag(struct xc_s3 *s3, const bool *flag);
+void xc_s3_set_flag(struct xc_s3 *s3, bool *flag);
 
 /* refresh.c */
 void xc_s3_park(struct xc_s3_call *call);

@@ -488,3 +488,18 @@ enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err 
 		memcpy(call->code, error.code, sizeof(call->code));
 	return judge_error(call, &error, err);
 }
+
+bool xc_s3_call_may_be_unknown(const struct xc_s3_call *call)
+{
+	/* Other 400s are about the object. */
+	static const char *const refusals[] = { "InvalidArgument", "InvalidRequest",
+						"NotImplemented" };
+
+	if (call->request.status == 501)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		if (call->request.status == 400 && strcmp(call->code, refusals[i]) == 0)
+			return true;
+	}
+	return false;
+}

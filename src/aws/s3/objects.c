@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "aws/s3/internal.h"
-#include "base/utf8.h"
 
 #define THINK_MS 30000
 /* 1000 keys, each byte of which may be encoded in three, and what stands around them. */
@@ -42,24 +41,6 @@ static const struct xc_s3_operation put_new_object = {
 	.permission = "s3:PutObject",
 	.think_ms = THINK_MS,
 	.cleanup = true,
-};
-
-static const struct xc_s3_operation delete_object = {
-	.name = "DeleteObject",
-	.method = "DELETE",
-	.verb = "remove",
-	.permission = "s3:DeleteObject",
-	.think_ms = THINK_MS,
-	.cleanup = true,
-};
-
-static const struct xc_s3_operation delete_objects = {
-	.name = "DeleteObjects",
-	.method = "POST",
-	.verb = "remove objects from",
-	.permission = "s3:DeleteObject",
-	.think_ms = THINK_MS,
-	.may_fail_late = true,
 };
 
 static const struct xc_s3_operation list_objects = {
@@ -143,21 +124,6 @@ struct condition {
 	const char *name, *value;
 };
 
-/* Some call a header that they do not know an invalid argument; other 400s are about the object. */
-static bool may_lack_conditions(const struct xc_s3_call *call)
-{
-	static const char *const codes[] = { "InvalidArgument", "InvalidRequest",
-					     "NotImplemented" };
-
-	if (call->request.status == 501)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-		if (call->request.status == 400 && strcmp(call->code, codes[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* One PUT. *ret_refused, set always: it may be the condition that the server does not know. */
 static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
 		    struct condition condition, bool *ret_refused, struct xc_err *err)
@@ -178,25 +144,8 @@ static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t 
 	xc_s3_call_checksum(&call, NULL);
 	xc_s3_forget_tag(s3, key);
 	result = xc_s3_call_perform(&call, err);
-	*ret_refused = result < 0 && may_lack_conditions(&call);
+	*ret_refused = result < 0 && xc_s3_call_may_be_unknown(&call);
 	return result;
-}
-
-static bool look_at(struct xc_s3 *s3, const bool *flag)
-{
-	bool value;
-
-	pthread_mutex_lock(&s3->lock);
-	value = *flag;
-	pthread_mutex_unlock(&s3->lock);
-	return value;
-}
-
-static void set(struct xc_s3 *s3, bool *flag)
-{
-	pthread_mutex_lock(&s3->lock);
-	*flag = true;
-	pthread_mutex_unlock(&s3->lock);
 }
 
 /* For a server without conditions: another writer may come in between, and the last one wins. */
@@ -231,7 +180,7 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
-	if (if_absent && look_at(s3, &s3->lacks_conditions))
+	if (if_absent && xc_s3_flag(s3, &s3->lacks_conditions))
 		return put_after_look(s3, key, data, length, err);
 	if (put_once(s3, key, data, length, condition, &refused, err) == 0)
 		return 0;
@@ -239,7 +188,7 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 		/* What is refused without the condition as well had another fault. */
 		if (put_after_look(s3, key, data, length, err) < 0)
 			return -1;
-		set(s3, &s3->lacks_conditions);
+		xc_s3_set_flag(s3, &s3->lacks_conditions);
 		return 0;
 	}
 	/* libcurl, too, may send it twice, so the number of attempts proves nothing. */
@@ -279,7 +228,7 @@ static int replace_once(struct xc_s3 *s3, const char *key, const char *etag, con
 			size_t length, bool *ret_refused, struct xc_err *err)
 {
 	size_t end = strlen(etag);
-	bool bare = look_at(s3, &s3->bare_match) && end >= 2 && etag[0] == '"';
+	bool bare = xc_s3_flag(s3, &s3->bare_match) && end >= 2 && etag[0] == '"';
 	cleanup_free char *value = bare ? xc_strndup(etag + 1, end - 2) : xc_strdup(etag);
 
 	return put_once(s3, key, data, length, (struct condition){ "If-Match", value }, ret_refused,
@@ -293,108 +242,27 @@ int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const voi
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
-	if (look_at(s3, &s3->lacks_match))
+	if (xc_s3_flag(s3, &s3->lacks_match))
 		return replace_after_look(s3, key, etag, data, length, err);
 	if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
 		return 0;
 	/* Ceph 16 compares the quotes as well, and keeps none. */
-	if (err->kind == XC_ERR_EXISTS && !look_at(s3, &s3->bare_match) &&
+	if (err->kind == XC_ERR_EXISTS && !xc_s3_flag(s3, &s3->bare_match) &&
 	    has_etag(s3, key, etag)) {
-		set(s3, &s3->bare_match);
+		xc_s3_set_flag(s3, &s3->bare_match);
 		if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
 			return 0;
 	}
 	if (refused) {
 		if (replace_after_look(s3, key, etag, data, length, err) < 0)
 			return -1;
-		set(s3, &s3->lacks_match);
+		xc_s3_set_flag(s3, &s3->lacks_match);
 		return 0;
 	}
 	if (err->kind != XC_ERR_EXISTS)
 		return -1;
 	/* The answer to the first of two attempts may have been lost. */
 	return holds(s3, key, data, length) ? 0 : is_another(key, err);
-}
-
-int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err)
-{
-	cleanup_s3_call struct xc_s3_call call = {
-		.s3 = s3,
-		.operation = &delete_object,
-		.key = key,
-	};
-
-	xc_s3_forget_tag(s3, key);
-	if (xc_s3_call_perform(&call, err) == 0)
-		return 0;
-	return call.request.status == 404 && strcmp(call.code, "NoSuchKey") == 0 ? 0 : -1;
-}
-
-/* XML has no way to write other characters below 0x20, nor bytes that are no UTF-8. */
-static bool fits_xml(const char *key)
-{
-	for (const char *at = key; *at != '\0'; at++)
-		if ((unsigned char)*at < 0x20)
-			return false;
-	return xc_utf8_valid(key);
-}
-
-static void add_escaped(struct xc_buf *xml, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (*text == '&')
-			xc_buf_add_str(xml, "&amp;");
-		else if (*text == '<')
-			xc_buf_add_str(xml, "&lt;");
-		else if (*text == '>')
-			xc_buf_add_str(xml, "&gt;");
-		else
-			xc_buf_add_char(xml, *text);
-	}
-}
-
-static int delete_listed(struct xc_s3 *s3, const struct xc_buf *xml, struct xc_err *err)
-{
-	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &delete_objects };
-	char md5[25];
-
-	xc_buf_add_str(&call.query, "delete=");
-	call.request.body = xml->data;
-	call.request.body_bytes = xml->len_bytes;
-	call.request.max_reply_bytes = LIST_BYTES_MAX;
-	xc_s3_call_header(&call, "Content-Type", "application/xml");
-	/* S3 wants this or a checksum; Swift wants this. */
-	if (xc_s3_md5(xml->data, xml->len_bytes, md5))
-		xc_s3_call_header(&call, "Content-MD5", md5);
-	else
-		xc_s3_call_checksum(&call, NULL);
-	if (xc_s3_call_perform(&call, err) < 0)
-		return -1;
-	return xc_s3_xml_deleted(xc_buf_str(&call.request.reply), call.request.reply.len_bytes,
-				 err);
-}
-
-int xc_s3_delete_many(struct xc_s3 *s3, const struct xc_strlist *keys, struct xc_err *err)
-{
-	cleanup_buf struct xc_buf xml = XC_BUF_INIT;
-	size_t count = 0;
-
-	xc_buf_add_str(&xml, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-			     "<Quiet>true</Quiet>");
-	for (size_t i = 0; i < keys->count; i++) {
-		if (!fits_xml(keys->items[i])) {
-			if (xc_s3_delete(s3, keys->items[i], err) < 0)
-				return -1;
-			continue;
-		}
-		xc_s3_forget_tag(s3, keys->items[i]);
-		xc_buf_add_str(&xml, "<Object><Key>");
-		add_escaped(&xml, keys->items[i]);
-		xc_buf_add_str(&xml, "</Key></Object>");
-		count++;
-	}
-	xc_buf_add_str(&xml, "</Delete>");
-	return count > 0 ? delete_listed(s3, &xml, err) : 0;
 }
 
 int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct xc_s3_page *ret_page,

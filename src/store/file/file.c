@@ -124,12 +124,11 @@ static int file_remove(struct xc_store *base, const char *name, const struct xc_
 	return 0;
 }
 
-static const struct xc_store_ops file_ops = {
+const struct xc_store_ops xc_file_ops = {
 	.close = file_close,
 	.get = file_get,
 	.read = xc_file_read,
 	.put = xc_file_put,
-	.replace = xc_file_replace,
 	.upload_begin = xc_file_upload_begin,
 	.upload_append = xc_file_upload_append,
 	.upload_commit = xc_file_upload_commit,
@@ -178,7 +177,9 @@ int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
 	encoded = xc_url_encode_path(url.path);
 	store = xc_calloc(1, sizeof(*store));
 	store->base = (struct xc_store){
-		.ops = &file_ops,
+		.ops = &xc_file_ops,
+		.can = XC_STORE_CAN_LIST | XC_STORE_CAN_REMOVE | XC_STORE_CAN_REPLACE |
+		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG,
 		.display_url = xc_asprintf("file://%s", encoded),
 		.read_concurrency = READ_CONCURRENCY,
 		.read_bytes = READ_BYTES,

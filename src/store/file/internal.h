@@ -39,8 +39,11 @@ struct xc_file_store {
 	uint64_t handle_clock;
 };
 
+extern const struct xc_store_ops xc_file_ops;
+
 static inline struct xc_file_store *xc_file_store(struct xc_store *store)
 {
+	xc_store_check_type(store, &xc_file_ops);
 	return (struct xc_file_store *)store;
 }
 
@@ -133,9 +136,7 @@ bool xc_file_can_link_open(int fd);
 
 /* upload.c */
 int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		enum xc_put_condition condition, struct xc_err *err);
-int xc_file_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
-		    const void *data, size_t length, struct xc_err *err);
+		struct xc_put_condition condition, struct xc_err *err);
 int xc_file_upload_begin(struct xc_store *store, const char *name, struct xc_upload **ret_upload,
 			 struct xc_err *err);
 int xc_file_upload_append(struct xc_upload *upload, const void *data, size_t length,

@@ -188,14 +188,14 @@ static int place_always(struct file_upload *upload)
 }
 
 /* Make the object appear; -1 with errno, EEXIST if something has its name. */
-static int place(struct file_upload *upload, enum xc_put_condition condition)
+static int place(struct file_upload *upload, enum xc_put_when when)
 {
 	const struct xc_file_store *store = store_of(upload);
 
 	if (upload->temp.name[0] == '\0') {
 		if (xc_file_link_open(upload->fd, upload->folder_fd, upload->leaf) == 0)
 			return 0;
-		if (errno != EEXIST || condition == XC_PUT_IF_ABSENT)
+		if (errno != EEXIST || when == XC_PUT_WHEN_ABSENT)
 			return -1;
 		if (xc_file_temp_link(store, upload->fd, &upload->temp) < 0)
 			return -1;
@@ -203,7 +203,7 @@ static int place(struct file_upload *upload, enum xc_put_condition condition)
 	/* Nearly all that is put has a new name: then nothing is replaced. */
 	if (place_absent(upload) == 0)
 		return 0;
-	if (condition == XC_PUT_IF_ABSENT || (errno != EEXIST && errno != EOPNOTSUPP))
+	if (when == XC_PUT_WHEN_ABSENT || (errno != EEXIST && errno != EOPNOTSUPP))
 		return -1;
 	return place_always(upload);
 }
@@ -241,13 +241,12 @@ static int judge_failure(struct file_upload *upload, int errno_value, struct xc_
 	return xc_err_wrap(err, "an object's name cannot be a folder of another's");
 }
 
-static int place_with_tries(struct file_upload *upload, enum xc_put_condition condition,
-			    struct xc_err *err)
+static int place_with_tries(struct file_upload *upload, enum xc_put_when when, struct xc_err *err)
 {
 	for (int tries = 0; tries < XC_FILE_TRIES_MAX; tries++) {
 		if (open_folder(upload, err) < 0)
 			return -1;
-		if (place(upload, condition) == 0)
+		if (place(upload, when) == 0)
 			return 0;
 		if (judge_failure(upload, errno, err) < 0)
 			return -1;
@@ -305,9 +304,7 @@ static void take_back(const struct file_upload *upload, struct xc_err *err)
 		(void)!unlinkat(upload->folder_fd, upload->leaf, 0);
 }
 
-/* `tag` is NULL unless the object of that tag is to be replaced. */
-static int commit(struct file_upload *upload, enum xc_put_condition condition,
-		  const struct xc_store_tag *tag, struct xc_err *err)
+static int commit(struct file_upload *upload, struct xc_put_condition condition, struct xc_err *err)
 {
 	int result = 0;
 
@@ -316,7 +313,8 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition,
 		end(upload, false);
 		return result;
 	}
-	result = tag ? place_over(upload, tag, err) : place_with_tries(upload, condition, err);
+	result = condition.when == XC_PUT_WHEN_TAG ? place_over(upload, condition.tag, err)
+						   : place_with_tries(upload, condition.when, err);
 	if (result < 0) {
 		end(upload, false);
 		return result;
@@ -332,7 +330,7 @@ static int commit(struct file_upload *upload, enum xc_put_condition condition,
 
 int xc_file_upload_commit(struct xc_upload *base, struct xc_err *err)
 {
-	return commit((struct file_upload *)base, XC_PUT_ALWAYS, NULL, err);
+	return commit((struct file_upload *)base, XC_PUT_ALWAYS, err);
 }
 
 void xc_file_upload_abort(struct xc_upload *base)
@@ -340,8 +338,8 @@ void xc_file_upload_abort(struct xc_upload *base)
 	end((struct file_upload *)base, false);
 }
 
-static int write_whole(struct xc_store *store, const char *name, const void *data, size_t length,
-		       struct file_upload **ret_upload, struct xc_err *err)
+int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
+		struct xc_put_condition condition, struct xc_err *err)
 {
 	struct xc_upload *upload;
 
@@ -351,26 +349,5 @@ static int write_whole(struct xc_store *store, const char *name, const void *dat
 		xc_file_upload_abort(upload);
 		return -1;
 	}
-	*ret_upload = (struct file_upload *)upload;
-	return 0;
-}
-
-int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
-		enum xc_put_condition condition, struct xc_err *err)
-{
-	struct file_upload *upload;
-
-	return write_whole(store, name, data, length, &upload, err) < 0
-		       ? -1
-		       : commit(upload, condition, NULL, err);
-}
-
-int xc_file_replace(struct xc_store *store, const char *name, const struct xc_store_tag *tag,
-		    const void *data, size_t length, struct xc_err *err)
-{
-	struct file_upload *upload;
-
-	return write_whole(store, name, data, length, &upload, err) < 0
-		       ? -1
-		       : commit(upload, XC_PUT_ALWAYS, tag, err);
+	return commit((struct file_upload *)upload, condition, err);
 }

@@ -23,8 +23,11 @@ struct xc_s3_store {
 	_Atomic uint64_t reading_bytes; /* asked for and not there yet */
 };
 
+extern const struct xc_store_ops xc_s3_ops;
+
 static inline struct xc_s3_store *xc_s3_store(struct xc_store *store)
 {
+	xc_store_check_type(store, &xc_s3_ops);
 	return (struct xc_s3_store *)store;
 }
 

@@ -72,17 +72,6 @@ static int s3_get(struct xc_store *base, const char *name, size_t max_bytes,
 	return result;
 }
 
-static int s3_put(struct xc_store *base, const char *name, const void *data, size_t length,
-		  enum xc_put_condition condition, struct xc_err *err)
-{
-	struct xc_s3_store *store = xc_s3_store(base);
-	cleanup_free char *key = NULL;
-
-	if (xc_s3_store_key(store, name, &key, err) < 0)
-		return -1;
-	return xc_s3_put(store->s3, key, data, length, condition == XC_PUT_IF_ABSENT, err);
-}
-
 /* Of objects whose server told no ETag. */
 static bool has_digest_tag(const struct xc_store_tag *tag)
 {
@@ -106,19 +95,27 @@ static int check_digest(struct xc_s3_store *store, const char *key, const struct
 	return strcmp(now.text, tag->text) == 0 ? 0 : is_another(key, err);
 }
 
-static int s3_replace(struct xc_store *base, const char *name, const struct xc_store_tag *tag,
-		      const void *data, size_t length, struct xc_err *err)
+static int replace(struct xc_s3_store *store, const char *key, const struct xc_store_tag *tag,
+		   const void *data, size_t length, struct xc_err *err)
+{
+	if (!has_digest_tag(tag))
+		return xc_s3_replace(store->s3, key, tag->text, data, length, err);
+	return check_digest(store, key, tag, err) < 0
+		       ? -1
+		       : xc_s3_put(store->s3, key, data, length, false, err);
+}
+
+static int s3_put(struct xc_store *base, const char *name, const void *data, size_t length,
+		  struct xc_put_condition condition, struct xc_err *err)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
 	cleanup_free char *key = NULL;
 
 	if (xc_s3_store_key(store, name, &key, err) < 0)
 		return -1;
-	if (has_digest_tag(tag))
-		return check_digest(store, key, tag, err) < 0
-			       ? -1
-			       : xc_s3_put(store->s3, key, data, length, false, err);
-	return xc_s3_replace(store->s3, key, tag->text, data, length, err);
+	if (condition.when == XC_PUT_WHEN_TAG)
+		return replace(store, key, condition.tag, data, length, err);
+	return xc_s3_put(store->s3, key, data, length, condition.when == XC_PUT_WHEN_ABSENT, err);
 }
 
 /* DELETE says nothing of what was there. */
@@ -137,6 +134,41 @@ static int s3_remove(struct xc_store *base, const char *name, const struct xc_st
 	if (tag && !has_digest_tag(tag) && strcmp(head.etag, tag->text) != 0)
 		return is_another(key, err);
 	return xc_s3_delete(store->s3, key, err);
+}
+
+/* Their keys; the end of those that go in one request is *io_next. */
+static int next_keys(const struct xc_s3_store *store, const struct xc_strlist *names,
+		     size_t *io_next, struct xc_strlist *ret_keys, struct xc_err *err)
+{
+	for (; *io_next < names->count && ret_keys->count < XC_S3_DELETE_MAX; ++*io_next) {
+		char *key;
+
+		if (xc_s3_store_key(store, names->items[*io_next], &key, err) < 0)
+			return -1;
+		xc_strlist_take(ret_keys, key);
+	}
+	return 0;
+}
+
+static int s3_remove_many(struct xc_store *base, const struct xc_strlist *names, struct xc_err *err)
+{
+	struct xc_s3_store *store = xc_s3_store(base);
+	struct xc_err one;
+	int result = 0;
+
+	for (size_t next = 0; next < names->count;) {
+		cleanup_strlist struct xc_strlist keys = XC_STRLIST_INIT;
+
+		/* A name that no key can be is the caller's mistake: nothing more is removed. */
+		if (next_keys(store, names, &next, &keys, err) < 0)
+			return -1;
+		if (xc_s3_delete_many(store->s3, &keys, &one) == 0)
+			continue;
+		if (result == 0)
+			*err = one;
+		result = -1;
+	}
+	return result;
 }
 
 static int found_page(const struct xc_s3_store *store, const char *prefix,
@@ -218,19 +250,19 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 			  base->display_url);
 }
 
-static const struct xc_store_ops s3_ops = {
+const struct xc_store_ops xc_s3_ops = {
 	.close = s3_close,
 	.get = s3_get,
 	.read = xc_s3_store_read,
 	.read_cancel = xc_s3_store_read_cancel,
 	.put = s3_put,
-	.replace = s3_replace,
 	.upload_begin = xc_s3_store_upload_begin,
 	.upload_append = xc_s3_store_upload_append,
 	.upload_commit = xc_s3_store_upload_commit,
 	.upload_abort = xc_s3_store_upload_abort,
 	.list = s3_list,
 	.remove = s3_remove,
+	.remove_many = s3_remove_many,
 	.examine = xc_s3_store_examine,
 };
 
@@ -266,7 +298,9 @@ int xc_store_open_s3(const char *rest, const struct xc_store_opts *opts,
 		return -1;
 	store = xc_calloc(1, sizeof(*store));
 	store->base = (struct xc_store){
-		.ops = &s3_ops,
+		.ops = &xc_s3_ops,
+		.can = XC_STORE_CAN_LIST | XC_STORE_CAN_REMOVE | XC_STORE_CAN_REPLACE |
+		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG,
 		.display_url = STEAL_PTR(url.display_url),
 		.read_concurrency = READ_CONCURRENCY,
 		.read_bytes = READ_BYTES,
