@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "restore/legacy.h"
 
-#include "archive/foreign.h"
+#include "archive/reader.h"
 #include "entry/legacy.h"
 #include "fetch/stream.h"
 #include "tree/place/fill.h"
@@ -10,7 +10,7 @@
 /* A restore on its way. */
 struct pour {
 	const struct xc_cache *cache;
-	struct xc_foreign *foreign;
+	struct xc_archive *archive;
 	struct xc_fill *fill;
 	struct xc_totals *totals;
 };
@@ -20,7 +20,7 @@ static int read_stream(void *context, const char **ret_data, size_t *ret_length,
 	return xc_stream_read(context, ret_data, ret_length, err);
 }
 
-static int pour_file(struct pour *pour, const struct xc_foreign_member *member,
+static int pour_file(struct pour *pour, const struct xc_archive_member *member,
 		     const struct xc_fill_attributes *attributes, struct xc_err *err)
 {
 	const char *data;
@@ -30,7 +30,7 @@ static int pour_file(struct pour *pour, const struct xc_foreign_member *member,
 
 	if (xc_fill_begin_file(pour->fill, member->path, err) < 0)
 		return -1;
-	while ((more = xc_foreign_data(pour->foreign, &data, &length, &offset, err)) > 0) {
+	while ((more = xc_archive_data(pour->archive, &data, &length, &offset, err)) > 0) {
 		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
 		    xc_fill_write(pour->fill, data, length, offset, err) < 0)
 			return -1;
@@ -43,7 +43,7 @@ static int pour_file(struct pour *pour, const struct xc_foreign_member *member,
 	return xc_fill_end_file(pour->fill, member->size_bytes, attributes, err);
 }
 
-static int pour_member(struct pour *pour, const struct xc_foreign_member *member,
+static int pour_member(struct pour *pour, const struct xc_archive_member *member,
 		       struct xc_err *err)
 {
 	const struct xc_fill_attributes attributes = {
@@ -55,20 +55,20 @@ static int pour_member(struct pour *pour, const struct xc_foreign_member *member
 	};
 
 	switch (member->type) {
-	case XC_FOREIGN_FILE:
+	case XC_ARCHIVE_FILE:
 		return pour_file(pour, member, &attributes, err);
-	case XC_FOREIGN_DIR:
+	case XC_ARCHIVE_DIR:
 		if (member->opaque && xc_fill_remove(pour->fill, member->path, err) < 0)
 			return -1;
 		pour->totals->directories++;
 		return xc_fill_directory(pour->fill, member->path, &attributes, err);
-	case XC_FOREIGN_SYMLINK:
+	case XC_ARCHIVE_SYMLINK:
 		pour->totals->symlinks++;
 		return xc_fill_symlink(pour->fill, member->path, member->target, &attributes, err);
-	case XC_FOREIGN_HARDLINK:
+	case XC_ARCHIVE_HARDLINK:
 		pour->totals->hardlinks++;
 		return xc_fill_hardlink(pour->fill, member->path, member->target, err);
-	case XC_FOREIGN_REMOVED:
+	case XC_ARCHIVE_REMOVED:
 		return xc_fill_remove(pour->fill, member->path, err);
 	}
 	return xc_err_set(err, XC_ERR_INTERNAL, "a member is of no type");
@@ -76,10 +76,10 @@ static int pour_member(struct pour *pour, const struct xc_foreign_member *member
 
 static int pour_members(struct pour *pour, struct xc_err *err)
 {
-	struct xc_foreign_member member;
+	struct xc_archive_member member;
 	int more;
 
-	while ((more = xc_foreign_next(pour->foreign, &member, err)) > 0) {
+	while ((more = xc_archive_next(pour->archive, &member, err)) > 0) {
 		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
 		    pour_member(pour, &member, err) < 0)
 			return -1;
@@ -94,15 +94,17 @@ static int pour_object(struct pour *pour, const char *name, uint64_t size_bytes,
 	struct xc_stream *stream = xc_stream_new(pour->cache->store, name, size_bytes);
 	int poured;
 
-	pour->foreign = xc_foreign_new(&(struct xc_foreign_opts){
+	pour->archive = xc_archive_new(&(struct xc_archive_opts){
+		.decoder = &xc_decoder_zstd,
+		.format = &xc_archive_tar,
 		.read = read_stream,
 		.context = stream,
 		.delta = delta,
 	});
 	poured = pour_members(pour, err);
-	result->left_out += xc_foreign_left_out(pour->foreign);
+	result->left_out += xc_archive_left_out(pour->archive);
 	result->fetched_bytes += size_bytes;
-	xc_foreign_free(pour->foreign);
+	xc_archive_free(pour->archive);
 	xc_stream_free(stream);
 	xc_progress_add(pour->cache->progress, 0, 0, size_bytes);
 	return poured < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;

@@ -11,7 +11,7 @@
 
 #include <zstd.h>
 
-#include "archive/foreign.h"
+#include "archive/reader.h"
 #include "base/buf.h"
 
 #define AS_DELTA  1
@@ -49,20 +49,20 @@ static void check_path(const char *path)
 	}
 }
 
-static void check_member(const struct xc_foreign_member *member)
+static void check_member(const struct xc_archive_member *member)
 {
 	check_path(member->path);
-	MUST(*member->path != '\0' || (member->type == XC_FOREIGN_DIR && !member->opaque));
-	if (member->type == XC_FOREIGN_HARDLINK)
+	MUST(*member->path != '\0' || (member->type == XC_ARCHIVE_DIR && !member->opaque));
+	if (member->type == XC_ARCHIVE_HARDLINK)
 		check_path(member->target);
-	if (member->type == XC_FOREIGN_HARDLINK || member->type == XC_FOREIGN_SYMLINK)
+	if (member->type == XC_ARCHIVE_HARDLINK || member->type == XC_ARCHIVE_SYMLINK)
 		MUST(*member->target != '\0');
 	MUST(member->mode <= 07777 && member->mtime_ns < 1000000000);
 	MUST(member->uid != UINT32_MAX && member->gid != UINT32_MAX);
 }
 
 /* Reads a file's content, of some all, of others nothing. */
-static int read_content(struct xc_foreign *foreign, const struct xc_foreign_member *member,
+static int read_content(struct xc_archive *foreign, const struct xc_archive_member *member,
 			struct xc_err *err)
 {
 	uint64_t offset, at = 0;
@@ -71,7 +71,7 @@ static int read_content(struct xc_foreign *foreign, const struct xc_foreign_memb
 	int more = 0;
 
 	while (member->mode % 3 != 0 &&
-	       (more = xc_foreign_data(foreign, &bytes, &length, &offset, err)) > 0) {
+	       (more = xc_archive_data(foreign, &bytes, &length, &offset, err)) > 0) {
 		MUST(length > 0 && offset >= at && offset + length <= member->size_bytes);
 		at = offset + length;
 		/* For the sanitizer: all of it can be read. */
@@ -82,32 +82,34 @@ static int read_content(struct xc_foreign *foreign, const struct xc_foreign_memb
 
 static void read_archive(const char *data, size_t size, unsigned how)
 {
-	static const struct xc_foreign_limits limits = {
+	static const struct xc_archive_limits limits = {
 		.members = 1000,
 		.bytes = 16 << 20,
 		.ratio_from_bytes = 1 << 20,
 		.ratio = 1000,
 	};
 	struct source source = { data, size, how & IN_PIECES ? 1 + how / 8 : SIZE_MAX };
-	struct xc_foreign *foreign = xc_foreign_new(&(struct xc_foreign_opts){
+	struct xc_archive *foreign = xc_archive_new(&(struct xc_archive_opts){
+		.decoder = &xc_decoder_zstd,
+		.format = &xc_archive_tar,
 		.read = read_source,
 		.context = &source,
 		.delta = how & AS_DELTA,
 		.limits = &limits,
 	});
-	struct xc_foreign_member member;
+	struct xc_archive_member member;
 	struct xc_err err = { 0 };
 	int more;
 
-	while ((more = xc_foreign_next(foreign, &member, &err)) > 0) {
+	while ((more = xc_archive_next(foreign, &member, &err)) > 0) {
 		check_member(&member);
-		if (member.type == XC_FOREIGN_FILE && read_content(foreign, &member, &err) < 0) {
+		if (member.type == XC_ARCHIVE_FILE && read_content(foreign, &member, &err) < 0) {
 			more = -1;
 			break;
 		}
 	}
 	MUST(more >= 0 || err.kind == XC_ERR_CORRUPT);
-	xc_foreign_free(foreign);
+	xc_archive_free(foreign);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

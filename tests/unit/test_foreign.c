@@ -2,7 +2,7 @@
 /* What an archive of somebody else's makes of the reader: members, or a refusal. */
 #include "foreign_tar.h"
 
-#include "archive/foreign.h"
+#include "archive/reader.h"
 
 /* An object in memory, handed out in pieces. */
 struct source {
@@ -24,7 +24,7 @@ static int read_source(void *context, const char **ret_data, size_t *ret_length,
 }
 
 /* What a file holds, holes as dots; long ones by their end alone. */
-static int print_content(struct xc_foreign *foreign, const struct xc_foreign_member *member,
+static int print_content(struct xc_archive *foreign, const struct xc_archive_member *member,
 			 struct xc_buf *out, struct xc_err *err)
 {
 	const char *data;
@@ -33,7 +33,7 @@ static int print_content(struct xc_foreign *foreign, const struct xc_foreign_mem
 	int more;
 
 	xc_buf_addf(out, "=");
-	while ((more = xc_foreign_data(foreign, &data, &length, &offset, err)) > 0) {
+	while ((more = xc_archive_data(foreign, &data, &length, &offset, err)) > 0) {
 		assert_true(offset >= at);
 		for (; at < offset && member->size_bytes < 100; at++)
 			xc_buf_add_char(out, '.');
@@ -48,29 +48,34 @@ static int print_content(struct xc_foreign *foreign, const struct xc_foreign_mem
 }
 
 /* Reads all. A line of words in `out`: "d:a", "f:a/b=text", "l:a>b", "h:a>b", "-:a". */
-static int read_all(struct source *source, bool delta, const struct xc_foreign_limits *limits,
+static int read_all(struct source *source, bool delta, const struct xc_archive_limits *limits,
 		    struct xc_buf *out, uint64_t *ret_left_out, struct xc_err *err)
 {
-	struct xc_foreign *foreign = xc_foreign_new(&(struct xc_foreign_opts){
-		.read = read_source, .context = source, .delta = delta, .limits = limits });
-	struct xc_foreign_member member;
+	struct xc_archive *foreign =
+		xc_archive_new(&(struct xc_archive_opts){ .decoder = &xc_decoder_zstd,
+							  .format = &xc_archive_tar,
+							  .read = read_source,
+							  .context = source,
+							  .delta = delta,
+							  .limits = limits });
+	struct xc_archive_member member;
 	int more;
 
-	while ((more = xc_foreign_next(foreign, &member, err)) > 0) {
+	while ((more = xc_archive_next(foreign, &member, err)) > 0) {
 		xc_buf_addf(out, "%s%c:%s", out->len_bytes ? " " : "", "fdlh-"[member.type],
 			    member.path);
 		if (member.target)
 			xc_buf_addf(out, ">%s", member.target);
 		if (member.opaque)
 			xc_buf_addf(out, "(opaque)");
-		if (member.type == XC_FOREIGN_FILE &&
+		if (member.type == XC_ARCHIVE_FILE &&
 		    print_content(foreign, &member, out, err) < 0) {
 			more = -1;
 			break;
 		}
 	}
-	*ret_left_out = xc_foreign_left_out(foreign);
-	xc_foreign_free(foreign);
+	*ret_left_out = xc_archive_left_out(foreign);
+	xc_archive_free(foreign);
 	return more;
 }
 
@@ -247,7 +252,7 @@ static void test_bad(void **state)
 }
 
 /* What is refused whatever it would unpack to. The caller says why it should be. */
-static void refuses(const struct xc_buf *object, const struct xc_foreign_limits *limits,
+static void refuses(const struct xc_buf *object, const struct xc_archive_limits *limits,
 		    const char *says)
 {
 	struct source source = { object->data, object->len_bytes, 0, SIZE_MAX, 0 };
@@ -373,7 +378,7 @@ static void add_empty_files(struct xc_buf *tar, size_t count)
 static void test_ceilings(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, fifos = XC_BUF_INIT;
-	struct xc_foreign_limits limits = xc_foreign_limits;
+	struct xc_archive_limits limits = xc_archive_limits;
 
 	(void)state;
 	add_empty_files(&tar, 10000);
@@ -381,10 +386,10 @@ static void test_ceilings(void **state)
 	tar_compress(&tar, &object);
 	limits.members = 9999;
 	refuses(&object, &limits, "more than 9999 members");
-	limits = xc_foreign_limits;
+	limits = xc_archive_limits;
 	limits.bytes = 5000000;
 	refuses(&object, &limits, "more than 5000000 bytes");
-	limits = xc_foreign_limits;
+	limits = xc_archive_limits;
 	limits.ratio_from_bytes = 1000000;
 	limits.ratio = 100;
 	refuses(&object, &limits, "100 times its size");
@@ -394,7 +399,7 @@ static void test_ceilings(void **state)
 		tar_add(&tar, &(struct tar_member){ .type = TAR_FIFO, .name = "a" });
 	tar_end(&tar);
 	tar_compress(&tar, &fifos);
-	limits = xc_foreign_limits;
+	limits = xc_archive_limits;
 	limits.members = 99;
 	refuses(&fifos, &limits, "more than 99 members");
 }
@@ -509,27 +514,29 @@ static void test_attributes(void **state)
 	};
 	cleanup_buf struct xc_buf object = XC_BUF_INIT;
 	struct source source = { .piece = 100 };
-	struct xc_foreign_member member;
-	struct xc_foreign *foreign;
+	struct xc_archive_member member;
+	struct xc_archive *foreign;
 	struct xc_err err;
 
 	(void)state;
 	tar_archive(members, &object);
 	source.data = object.data;
 	source.length = object.len_bytes;
-	foreign = xc_foreign_new(
-		&(struct xc_foreign_opts){ .read = read_source, .context = &source });
-	assert_int_equal(xc_foreign_next(foreign, &member, &err), 1);
+	foreign = xc_archive_new(&(struct xc_archive_opts){ .decoder = &xc_decoder_zstd,
+							    .format = &xc_archive_tar,
+							    .read = read_source,
+							    .context = &source });
+	assert_int_equal(xc_archive_next(foreign, &member, &err), 1);
 	assert_int_equal(member.mode, 04751);
 	assert_int_equal(member.uid, 12);
 	assert_int_equal(member.gid, 34);
 	assert_int_equal(member.mtime_s, 1234567890);
 	assert_int_equal(member.size_bytes, 1);
-	assert_int_equal(xc_foreign_next(foreign, &member, &err), 1);
+	assert_int_equal(xc_archive_next(foreign, &member, &err), 1);
 	assert_string_equal(member.path, "b");
 	assert_int_equal(member.mode, 0600);
-	assert_int_equal(xc_foreign_next(foreign, &member, &err), 0);
-	xc_foreign_free(foreign);
+	assert_int_equal(xc_archive_next(foreign, &member, &err), 0);
+	xc_archive_free(foreign);
 }
 
 int main(void)

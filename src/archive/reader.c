@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive/foreign.h"
+#include "archive/reader.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "archive/foreign_stream.h"
+#include "archive/stream.h"
 #include "base/buf.h"
 #include "base/member.h"
 
@@ -26,17 +26,17 @@
 #define WHITEOUT_META   ".wh..wh."
 
 /* A cache of more than a terabyte or four million files is none that a job could use. */
-const struct xc_foreign_limits xc_foreign_limits = {
+const struct xc_archive_limits xc_archive_limits = {
 	.members = 4000000,
 	.bytes = (uint64_t)1 << 40,
 	.ratio_from_bytes = (uint64_t)1 << 30,
 	.ratio = 1000,
 };
 
-struct xc_foreign {
-	struct xc_foreign_opts opts;
-	const struct xc_foreign_limits *limits;
-	struct xc_foreign_stream *stream;
+struct xc_archive {
+	struct xc_archive_opts opts;
+	const struct xc_archive_limits *limits;
+	struct xc_archive_stream *stream;
 	struct archive *archive;
 	struct archive_entry *entry; /* the archive's */
 	struct xc_buf path, target;
@@ -49,91 +49,90 @@ struct xc_foreign {
 	struct xc_err err;
 };
 
-static int fail_callback(struct xc_foreign *foreign, struct archive *archive)
+static int fail_callback(struct xc_archive *reader, struct archive *archive)
 {
-	foreign->failed = true;
+	reader->failed = true;
 	archive_set_error(archive, EIO, "stopped");
 	return ARCHIVE_FATAL;
 }
 
-static la_ssize_t give_bytes(struct archive *archive, void *data, const void **ret_bytes)
+static la_ssize_t read_bytes(struct archive *archive, void *data, const void **ret_bytes)
 {
-	struct xc_foreign *foreign = data;
+	struct xc_archive *reader = data;
 	const char *bytes;
 	size_t length;
 
-	if (foreign->within_header &&
-	    xc_foreign_stream_bytes(foreign->stream) > foreign->header_end) {
-		xc_err_set(&foreign->err, XC_ERR_CORRUPT, "a header in it is too long");
-		return fail_callback(foreign, archive);
+	if (reader->within_header && xc_archive_stream_bytes(reader->stream) > reader->header_end) {
+		xc_err_set(&reader->err, XC_ERR_CORRUPT, "a header in it is too long");
+		return fail_callback(reader, archive);
 	}
-	if (xc_foreign_stream_read(foreign->stream, &bytes, &length, &foreign->err) < 0)
-		return fail_callback(foreign, archive);
+	if (xc_archive_stream_read(reader->stream, &bytes, &length, &reader->err) < 0)
+		return fail_callback(reader, archive);
 	*ret_bytes = bytes;
 	return (la_ssize_t)length;
 }
 
-struct xc_foreign *xc_foreign_new(const struct xc_foreign_opts *opts)
+struct xc_archive *xc_archive_new(const struct xc_archive_opts *opts)
 {
-	struct xc_foreign *foreign = xc_calloc(1, sizeof(*foreign));
+	struct xc_archive *reader = xc_calloc(1, sizeof(*reader));
 
-	foreign->opts = *opts;
-	foreign->limits = opts->limits ? opts->limits : &xc_foreign_limits;
-	foreign->stream = xc_foreign_stream_new(opts, foreign->limits);
-	return foreign;
+	reader->opts = *opts;
+	reader->limits = opts->limits ? opts->limits : &xc_archive_limits;
+	reader->stream = xc_archive_stream_new(opts, reader->limits);
+	return reader;
 }
 
-void xc_foreign_free(struct xc_foreign *foreign)
+void xc_archive_free(struct xc_archive *reader)
 {
-	if (!foreign)
+	if (!reader)
 		return;
-	archive_read_free(foreign->archive);
-	xc_foreign_stream_free(foreign->stream);
-	xc_buf_release(&foreign->path);
-	xc_buf_release(&foreign->target);
-	free(foreign);
+	archive_read_free(reader->archive);
+	xc_archive_stream_free(reader->stream);
+	xc_buf_release(&reader->path);
+	xc_buf_release(&reader->target);
+	free(reader);
 }
 
-uint64_t xc_foreign_left_out(const struct xc_foreign *foreign)
+uint64_t xc_archive_left_out(const struct xc_archive *reader)
 {
-	return foreign->left_out;
+	return reader->left_out;
 }
 
 /* What the callback found wrong, else what libarchive did. */
-static int refuse(struct xc_foreign *foreign, struct xc_err *err)
+static int refuse(struct xc_archive *reader, struct xc_err *err)
 {
-	const char *reason = archive_error_string(foreign->archive);
+	const char *reason = archive_error_string(reader->archive);
 
-	if (foreign->failed) {
-		*err = foreign->err;
+	if (reader->failed) {
+		*err = reader->err;
 		return -1;
 	}
-	return xc_err_set(err, XC_ERR_CORRUPT, "it is no tar archive that can be read: %s",
-			  XC_QUOTE(reason ? reason : "no reason given"));
+	return xc_err_set(err, XC_ERR_CORRUPT, "it is no %s archive that can be read: %s",
+			  reader->opts.format->name, XC_QUOTE(reason ? reason : "no reason given"));
 }
 
 /* Opening reads the first header's bytes already. */
-static int open_archive(struct xc_foreign *foreign, struct xc_err *err)
+static int open_archive(struct xc_archive *reader, struct xc_err *err)
 {
 	struct archive *archive = archive_read_new();
 
 	if (!archive)
 		xc_out_of_memory();
-	foreign->archive = archive;
-	if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-	    archive_read_open(archive, foreign, NULL, give_bytes, NULL) != ARCHIVE_OK)
-		return refuse(foreign, err);
+	reader->archive = archive;
+	if (reader->opts.format->support(archive) != ARCHIVE_OK ||
+	    archive_read_open(archive, reader, NULL, read_bytes, NULL) != ARCHIVE_OK)
+		return refuse(reader, err);
 	return 0;
 }
 
-/* zstd's checksum stands at the very end, behind what tar needs. */
-static int drain(struct xc_foreign *foreign, struct xc_err *err)
+/* The compression's checksum is at the very end, behind what the format needs. */
+static int drain(struct xc_archive *reader, struct xc_err *err)
 {
 	const char *data;
 	size_t length;
 
 	do {
-		if (xc_foreign_stream_read(foreign->stream, &data, &length, err) < 0)
+		if (xc_archive_stream_read(reader->stream, &data, &length, err) < 0)
 			return -1;
 	} while (length > 0);
 	return 0;
@@ -148,7 +147,7 @@ static const char *component_fault(const char *component, size_t length)
 	return NULL;
 }
 
-/* Brings a path into the form that struct xc_foreign_member has. */
+/* Brings a path into the form that struct xc_archive_member has. */
 static int normalise(const char *path, struct xc_buf *out, struct xc_err *err)
 {
 	const char *fault = NULL;
@@ -179,9 +178,9 @@ static int normalise(const char *path, struct xc_buf *out, struct xc_err *err)
 }
 
 /* Turns the path of a whiteout into the one that it takes away. 1 if it stands for nothing. */
-static int strip_whiteout(struct xc_foreign *foreign, struct xc_err *err)
+static int strip_whiteout(struct xc_archive *reader, struct xc_err *err)
 {
-	struct xc_buf *path = &foreign->path;
+	struct xc_buf *path = &reader->path;
 	char *slash = strrchr(path->data, '/');
 	char *name = slash ? slash + 1 : path->data;
 	const char *gone = name + strlen(WHITEOUT);
@@ -223,19 +222,19 @@ static bool is_opaque(struct archive_entry *entry)
 	return false;
 }
 
-static int fill_link(struct xc_foreign *foreign, struct xc_foreign_member *member,
+static int fill_link(struct xc_archive *reader, struct xc_archive_member *member,
 		     struct xc_err *err)
 {
-	const char *target = archive_entry_symlink(foreign->entry);
+	const char *target = archive_entry_symlink(reader->entry);
 
-	if (member->type == XC_FOREIGN_HARDLINK) {
-		if (normalise(archive_entry_hardlink(foreign->entry), &foreign->target, err) < 0)
+	if (member->type == XC_ARCHIVE_HARDLINK) {
+		if (normalise(archive_entry_hardlink(reader->entry), &reader->target, err) < 0)
 			return -1;
-		if (foreign->target.len_bytes == 0)
+		if (reader->target.len_bytes == 0)
 			return xc_err_set(err, XC_ERR_CORRUPT,
 					  "the hard link %s in it leads to the whole directory",
 					  XC_QUOTE(member->path));
-		member->target = foreign->target.data;
+		member->target = reader->target.data;
 		return 0;
 	}
 	if (!target || *target == '\0' || strnlen(target, PATH_MAX) >= PATH_MAX)
@@ -245,25 +244,25 @@ static int fill_link(struct xc_foreign *foreign, struct xc_foreign_member *membe
 	return 0;
 }
 
-static int fill_file(struct xc_foreign *foreign, struct xc_foreign_member *member,
+static int fill_file(struct xc_archive *reader, struct xc_archive_member *member,
 		     struct xc_err *err)
 {
-	la_int64_t size = archive_entry_size(foreign->entry);
+	la_int64_t size = archive_entry_size(reader->entry);
 
-	if (size < 0 || (uint64_t)size > foreign->limits->bytes)
+	if (size < 0 || (uint64_t)size > reader->limits->bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT, "the file %s in it claims %lld bytes",
 				  XC_QUOTE(member->path), (long long)size);
 	member->size_bytes = (uint64_t)size;
-	foreign->size_bytes = (uint64_t)size;
-	foreign->data_offset = 0;
-	foreign->at_file = true;
+	reader->size_bytes = (uint64_t)size;
+	reader->data_offset = 0;
+	reader->at_file = true;
 	return 0;
 }
 
-static int fill_attributes(const struct xc_foreign *foreign, struct xc_foreign_member *member,
+static int fill_attributes(const struct xc_archive *reader, struct xc_archive_member *member,
 			   struct xc_err *err)
 {
-	struct archive_entry *entry = foreign->entry;
+	struct archive_entry *entry = reader->entry;
 	la_int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
 	long nanoseconds = archive_entry_mtime_nsec(entry);
 
@@ -280,111 +279,109 @@ static int fill_attributes(const struct xc_foreign *foreign, struct xc_foreign_m
 }
 
 /* 0, or 1 if the member is of no use here. */
-static int tell_type(struct xc_foreign *foreign, struct xc_foreign_member *member,
-		     struct xc_err *err)
+static int set_type(struct xc_archive *reader, struct xc_archive_member *member, struct xc_err *err)
 {
-	struct archive_entry *entry = foreign->entry;
-	bool delta = foreign->opts.delta;
+	struct archive_entry *entry = reader->entry;
+	bool delta = reader->opts.delta;
 
-	if (delta && is_whiteout_name(foreign->path.data)) {
-		member->type = XC_FOREIGN_REMOVED;
-		return strip_whiteout(foreign, err);
+	if (delta && is_whiteout_name(reader->path.data)) {
+		member->type = XC_ARCHIVE_REMOVED;
+		return strip_whiteout(reader, err);
 	}
 	if (archive_entry_hardlink(entry)) {
-		member->type = XC_FOREIGN_HARDLINK;
+		member->type = XC_ARCHIVE_HARDLINK;
 		return 0;
 	}
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFREG:
-		member->type = XC_FOREIGN_FILE;
+		member->type = XC_ARCHIVE_FILE;
 		return 0;
 	case AE_IFDIR:
-		member->type = XC_FOREIGN_DIR;
+		member->type = XC_ARCHIVE_DIR;
 		member->opaque = delta && is_opaque(entry);
 		return 0;
 	case AE_IFLNK:
-		member->type = XC_FOREIGN_SYMLINK;
+		member->type = XC_ARCHIVE_SYMLINK;
 		return 0;
 	case AE_IFCHR:
-		member->type = XC_FOREIGN_REMOVED;
+		member->type = XC_ARCHIVE_REMOVED;
 		return delta && archive_entry_rdev(entry) == makedev(0, 0) ? 0 : 1;
 	default:
 		return 1;
 	}
 }
 
-static int describe(struct xc_foreign *foreign, struct xc_foreign_member *member,
-		    struct xc_err *err)
+static int describe(struct xc_archive *reader, struct xc_archive_member *member, struct xc_err *err)
 {
 	int useless;
 
-	*member = (struct xc_foreign_member){ 0 };
-	if (normalise(archive_entry_pathname(foreign->entry), &foreign->path, err) < 0)
+	*member = (struct xc_archive_member){ 0 };
+	if (normalise(archive_entry_pathname(reader->entry), &reader->path, err) < 0)
 		return -1;
-	useless = tell_type(foreign, member, err);
+	useless = set_type(reader, member, err);
 	if (useless != 0)
 		return useless;
-	member->path = foreign->path.data;
-	if (member->type != XC_FOREIGN_DIR && foreign->path.len_bytes == 0)
+	member->path = reader->path.data;
+	if (member->type != XC_ARCHIVE_DIR && reader->path.len_bytes == 0)
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "what should be the whole directory is something else in it");
-	if (member->type == XC_FOREIGN_REMOVED)
+	if (member->type == XC_ARCHIVE_REMOVED)
 		return 0;
-	if (fill_attributes(foreign, member, err) < 0)
+	if (fill_attributes(reader, member, err) < 0)
 		return -1;
-	if (member->type == XC_FOREIGN_FILE)
-		return fill_file(foreign, member, err);
-	return member->type == XC_FOREIGN_DIR ? 0 : fill_link(foreign, member, err);
+	if (member->type == XC_ARCHIVE_FILE)
+		return fill_file(reader, member, err);
+	return member->type == XC_ARCHIVE_DIR ? 0 : fill_link(reader, member, err);
 }
 
-/* 1 and the next header in foreign->entry, 0 at the end. */
-static int read_header(struct xc_foreign *foreign, struct xc_err *err)
+/* 1 and the next header in reader->entry, 0 at the end. */
+static int read_header(struct xc_archive *reader, struct xc_err *err)
 {
 	int result;
 
 	/* Content that nobody wanted does not count towards the next header. */
-	foreign->within_header = false;
-	if (foreign->entry && archive_read_data_skip(foreign->archive) < ARCHIVE_WARN)
-		return refuse(foreign, err);
-	foreign->within_header = true;
-	foreign->header_end = xc_foreign_stream_bytes(foreign->stream) + HEADER_BYTES_MAX;
-	if (!foreign->archive && open_archive(foreign, err) < 0)
+	reader->within_header = false;
+	if (reader->entry && archive_read_data_skip(reader->archive) < ARCHIVE_WARN)
+		return refuse(reader, err);
+	reader->within_header = true;
+	reader->header_end = xc_archive_stream_bytes(reader->stream) + HEADER_BYTES_MAX;
+	if (!reader->archive && open_archive(reader, err) < 0)
 		return -1;
-	result = archive_read_next_header(foreign->archive, &foreign->entry);
-	foreign->within_header = false;
+	result = archive_read_next_header(reader->archive, &reader->entry);
+	reader->within_header = false;
 	if (result == ARCHIVE_EOF)
 		return 0;
 	/* A name that the locale cannot say is a warning; it stays as it is. */
-	return result < ARCHIVE_WARN ? refuse(foreign, err) : 1;
+	return result < ARCHIVE_WARN ? refuse(reader, err) : 1;
 }
 
-int xc_foreign_next(struct xc_foreign *foreign, struct xc_foreign_member *ret_member,
+int xc_archive_next(struct xc_archive *reader, struct xc_archive_member *ret_member,
 		    struct xc_err *err)
 {
-	struct xc_foreign_member member;
+	struct xc_archive_member member;
 	int useless;
 
 	do {
-		int more = read_header(foreign, err);
+		int more = read_header(reader, err);
 
-		foreign->at_file = false;
+		reader->at_file = false;
 		if (more < 0)
 			return -1;
 		if (more == 0)
-			return drain(foreign, err);
-		if (++foreign->members > foreign->limits->members)
+			return drain(reader, err);
+		if (++reader->members > reader->limits->members)
 			return xc_err_set(err, XC_ERR_CORRUPT, "it has more than %llu members",
-					  (unsigned long long)foreign->limits->members);
-		useless = describe(foreign, &member, err);
+					  (unsigned long long)reader->limits->members);
+		useless = describe(reader, &member, err);
 		if (useless < 0)
 			return -1;
-		foreign->left_out += (uint64_t)useless;
+		reader->left_out += (uint64_t)useless;
 	} while (useless);
 	*ret_member = member;
 	return 1;
 }
 
-int xc_foreign_data(struct xc_foreign *foreign, const char **ret_data, size_t *ret_length,
+int xc_archive_data(struct xc_archive *reader, const char **ret_data, size_t *ret_length,
 		    uint64_t *ret_offset, struct xc_err *err)
 {
 	const void *data;
@@ -392,24 +389,23 @@ int xc_foreign_data(struct xc_foreign *foreign, const char **ret_data, size_t *r
 	la_int64_t offset;
 	int result;
 
-	if (!foreign->at_file)
+	if (!reader->at_file)
 		return 0;
 	do {
-		result = archive_read_data_block(foreign->archive, &data, &length, &offset);
+		result = archive_read_data_block(reader->archive, &data, &length, &offset);
 	} while (result == ARCHIVE_OK && length == 0);
 	if (result == ARCHIVE_EOF) {
-		foreign->at_file = false;
+		reader->at_file = false;
 		return 0;
 	}
 	if (result < ARCHIVE_WARN)
-		return refuse(foreign, err);
-	if (offset < 0 || (uint64_t)offset < foreign->data_offset ||
-	    (uint64_t)offset > foreign->size_bytes ||
-	    length > foreign->size_bytes - (uint64_t)offset)
+		return refuse(reader, err);
+	if (offset < 0 || (uint64_t)offset < reader->data_offset ||
+	    (uint64_t)offset > reader->size_bytes || length > reader->size_bytes - (uint64_t)offset)
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "the map of the sparse file %s in it does not fit its size",
-				  XC_QUOTE(foreign->path.data));
-	foreign->data_offset = (uint64_t)offset + length;
+				  XC_QUOTE(reader->path.data));
+	reader->data_offset = (uint64_t)offset + length;
 	*ret_data = data;
 	*ret_length = length;
 	*ret_offset = (uint64_t)offset;
