@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "save/save.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "archive/tar.h"
 #include "base/clock.h"
 #include "entry/broken.h"
 #include "entry/commit.h"
-#include "entry/lookup.h"
 #include "entry/objects.h"
-#include "pack/seekable.h"
+#include "pack/writer.h"
 #include "save/segment.h"
 
 /*
@@ -42,9 +39,7 @@ struct save {
 	char pack[XC_PACK_ID_LEN + 1];
 	struct xc_buf pack_name;
 	struct xc_upload *upload;
-	uint64_t pack_bytes;
-	struct xc_segment *segments;
-	uint32_t segment_count, segment_capacity;
+	struct xc_pack_writer *writer;
 	struct xc_hasher *hasher;            /* of the large file whose pieces come by */
 	const struct xc_member_extra *extra; /* of the same file */
 	atomic_bool failed;
@@ -52,12 +47,10 @@ struct save {
 	struct xc_store_tag broken; /* of the manifest that is to be replaced */
 };
 
-static int append(struct save *save, const void *data, size_t length, struct xc_err *err)
+/* An xc_pack_write_fn. */
+static int append(void *context, const void *data, size_t length, struct xc_err *err)
 {
-	if (xc_store_upload_append(save->upload, data, length, err) < 0)
-		return -1;
-	save->pack_bytes += length;
-	return 0;
+	return xc_store_upload_append(context, data, length, err);
 }
 
 /* The digests of a large file's pieces come in order; the last one completes its hash. */
@@ -80,16 +73,6 @@ static void note_piece(struct save *save, const struct xc_save_slot *slot)
 	}
 }
 
-static void add_segment(struct save *save, const struct xc_segment *segment)
-{
-	if (save->segment_count == save->segment_capacity) {
-		save->segment_capacity = save->segment_capacity ? 2 * save->segment_capacity : 64;
-		save->segments = xc_realloc(save->segments,
-					    save->segment_capacity * sizeof(*save->segments));
-	}
-	save->segments[save->segment_count++] = *segment;
-}
-
 static int store_slot(struct save *save, const struct xc_save_slot *slot, struct xc_err *err)
 {
 	if (slot->result < 0) {
@@ -97,11 +80,9 @@ static int store_slot(struct save *save, const struct xc_save_slot *slot, struct
 		return -1;
 	}
 	/* Empty if all of its files vanished. */
-	if (slot->stored.len_bytes > 0) {
-		if (append(save, slot->stored.data, slot->stored.len_bytes, err) < 0)
-			return -1;
-		add_segment(save, &slot->segment);
-	}
+	if (slot->stored.len_bytes > 0 &&
+	    xc_pack_writer_add(save->writer, &slot->segment, slot->stored.data, err) < 0)
+		return -1;
 	if (slot->item.piece)
 		note_piece(save, slot);
 	xc_progress_add(save->cache->progress,
@@ -252,51 +233,6 @@ static int drop_vanished(struct save *save, struct xc_notes *notes, struct xc_er
 	return 0;
 }
 
-/* The end of the tar stream is a segment of its own: the others do not depend on being last. */
-static int add_tar_end(struct save *save, struct xc_err *err)
-{
-	static const char zeros[XC_TAR_END_BYTES];
-	struct xc_segment_encoder *encoder = xc_segment_encoder_new(save->opts->level);
-	cleanup_buf struct xc_buf stored = XC_BUF_INIT;
-	struct xc_segment segment;
-	int result = xc_segment_encode(encoder, zeros, sizeof(zeros), &stored, &segment, err);
-
-	if (result == 0)
-		result = append(save, stored.data, stored.len_bytes, err);
-	if (result == 0)
-		add_segment(save, &segment);
-	xc_segment_encoder_free(encoder);
-	return result;
-}
-
-static int add_index(struct save *save, struct xc_err *err)
-{
-	cleanup_buf struct xc_buf data = XC_BUF_INIT;
-	struct xc_index index = {
-		.members = save->tree.members, /* borrowed */
-		.segments = save->segments,
-		.segment_count = save->segment_count,
-	};
-	struct xc_index_budget budget = { 0 };
-	struct xc_index read; /* as every reader will have to */
-	size_t index_bytes;
-
-	for (uint32_t i = 0; i < save->segment_count; i++)
-		index.tar_bytes += save->segments[i].raw_bytes;
-	if (xc_index_encode(&index, &data, err) < 0 ||
-	    xc_index_parse(data.data, data.len_bytes, &budget, &read, err) < 0)
-		return xc_err_wrap(err, "cannot write an index of these files");
-	xc_index_release(&read);
-	index_bytes = data.len_bytes;
-	save->layer.index_offset = save->pack_bytes;
-	save->layer.index_bytes = index_bytes;
-	xc_sha256(data.data, index_bytes, save->layer.index_sha256);
-	if (xc_seekable_encode(save->segments, save->segment_count, data.data, index_bytes, &data,
-			       err) < 0)
-		return -1;
-	return append(save, data.data, data.len_bytes, err);
-}
-
 static void fill_manifest(struct save *save, struct xc_manifest *manifest)
 {
 	const struct xc_tree *tree = &save->tree;
@@ -306,7 +242,7 @@ static void fill_manifest(struct save *save, struct xc_manifest *manifest)
 		.created_ns = xc_clock_now_ns(),
 		.tool = xc_strdup("xcache " XC_VERSION),
 		.build_ms = save->opts->build_ms,
-		.totals.stored_bytes = save->pack_bytes,
+		.totals.stored_bytes = save->layer.pack_bytes,
 		.layers = xc_calloc(1, sizeof(*manifest->layers)),
 		.layer_count = 1,
 	};
@@ -315,8 +251,6 @@ static void fill_manifest(struct save *save, struct xc_manifest *manifest)
 	xc_key_version(save->query->paths, manifest->version);
 	for (size_t i = 0; i < save->query->paths->count; i++)
 		xc_strlist_add(&manifest->paths, save->query->paths->items[i]);
-	save->layer.pack_bytes = save->pack_bytes;
-	save->layer.member_count = tree->members.count;
 	memcpy(save->layer.pack, save->pack, sizeof(save->pack));
 	manifest->layers[0] = save->layer;
 }
@@ -355,14 +289,14 @@ static int write_pack(struct save *save, struct xc_save_result *saved, struct xc
 	if (xc_name_pack(save->cache, save->scope, save->pack, &save->pack_name, err) < 0 ||
 	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
 		return -1;
+	save->writer = xc_pack_writer_new(save->opts->level, append, save->upload);
 	result = pack_members(save, err);
 	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
 	if (result == 0)
 		result = drop_vanished(save, &saved->notes, err);
 	if (result == 0)
-		result = add_tar_end(save, err);
-	if (result == 0)
-		result = add_index(save, err);
+		result = xc_pack_writer_end(save->writer, &save->tree.members, &save->layer, err);
+	xc_pack_writer_free(save->writer);
 	if (result == 0) {
 		fill_manifest(save, &saved->manifest);
 		result = encode_manifest(&saved->manifest, data, err);
@@ -545,7 +479,6 @@ int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
 	xc_tree_release(&save.tree);
 	xc_plan_release(&save.plan);
 	xc_buf_release(&save.pack_name);
-	free(save.segments);
 	saved.total_ms = xc_clock_ms() - start_ms;
 	if (result < 0)
 		xc_save_result_release(&saved);
