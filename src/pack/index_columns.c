@@ -88,7 +88,7 @@ int xc_column_open(struct xc_index_parse *parse, enum xc_section_id id, uint64_t
 int xc_column_fail(const struct xc_column *column, uint32_t position, const char *wrong)
 {
 	return xc_err_set(column->parse->err, XC_ERR_CORRUPT, "index: section %s: entry %u: %s",
-			  xc_section_name(column->id), position, wrong);
+			  xc_section_kind(column->id)->name, position, wrong);
 }
 
 int xc_column_close(const struct xc_column *column)
@@ -98,8 +98,8 @@ int xc_column_close(const struct xc_column *column)
 	if (left == 0)
 		return 0;
 	return xc_err_set(column->parse->err, XC_ERR_CORRUPT,
-			  "index: section %s: %zu bytes too many", xc_section_name(column->id),
-			  left);
+			  "index: section %s: %zu bytes too many",
+			  xc_section_kind(column->id)->name, left);
 }
 
 int xc_index_read_mtimes(struct xc_index_parse *parse)

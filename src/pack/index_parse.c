@@ -7,7 +7,7 @@
 #include "base/grow.h"
 #include "pack/internal.h"
 
-static int read_head(struct xc_index_parse *parse)
+int xc_index_read_head(struct xc_index_parse *parse)
 {
 	cleanup_column struct xc_column column = { 0 };
 	struct xc_index *index = parse->index;
@@ -37,7 +37,7 @@ static int read_head(struct xc_index_parse *parse)
 	return xc_column_close(&column);
 }
 
-static int read_segments(struct xc_index_parse *parse)
+int xc_index_read_segments(struct xc_index_parse *parse)
 {
 	cleanup_column struct xc_column column = { 0 };
 	struct xc_index *index = parse->index;
@@ -148,7 +148,7 @@ static int set_attr(struct xc_index_parse *parse, struct xc_member *member, cons
 }
 
 /* The first column: it makes the table. */
-static int read_attrs(struct xc_index_parse *parse)
+int xc_index_read_attrs(struct xc_index_parse *parse)
 {
 	cleanup_column struct xc_column column = { 0 };
 	cleanup_free struct attr *attrs = NULL;
@@ -223,7 +223,7 @@ static int read_name(struct xc_index_parse *parse, struct xc_column *names, uint
 	return member->name ? 0 : -1;
 }
 
-static int read_tree(struct xc_index_parse *parse)
+int xc_index_read_tree(struct xc_index_parse *parse)
 {
 	cleanup_column struct xc_column shape = { 0 }, names = { 0 };
 	cleanup_path struct path path = { 0 };
@@ -245,17 +245,6 @@ static int read_tree(struct xc_index_parse *parse)
 			return -1;
 	}
 	return xc_column_close(&shape) < 0 ? -1 : xc_column_close(&names);
-}
-
-static int read_sections(struct xc_index_parse *parse)
-{
-	if (read_head(parse) < 0 || read_segments(parse) < 0 || read_attrs(parse) < 0 ||
-	    read_tree(parse) < 0 || xc_index_read_mtimes(parse) < 0 ||
-	    xc_index_read_sizes(parse) < 0 || xc_index_read_headers(parse) < 0 ||
-	    xc_index_read_links(parse) < 0 || xc_index_read_sparse(parse) < 0 ||
-	    xc_index_read_hashes(parse) < 0)
-		return -1;
-	return xc_index_read_xattrs(parse);
 }
 
 static void set_offsets(struct xc_members *members)
@@ -297,8 +286,9 @@ int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budg
 	if (length > XC_INDEX_STORED_MAX)
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes cannot be", length);
 	budget->stored_bytes += length;
-	if (xc_sections_scan(data, length, &sections, err) < 0 || read_sections(&parse) < 0 ||
-	    xc_index_check(&index, XC_ERR_CORRUPT, err) < 0 || claim_contents(&parse) < 0)
+	if (xc_sections_scan(data, length, &sections, err) < 0 ||
+	    xc_sections_read_all(&parse) < 0 || xc_index_check(&index, XC_ERR_CORRUPT, err) < 0 ||
+	    claim_contents(&parse) < 0)
 		return -1;
 	set_offsets(&index.members);
 	*ret_index = index;

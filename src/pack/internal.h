@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this folder share: the sections of an index and its rules. */
+/* What the files of this folder share: writing, reading and checking an index. */
 #ifndef XC_PACK_INTERNAL_H
 #define XC_PACK_INTERNAL_H
 
-#include "base/varint.h"
 #include "pack/index.h"
-
-#define XC_SKIPPABLE_MAGIC        0x184d2a50u /* of 16 that RFC 8878 gives to applications */
-#define XC_SKIPPABLE_HEADER_BYTES 8
-#define XC_SECTION_SKIP_NIBBLE    0x8
-#define XC_SECTION_HEADER_BYTES   16
-#define XC_SECTION_NEEDED         1u
+#include "pack/section_internal.h"
 
 #define XC_INDEX_VERSION      1
 #define XC_NS_PER_S           1000000000
@@ -23,9 +17,6 @@
 #define XC_XATTR_VALUE_MAX    ((uint32_t)64 << 10)
 #define XC_SEGMENT_RECORD_MIN (2 + XC_SHA256_BYTES)
 
-/* No section decodes to more. */
-#define XC_RAW_BYTES_MAX ((uint64_t)4 << 30)
-
 /*
  * What a restore keeps beside the table (tree/place/place.h, tree/stage/stage.h): of a
  * member whether it was made, of a top its place in the file system, of a
@@ -35,59 +26,39 @@
 #define XC_TOP_COST_BYTES     512u
 #define XC_SEGMENT_COST_BYTES (sizeof(struct xc_segment) + 104)
 
-enum xc_section_id {
-	XC_SECTION_HEAD = 1,
-	XC_SECTION_SEGMENTS,
-	XC_SECTION_SHAPE,
-	XC_SECTION_NAMES,
-	XC_SECTION_ATTRS,
-	XC_SECTION_ATTR_IDS,
-	XC_SECTION_MTIMES,
-	XC_SECTION_SIZES,
-	XC_SECTION_HEADERS,
-	XC_SECTION_LINKS,
-	XC_SECTION_HASHES,
-	XC_SECTION_SPARSE,
-	XC_SECTION_XATTRS,
-	XC_SECTION_END, /* one past the last */
-};
-
 enum xc_attr_flags {
 	XC_ATTR_SPARSE = 1,
 	XC_ATTR_XATTRS = 2,
 };
 
-/* One section as it stands in an index; all zero for one that is not there. */
-struct xc_section {
-	const uint8_t *frame;
-	size_t frame_bytes;
-	uint64_t raw_bytes;
+/* An index that is being written: each section whole, then compressed. */
+struct xc_index_write {
+	const struct xc_index *index;
+	struct xc_buf raw;  /* of the section */
+	bool full;          /* raw could not take all */
+	uint32_t *attr_ids; /* of the members, put together with the table that they count in */
 };
 
-struct xc_sections {
-	struct xc_section items[XC_SECTION_END];
-};
+void xc_index_put_bytes(struct xc_index_write *write, const void *data, size_t length);
+void xc_index_put_varint(struct xc_index_write *write, uint64_t value);
 
-const char *xc_section_name(enum xc_section_id id);
+/* Whether a member has these sections' data. */
+bool xc_member_has_xattrs(const struct xc_member *member);
+bool xc_member_is_sparse(const struct xc_member *member);
 
-/* Find the sections in an index and check their framing. CORRUPT or FORMAT. */
-int xc_sections_scan(const void *data, size_t length, struct xc_sections *ret_sections,
-		     struct xc_err *err) XC_CHECK;
-
-/*
- * Decode a section whose raw length lies within the two bounds; the caller
- * frees `*ret_raw`, NULL if there are no bytes. CORRUPT.
- */
-int xc_section_read(const struct xc_sections *sections, enum xc_section_id id, uint64_t min_bytes,
-		    uint64_t max_bytes, uint8_t **ret_raw, struct xc_err *err) XC_CHECK;
-
-struct xc_section_writer;
-struct xc_section_writer *xc_section_writer_new(void);
-void xc_section_writer_free(struct xc_section_writer *writer);
-
-/* Append a section with the bytes of `raw`; nothing if there are none. INTERNAL. */
-int xc_section_append(struct xc_section_writer *writer, enum xc_section_id id,
-		      const struct xc_buf *raw, struct xc_buf *out, struct xc_err *err) XC_CHECK;
+void xc_index_write_head(struct xc_index_write *write);
+void xc_index_write_segments(struct xc_index_write *write);
+void xc_index_write_shape(struct xc_index_write *write);
+void xc_index_write_names(struct xc_index_write *write);
+void xc_index_write_attrs(struct xc_index_write *write);
+void xc_index_write_attr_ids(struct xc_index_write *write);
+void xc_index_write_mtimes(struct xc_index_write *write);
+void xc_index_write_sizes(struct xc_index_write *write);
+void xc_index_write_headers(struct xc_index_write *write);
+void xc_index_write_links(struct xc_index_write *write);
+void xc_index_write_hashes(struct xc_index_write *write);
+void xc_index_write_sparse(struct xc_index_write *write);
+void xc_index_write_xattrs(struct xc_index_write *write);
 
 /* An index that is being parsed. */
 struct xc_index_parse {
@@ -127,6 +98,10 @@ int xc_column_close(const struct xc_column *column) XC_CHECK;
 void xc_column_release(struct xc_column *column);
 #define cleanup_column __attribute__((cleanup(xc_column_release)))
 
+int xc_index_read_head(struct xc_index_parse *parse) XC_CHECK;
+int xc_index_read_segments(struct xc_index_parse *parse) XC_CHECK;
+int xc_index_read_attrs(struct xc_index_parse *parse) XC_CHECK; /* makes the table; and ATTR_IDS */
+int xc_index_read_tree(struct xc_index_parse *parse) XC_CHECK;  /* SHAPE and NAMES */
 /*
  * Each fills one field of all members, whose attributes are set already:
  * sparse before hashes, as there is a hash only where there is content.

@@ -3,25 +3,10 @@
 
 #include <zstd.h>
 
-#include "pack/internal.h"
+#include "pack/section_internal.h"
 
 /* Names and shapes shrink by a tenth at level 6, for three times the time. */
 #define SECTION_LEVEL 3
-
-static const char *const section_names[XC_SECTION_END] = {
-	[XC_SECTION_HEAD] = "HEAD",       [XC_SECTION_SEGMENTS] = "SEGMENTS",
-	[XC_SECTION_SHAPE] = "SHAPE",     [XC_SECTION_NAMES] = "NAMES",
-	[XC_SECTION_ATTRS] = "ATTRS",     [XC_SECTION_ATTR_IDS] = "ATTR_IDS",
-	[XC_SECTION_MTIMES] = "MTIMES",   [XC_SECTION_SIZES] = "SIZES",
-	[XC_SECTION_HEADERS] = "HEADERS", [XC_SECTION_LINKS] = "LINKS",
-	[XC_SECTION_HASHES] = "HASHES",   [XC_SECTION_SPARSE] = "SPARSE",
-	[XC_SECTION_XATTRS] = "XATTRS",
-};
-
-const char *xc_section_name(enum xc_section_id id)
-{
-	return section_names[id];
-}
 
 /* One section's frame: its header, then what `body` holds. */
 static int scan_one(struct xc_cursor *body, uint32_t *last_id, struct xc_sections *sections,
@@ -94,15 +79,15 @@ static int check_frame(const struct xc_section *section, enum xc_section_id id, 
 
 	if (ZSTD_isError(frame_bytes))
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: no zstd frame: %s",
-				  section_names[id], ZSTD_getErrorName(frame_bytes));
+				  xc_section_kind(id)->name, ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes != section->frame_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "index: section %s: %zu bytes behind its frame",
-				  section_names[id], section->frame_bytes - frame_bytes);
+				  xc_section_kind(id)->name, section->frame_bytes - frame_bytes);
 	if (ZSTD_getFrameContentSize(section->frame, section->frame_bytes) != section->raw_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "index: section %s: its frame holds another length than it says",
-				  section_names[id]);
+				  xc_section_kind(id)->name);
 	return 0;
 }
 
@@ -116,21 +101,23 @@ int xc_section_read(const struct xc_sections *sections, enum xc_section_id id, u
 	max_bytes = XC_MIN(max_bytes, XC_RAW_BYTES_MAX);
 	if (section->raw_bytes < min_bytes || section->raw_bytes > max_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: %llu bytes cannot be",
-				  section_names[id], (unsigned long long)section->raw_bytes);
+				  xc_section_kind(id)->name,
+				  (unsigned long long)section->raw_bytes);
 	if (section->raw_bytes > 0) {
 		if (check_frame(section, id, err) < 0)
 			return -1;
 		raw = malloc(section->raw_bytes);
 		if (!raw)
 			return xc_err_sys(err, ENOMEM, "index: section %s of %llu bytes",
-					  section_names[id],
+					  xc_section_kind(id)->name,
 					  (unsigned long long)section->raw_bytes);
 		result = ZSTD_decompress(raw, section->raw_bytes, section->frame,
 					 section->frame_bytes);
 		if (ZSTD_isError(result) || result != section->raw_bytes)
-			return xc_err_set(
-				err, XC_ERR_CORRUPT, "index: section %s: %s", section_names[id],
-				ZSTD_isError(result) ? ZSTD_getErrorName(result) : "too short");
+			return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: %s",
+					  xc_section_kind(id)->name,
+					  ZSTD_isError(result) ? ZSTD_getErrorName(result)
+							       : "too short");
 	}
 	*ret_raw = STEAL_PTR(raw);
 	return 0;
@@ -174,19 +161,19 @@ int xc_section_append(struct xc_section_writer *writer, enum xc_section_id id,
 	at = xc_buf_reserve(out, before_bytes + bound_bytes);
 	if (!at)
 		return xc_err_set(err, XC_ERR_INTERNAL, "index: no room for section %s",
-				  section_names[id]);
+				  xc_section_kind(id)->name);
 	frame_bytes = ZSTD_compress2(writer->context, at + before_bytes, bound_bytes, raw->data,
 				     raw->len_bytes);
 	if (ZSTD_isError(frame_bytes))
 		return xc_err_set(err, XC_ERR_INTERNAL, "index: cannot compress section %s: %s",
-				  section_names[id], ZSTD_getErrorName(frame_bytes));
+				  xc_section_kind(id)->name, ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes > UINT32_MAX - XC_SECTION_HEADER_BYTES)
 		return xc_err_set(err, XC_ERR_INTERNAL, "index: section %s is too long",
-				  section_names[id]);
+				  xc_section_kind(id)->name);
 	xc_le_put(at, XC_SKIPPABLE_MAGIC | XC_SECTION_SKIP_NIBBLE, 4);
 	xc_le_put(at + 4, XC_SECTION_HEADER_BYTES + frame_bytes, 4);
 	xc_le_put(at + 8, id, 2);
-	xc_le_put(at + 10, XC_SECTION_NEEDED, 2);
+	xc_le_put(at + 10, xc_section_kind(id)->needed ? XC_SECTION_NEEDED : 0, 2);
 	xc_le_put(at + 12, 0, 4);
 	xc_le_put(at + 16, raw->len_bytes, 8);
 	xc_buf_grow_by(out, before_bytes + frame_bytes);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "entry/broken.h"
 #include "entry/commit.h"
+#include "entry/lookup.h"
 #include "entry/objects.h"
 #include "pack/writer.h"
 #include "save/segment.h"

@@ -394,9 +394,26 @@ static void a_million_like_members_fit_once(void **state)
 	assert_non_null(strstr(err.msg, "may take"));
 }
 
+/* A section without a row would be left out of every index, or end its reader. */
+static void every_section_has_a_row_of_its_own(void **state)
+{
+	(void)state;
+	for (enum xc_section_id id = XC_SECTION_HEAD; id < XC_SECTION_END; id++) {
+		const struct xc_section_kind *kind = xc_section_kind(id);
+
+		assert_non_null(kind->name);
+		assert_non_null(kind->write);
+		for (enum xc_section_id other = XC_SECTION_HEAD; other < id; other++) {
+			assert_string_not_equal(kind->name, xc_section_kind(other)->name);
+			assert_ptr_not_equal(kind->write, xc_section_kind(other)->write);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_section_has_a_row_of_its_own),
 		cmocka_unit_test(all_fields_survive),
 		cmocka_unit_test(an_empty_table_survives),
 		cmocka_unit_test(directories_of_one_name_survive),
