@@ -13,6 +13,7 @@
 #include "restore/extract.h"
 #include "restore/legacy.h"
 #include "restore/room.h"
+#include "restore/standing.h"
 #include "tree/patterns/patterns.h"
 #include "tree/stage/stage.h"
 
@@ -383,7 +384,8 @@ static void add_layer_room(const struct restore *restore, uint32_t number, struc
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (members->items[i].parent == XC_MEMBER_NONE)
 			target = restore->layer_targets[number][top++];
-		if (target != XC_PLACE_NO_TARGET && xc_extract_is_alive(layer, i))
+		if (target != XC_PLACE_NO_TARGET && xc_extract_is_alive(layer, i) &&
+		    !xc_place_is_made(layer->place, i))
 			xc_room_add(&rooms[target], &members->items[i]);
 	}
 }
@@ -402,6 +404,23 @@ static int check_room(const struct restore *restore, struct xc_err *err)
 	return xc_room_check(rooms, restore->target_count, err);
 }
 
+/*
+ * What stands there and is equal need not be written. To find that out costs
+ * reading it, so it is done only where there is not enough room without.
+ */
+static int make_room(struct restore *restore, struct xc_err *err)
+{
+	struct xc_err refusal;
+
+	if (check_room(restore, &refusal) == 0)
+		return 0;
+	for (uint32_t i = 0; i < restore->layer_count; i++)
+		if (xc_standing_keep(restore->cache, restore->stage, &restore->layers[i],
+				     restore->layer_targets[i], err) < 0)
+			return -1;
+	return check_room(restore, err);
+}
+
 static int restore_match(struct restore *restore, const struct xc_query *query,
 			 struct xc_restore_result *result, struct xc_err *err)
 {
@@ -417,7 +436,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	if (open_stage(restore, err) < 0)
 		return -1;
 	open_places(restore);
-	if (check_room(restore, err) < 0)
+	if (make_room(restore, err) < 0)
 		return -1;
 	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
 		       xc_index_budget_free_used(&restore->budget), &result->fetched_bytes,
@@ -460,8 +479,8 @@ static void release_restore(struct restore *restore)
 static int note_failure(const struct xc_match *match, struct xc_broken *broken, struct xc_err *err)
 {
 	if (err->sys == ENOSPC || err->sys == EDQUOT)
-		xc_err_wrap(err, "until it is done a restore needs room for all files beside those "
-				 "that it replaces");
+		xc_err_wrap(err, "until it is done a restore needs room for what it writes beside "
+				 "what that replaces");
 	xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(match->manifest.key));
 	/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
 	if (err->kind == XC_ERR_NOT_FOUND)

@@ -298,3 +298,121 @@ restore_fails() {
         same "$(stat -c '%a %h' "tree/$name")" "400 1"
     done
 }
+
+# A small file system with tree/: three files of 4 MB, and their entry in a store elsewhere.
+# in_small_room OPTIONS SCRIPT: the script runs in it as sh, with "$1" as the program and "$2" as
+# where to leave things.
+in_small_room() {
+    is_root || skip "needs root"
+    unshare -m mount -t tmpfs none /mnt 2>/dev/null || skip "no mount namespaces"
+    rm -rf "$T/left" "$T/store"
+    mkdir -p small "$T/left"
+    # shellcheck disable=SC2016 # for the inner shell
+    run unshare -m sh -c 'mount -t tmpfs -o "$3" none small && cd small && mkdir tree || exit 9
+        for i in 1 2 3; do head -c 4000000 /dev/urandom >tree/f$i || exit 9; done
+        "$1" save -q --key k --path tree && cp -a tree "$2/saved" || exit 9
+        eval "$4"' sh "$XCACHE" "$T/left" "$1" "$2"
+}
+
+@test "a restore over equal files needs no room for a second copy of them" {
+    in_small_room size=20m 'inode=$(stat -c %i tree/f1)
+        "$1" restore --key k --path tree || exit
+        [ "$(stat -c %i tree/f1)" = "$inode" ] || exit 9
+        stat -c %h tree/f?
+        ls -A . tree
+        cp -a tree "$2/tree"'
+    [ "$status" -eq 0 ]
+    has "$output" $'1\n1\n1\n.:\ntree\n\ntree:\nf1\nf2\nf3'
+    same_tree "$T/left/saved" "$T/left/tree"
+}
+
+@test "a restore over files of which some are equal needs room for the others" {
+    # Of the same size and time: only the content tells.
+    in_small_room size=20m '
+        printf x | dd of=tree/f2 bs=1 seek=3999999 conv=notrunc status=none
+        touch -r tree/f1 tree/f2
+        touch -r "$2/saved/f2" tree/f2
+        printf y >tree/mine
+        "$1" restore --key k --path tree || exit
+        cmp tree/f2 "$2/saved/f2" && ls -A . tree
+        rm tree/mine
+        cp -a tree "$2/tree"'
+    [ "$status" -eq 0 ]
+    has "$output" $'.:\ntree\n\ntree:\nf1\nf2\nf3\nmine'
+    same_tree --no-dir-times "$T/left/saved" "$T/left/tree"
+}
+
+@test "a restore for which equal files do not make enough room changes nothing" {
+    local change
+    for change in 'for i in 1 2; do printf x >>tree/f$i; done' \
+        'chmod 600 tree/f1 tree/f2' \
+        'touch tree/f1 tree/f2' \
+        'chown 1 tree/f1 tree/f2' \
+        'setfattr -n user.x -v y tree/f1 tree/f2' \
+        'ln tree/f1 one; ln tree/f2 two' \
+        'mkdir other; for i in 1 2; do mv tree/f$i other; ln -s ../other/f$i tree; done'; do
+        in_small_room size=19m "$change"' || exit 7
+            cp -a . "$2/before" && ls -AR . >"$2/names"
+            "$1" restore --key k --path tree
+            status=$?
+            cp -a . "$2/after"
+            ls -AR . | diff "$2/names" - || exit 9
+            exit $status'
+        # Where the file system has no xattrs.
+        [ "$status" -ne 7 ] || continue
+        [ "$status" -eq 1 ] || fail "$change: $status: $output" || return
+        has "$output" "not enough room for $PWD/small/tree: 8.0"
+        same_tree "$T/left/before/tree" "$T/left/after/tree"
+    done
+}
+
+@test "a restore that fails after equal files were found changes nothing" {
+    # shellcheck disable=SC2016 # for the inner shell
+    in_small_room size=20m 'printf x >>tree/f3
+        pack=$(find "$2/.." -name "*.tar.zst")
+        for at in 1000000 6000000 10000000; do
+            printf broken | dd of="$pack" bs=1 seek=$at conv=notrunc status=none
+        done
+        cp -a . "$2/before"
+        "$1" restore --key k --path tree
+        status=$?
+        stat -c %h tree/f?
+        ls -A .
+        cp -a . "$2/after"
+        exit $status'
+    [ "$status" -eq 1 ]
+    has "$output" $'1\n1\n1\ntree'
+    lacks "$output" "not enough room"
+    same_tree "$T/left/before/tree" "$T/left/after/tree"
+}
+
+@test "equal files need no further inodes" {
+    is_root || skip "needs root"
+    command -v mkfs.ext4 >/dev/null || skip "no mkfs.ext4"
+    truncate -s 8M "$T/disk"
+    mkfs.ext4 -q -N 64 "$T/disk"
+    mkdir small
+    unshare -m mount -o loop "$T/disk" small 2>/dev/null || skip "no loop devices"
+    # shellcheck disable=SC2016 # for the inner shell
+    run unshare -m sh -c 'mount -o loop "$2" small && cd small && mkdir -p tree/sub || exit 9
+        i=0; while [ $((i += 1)) -le 35 ]; do echo $i >tree/sub/$i || exit 9; done
+        "$1" save -q --key k --path tree && "$1" restore --key k --path tree && ls -A' \
+        sh "$XCACHE" "$T/disk"
+    [ "$status" -eq 0 ]
+    same "${lines[-1]}" tree
+}
+
+@test "a restore over equal files that cannot be linked needs room" {
+    local denied
+    for denied in EXDEV EMLINK EPERM; do
+        # shellcheck disable=SC2016 # for the inner shell
+        in_small_room size=20m '"'"$TOOLS/deny"'" '$denied' linkat "$1" restore --key k --path tree
+            status=$?
+            ls -A
+            exit $status'
+        [ "$status" -ne 77 ] || skip "no seccomp filters here"
+        [ "$status" -eq 1 ] || fail "$denied: $output" || return
+        has "$output" "not enough room for $PWD/small/tree: 12.0 MB needed"
+        same "${lines[-1]}" tree
+    done
+}

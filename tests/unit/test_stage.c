@@ -478,6 +478,65 @@ static void a_mount_point_is_filled(void **state)
 	in_child(CHILD_MOUNTS, "fill_bind_mount", fill_mount, "source");
 }
 
+/* A try with a staged file that is a name of the one in its place; true if it was canceled. */
+static bool play_standing(uint64_t cancel_at)
+{
+	cleanup_free char *before = NULL, *after = NULL, *above = NULL, *above_after = NULL;
+	char name[XC_STAGE_NAME_MAX], staged[32];
+	struct xc_err err = { 0 };
+	struct xc_stage *stage;
+	uint64_t replaced;
+	struct stat st;
+	int dir_fd, result;
+
+	make_tree(AT_FDCWD, "w: w/x: w/x/a=old w/x/f=same w/x/z=old", 0);
+	before = picture("w/x", PICTURE_ALL);
+	above = picture("w", PICTURE_PLAIN);
+	stage = open_one(SCRATCH("w/x"), 1, false);
+	stage_words(stage, 0, "@: @/a=new @/z=new");
+	xc_stage_top(stage, 0, &dir_fd, name);
+	snprintf(staged, sizeof(staged), "%s/f", name);
+	assert_int_equal(linkat(AT_FDCWD, "w/x/f", dir_fd, staged, 0), 0);
+	cancel_at_look(cancel_at);
+	result = xc_stage_commit(stage, NULL, &replaced, &err);
+	xc_stage_free(stage);
+	after = picture("w/x", result < 0 ? PICTURE_ALL : PICTURE_PLAIN);
+	above_after = picture("w", PICTURE_PLAIN);
+	if (result < 0) {
+		assert_string_equal(before, after);
+		assert_string_equal(above, above_after);
+	} else {
+		assert_string_equal(after, " 040755\n/a 100644 =new\n/f 100644 =same\n"
+					   "/z 100644 =new\n");
+	}
+	assert_int_equal(stat("w/x/f", &st), 0);
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
+	return result < 0;
+}
+
+static void a_name_of_what_stands_there_changes_nothing(void **state)
+{
+	uint64_t n = 1;
+
+	(void)state;
+	while (play_standing(n))
+		n++;
+	assert_in_range(n, 4, 20);
+}
+
+static void names_without_newer_calls(void **state)
+{
+	forbid_newer_calls();
+	a_name_of_what_stands_there_changes_nothing(state);
+}
+
+static void a_name_of_what_stands_there_changes_nothing_without_newer_calls(void **state)
+{
+	(void)state;
+	in_child(CHILD_MOUNTS, "names_without_newer_calls", names_without_newer_calls, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +547,8 @@ int main(void)
 		cmocka_unit_test(merges_into_mounts),
 		cmocka_unit_test(copies_into_mounts_are_whole),
 		cmocka_unit_test(a_mount_point_is_filled),
+		cmocka_unit_test(a_name_of_what_stands_there_changes_nothing),
+		cmocka_unit_test(a_name_of_what_stands_there_changes_nothing_without_newer_calls),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -226,7 +226,7 @@ static int make_directory(struct xc_place_worker *worker, uint32_t position, str
 	return 0;
 }
 
-static bool is_made(const struct xc_place *place, uint32_t position)
+bool xc_place_is_made(const struct xc_place *place, uint32_t position)
 {
 	return atomic_load_explicit(&place->made[position], memory_order_acquire) != MADE_NOT;
 }
@@ -236,11 +236,11 @@ static int ensure_directory(struct xc_place_worker *worker, uint32_t position, s
 {
 	const struct xc_place *place = worker->place;
 
-	while (position != XC_MEMBER_NONE && !is_made(place, position)) {
+	while (position != XC_MEMBER_NONE && !xc_place_is_made(place, position)) {
 		uint32_t highest = position, parent;
 
 		while ((parent = member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
-		       !is_made(place, parent))
+		       !xc_place_is_made(place, parent))
 			highest = parent;
 		if (make_directory(worker, highest, err) < 0)
 			return -1;
@@ -406,6 +406,46 @@ int xc_place_member(struct xc_place_worker *worker, uint32_t position, const cha
 	default:
 		return 0;
 	}
+}
+
+/* Whose a new file would be; what a directory passes on is not told beforehand. */
+static bool has_owner(const struct xc_place *place, const struct xc_member *member,
+		      const struct stat *st)
+{
+	const struct xc_owner saved = { .uid = member->uid, .gid = member->gid };
+	const struct xc_owner *owner = place->opts.owner ? place->opts.owner : &saved;
+
+	if (place->inherits || st->st_uid != owner->uid)
+		return false;
+	return place->uid == 0 ? st->st_gid == owner->gid
+			       : st->st_uid == place->uid && st->st_gid == place->gid;
+}
+
+bool xc_place_is_equal(const struct xc_place *place, uint32_t position, const struct stat *st)
+{
+	const struct xc_member *member = &place->opts.members->items[position];
+
+	return member->type == XC_MEMBER_FILE && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
+	       (uint64_t)st->st_size == member->size_bytes &&
+	       (st->st_mode & 07777) == member->mode && (member->mode & 06000) == 0 &&
+	       st->st_mtim.tv_sec == member->mtime_s &&
+	       (uint32_t)st->st_mtim.tv_nsec == member->mtime_ns && has_owner(place, member, st);
+}
+
+int xc_place_standing(struct xc_place_worker *worker, uint32_t position, int fd, struct xc_err *err)
+{
+	char path[40];
+	const char *name;
+	int dir_fd;
+
+	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+		return -1;
+	/* open(2): without CAP_DAC_READ_SEARCH a descriptor is linked by way of /proc. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0 ||
+	    linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	return fail_at(worker, position, "link", err);
 }
 
 static struct partial_file **find_partial(struct xc_place *place, uint32_t position)

@@ -17,6 +17,8 @@
 #ifndef XC_TREE_PLACE_PLACE_H
 #define XC_TREE_PLACE_PLACE_H
 
+#include <sys/stat.h>
+
 #include "base/err.h"
 #include "base/member.h"
 #include "tree/owner.h"
@@ -61,6 +63,24 @@ int xc_place_member(struct xc_place_worker *worker, uint32_t position, const cha
  */
 int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
 		   const char *data, size_t length, struct xc_err *err) XC_CHECK;
+
+/*
+ * Whether a standing file has all that is said of the member besides its
+ * content and xattrs: its type, size, mode, times and owner, as they would be
+ * given here, and no other name. False where that is not sure.
+ */
+bool xc_place_is_equal(const struct xc_place *place, uint32_t position, const struct stat *st);
+
+/*
+ * Create a file as another name of `fd`, an open file that stands beside its
+ * new place, with the directories above it. IO if the file cannot be linked,
+ * among other reasons with EXDEV, EMLINK and EPERM.
+ */
+int xc_place_standing(struct xc_place_worker *worker, uint32_t position, int fd,
+		      struct xc_err *err) XC_CHECK;
+
+/* Whether a directory was made already. */
+bool xc_place_is_made(const struct xc_place *place, uint32_t position);
 
 /*
  * Make all hard links. Their targets must be alive (else CORRUPT). What cannot

@@ -256,6 +256,17 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
 	snprintf(ret_name, XC_STAGE_NAME_MAX, "t%u", i);
 }
 
+int xc_stage_open_standing(struct xc_stage *stage, uint32_t i, const char **ret_name)
+{
+	struct xc_stage_place *place = &stage->places[i];
+	int fd = place->follow ? xc_stage_open_followed(place)
+			       : xc_stage_open_above(place, place->above_bytes);
+
+	if (fd >= 0)
+		*ret_name = place->follow ? "." : place->name;
+	return fd;
+}
+
 void xc_stage_free(struct xc_stage *stage)
 {
 	if (!stage)

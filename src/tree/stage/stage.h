@@ -58,6 +58,13 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
 		  char ret_name[XC_STAGE_NAME_MAX]);
 
 /*
+ * Open the directory in which target `i` stands now, and its name there: "."
+ * in the directory that it leads to if the target is followed. The name lives
+ * as long as the stage. -1 with errno, ENOENT if folders above it are missing.
+ */
+int xc_stage_open_standing(struct xc_stage *stage, uint32_t i, const char **ret_name) XC_CHECK;
+
+/*
  * Move all targets into place, in order. A target that is absent, or an empty
  * directory that need not be kept, is one rename. Into a directory that has
  * content the staged one is merged as tar would: directories are merged and
@@ -67,9 +74,10 @@ void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
  * is replaced, unless it is followed (above). Directories missing above a
  * target are made, mode 0777 less the umask, by root for the owner of the
  * nearest one that is there. Where a rename is refused with EXDEV (a mount point inside), the
- * file is copied. A target that was not staged (nothing at xc_stage_top) is
- * INTERNAL. A directory of somebody else's keeps its attributes unless root
- * merges into it, and owners are set by root alone.
+ * file is copied. A file that was staged as another name of the one that stands in its place
+ * stays (rename(2) of two names of one file does nothing). A target that was not staged (nothing at
+ * xc_stage_top) is INTERNAL. A directory of somebody else's keeps its attributes unless root merges
+ * into it, and owners are set by root alone.
  *
  * If anything fails, or `cancel` is set, everything is put back and -1
  * returned; if even that fails, the message says what could not be put back
