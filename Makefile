@@ -63,7 +63,7 @@ test: packages build-tests ## build and run all tests, some beside real S3 serve
 	@tests/run $(BUILD)
 
 .PHONY: check
-check: packages build-tests ## the tests that need no server
+check: packages build-tests ## run the tests that need no server
 	@tests/run --no-servers $(BUILD)
 
 .PHONY: install
@@ -93,7 +93,7 @@ PARTS   := build $(if $(call goal_is,test check unit build-tests sanitize),test)
 .PHONY: packages deps deps-test deps-servers deps-lint deps-fuzz deps-cover deps-bench deps-dist
 packages:
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps $(if $(call goal_is,test demo),,--check) $(PARTS)
-deps: ## install the packages to build with; deps-test, deps-lint and so on those of other targets
+deps: ## install the packages that the build needs (deps-lint: those that lint needs, and so on)
 	@SYSTEM_CURL=$(SYSTEM_CURL) scripts/deps build
 deps-test deps-servers deps-lint deps-fuzz deps-cover deps-bench deps-dist: deps-%:
 	@scripts/deps $*
@@ -102,15 +102,15 @@ deps-test deps-servers deps-lint deps-fuzz deps-cover deps-bench deps-dist: deps
 build-tests: packages $(XCACHE) $(UNIT) $(TOOLS)
 
 .PHONY: unit
-unit: packages $(UNIT) ## the unit tests alone that need no server
+unit: packages $(UNIT) ## run only the unit tests that need no server
 	@tests/run --no-servers $(BUILD) unit
 
 .PHONY: lint
-lint: packages ## format, layering, sizes, static analysis, shell and man page
+lint: packages ## check format, layering, sizes, static analysis, shell and man page
 	@scripts/lint
 
 .PHONY: format
-format: ## bring all sources into the project's format
+format: ## format all sources
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 .PHONY: sanitize
@@ -118,28 +118,28 @@ format: ## bring all sources into the project's format
 # program, or that take the same ways again; for threads, without those that have no ways of their own.
 WITHOUT = s3_faults dist docker examples containers layers treediff action_radosgw
 WITHOUT_TSAN = $(WITHOUT) action action_hostile workflow doctor keys paths usage output lifecycle proxy
-sanitize: packages ## the tests under address+undefined and under thread sanitizers
+sanitize: packages ## run the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
 	tests/run --without "$(WITHOUT)" $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
 	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
 
 .PHONY: fuzz fuzz-cover fuzz-targets
-fuzz: packages fuzz-targets ## each fuzz target for FUZZ_SECONDS (default 60)
+fuzz: packages fuzz-targets ## run each fuzz target for FUZZ_SECONDS (default 60)
 	@tests/fuzz/run $(FUZZ_DIR) $(or $(FUZZ_SECONDS),60)
-fuzz-cover: packages ## the lines that each fuzz target reaches by its seeds
+fuzz-cover: packages ## print the lines that each fuzz target reaches with its seeds
 	@$(MAKE) FUZZ_COVER=1 fuzz-targets
 	@tests/fuzz/cover $(BUILD)/fuzz-cover $(or $(FUZZ_SECONDS),0)
 fuzz-targets: $(FUZZ)
 
 .PHONY: dist dist-check
-dist: packages ## the programs of the last commit, for distribution, into dist/
+dist: packages ## build the programs of the last commit for distribution, into dist/
 	@scripts/dist/make
 dist-check: packages ## build them again elsewhere and compare every byte with dist/
 	@scripts/dist/check $(if $(STRICT),--strict)
 
 .PHONY: help
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 	                  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 

@@ -18,7 +18,7 @@ _xcache_place() {
 	done
 }
 
-# Keys come only from a folder: asking a server at every press of a key would be rude.
+# Keys are completed only for folders: a server should not get a request for every key press.
 _xcache_keys() {
 	local place store=$XCACHE_STORE word key
 	_xcache_place
