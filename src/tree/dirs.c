@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "tree/beneath.h"
@@ -84,6 +85,22 @@ static int keep_open(struct xc_dirs *dirs, uint32_t position, int fd)
 	return fd;
 }
 
+static int open_top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place)
+{
+	struct stat status;
+	cleanup_fd int fd = xc_fd_open_dir_path(place->dir_fd, dirs->top_path.data);
+
+	if (fd < 0 || !place->known)
+		return STEAL_FD(fd);
+	if (fstat(fd, &status) < 0)
+		return -1;
+	if (status.st_dev != place->device || status.st_ino != place->inode) {
+		errno = ENOENT;
+		return -1;
+	}
+	return STEAL_FD(fd);
+}
+
 static int top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place)
 {
 	struct xc_buf *path = &dirs->top_path;
@@ -95,7 +112,7 @@ static int top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place
 	xc_fd_close(&dirs->top_dir_fd);
 	xc_buf_clear(path);
 	xc_buf_add(path, place->path, place->path_bytes);
-	dirs->top_dir_fd = xc_fd_open_dir_path(place->dir_fd, path->data);
+	dirs->top_dir_fd = open_top_container(dirs, place);
 	dirs->top_base_fd = place->dir_fd;
 	return dirs->top_dir_fd;
 }

@@ -12,6 +12,9 @@
 #ifndef XC_TREE_DIRS_H
 #define XC_TREE_DIRS_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "base/member.h"
 
@@ -23,6 +26,9 @@ struct xc_dirs_place {
 	const char *path; /* `path_bytes` long, not terminated; none for `dir_fd` itself */
 	size_t path_bytes;
 	const char *name;
+	bool known; /* `path` must be the directory below; ENOENT if it is another one */
+	dev_t device;
+	ino_t inode;
 };
 
 /* Fills in where the top at `position` is. The strings live as long as the context. */

@@ -219,14 +219,17 @@ static struct top_order *order_tops(const struct walk *walk, const struct xc_str
 	return order;
 }
 
-static void add_top(struct flatten *flatten, const struct walk_entry *entry, const char *stored,
+static void add_top(struct flatten *flatten, const struct walk *walk, const struct top_order *top,
 		    const char *absolute)
 {
+	const struct walk_entry *entry = &walk->tops[top->index];
+	const char *stored = top->stored;
 	struct xc_tree *tree = flatten->tree;
 	const char *name = xc_arena_text(&tree->members.arena, stored, strlen(stored));
 	uint32_t position = add_member(flatten, entry, name, XC_MEMBER_NONE);
 
 	tree->top_positions[tree->top_paths.count] = position;
+	tree->top_containers[tree->top_paths.count] = walk->containers[top->index];
 	xc_strlist_add(&tree->top_paths, absolute);
 	if (entry_dir(entry))
 		add_below(flatten, entry_dir(entry), position);
@@ -291,12 +294,11 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 	}
 	tree.members.items = xc_malloc(total * sizeof(*tree.members.items));
 	tree.top_positions = xc_calloc(paths->count, sizeof(*tree.top_positions));
+	tree.top_containers = xc_calloc(paths->count, sizeof(*tree.top_containers));
 	order = order_tops(walk, paths);
 	for (size_t i = 0; i < paths->count; i++) {
-		const struct walk_entry *entry = &walk->tops[order[i].index];
-
-		if (entry->name)
-			add_top(&flatten, entry, order[i].stored, paths->items[order[i].index]);
+		if (walk->tops[order[i].index].name)
+			add_top(&flatten, walk, &order[i], paths->items[order[i].index]);
 		free(order[i].stored);
 	}
 	free(order);
@@ -318,7 +320,8 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 void xc_tree_locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
 {
 	struct xc_tree *tree = context;
-	const char *path = tree->top_paths.items[find_top(tree, position)];
+	size_t top = find_top(tree, position);
+	const char *path = tree->top_paths.items[top];
 	const char *name = strrchr(path, '/') + 1;
 
 	*ret_place = (struct xc_dirs_place){
@@ -326,6 +329,9 @@ void xc_tree_locate(void *context, uint32_t position, struct xc_dirs_place *ret_
 		.path = path,
 		.path_bytes = (size_t)(name - path),
 		.name = *name ? name : ".",
+		.known = true,
+		.device = tree->top_containers[top].device,
+		.inode = tree->top_containers[top].inode,
 	};
 }
 

@@ -43,6 +43,8 @@ struct walk_dir {
 	uint32_t depth;   /* 0 for a top */
 	struct walk_entry *entries;
 	uint32_t count;
+	int fd;              /* while directories in it wait to be opened; -1 for none */
+	atomic_uint waiting; /* how many do, or need what is above it */
 };
 
 struct walk_worker {
@@ -57,12 +59,29 @@ struct walk {
 	struct xc_pool *pool;
 	struct walk_worker *workers;
 	struct walk_entry *tops;
+	struct xc_tree_container *containers; /* of the tops */
 	size_t top_count;
 	bool judging;
+	atomic_int kept; /* directories that stay open */
 	atomic_bool failed;
 	pthread_mutex_t mutex; /* of err and opts->notes */
 	struct xc_err err;
 };
+
+/*
+ * Open the directory that holds the top `path`, O_PATH: below what a line
+ * spells out no symlink may lead out of that. -1 with errno: EXDEV or ELOOP then.
+ */
+int xc_walk_open_container(const struct xc_patterns *patterns, const char *path) XC_CHECK;
+
+/* Open a directory for reading, through no symlink below its top's container; -1 with errno. */
+int xc_walk_open(const struct walk_dir *dir) XC_CHECK;
+
+/* Keep an open directory, `fd` is borrowed, for those in it; -1 with errno. */
+int xc_walk_keep(struct walk_dir *dir, int fd) XC_CHECK;
+
+/* One directory in `dir`, which may be NULL, needs it no more. */
+void xc_walk_let_go(struct walk_dir *dir);
 
 /* Turn what was read into the member table, freeing the entries on the way. */
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,

@@ -18,6 +18,7 @@ void xc_tree_release(struct xc_tree *tree)
 	xc_members_release(&tree->members);
 	xc_strlist_release(&tree->top_paths);
 	free(tree->top_positions);
+	free(tree->top_containers);
 	*tree = (struct xc_tree)XC_TREE_INIT;
 }
 
@@ -79,10 +80,15 @@ static int fail_at(const struct walk_dir *dir, const char *name, const char *wha
 				  "%s vanished while it was being saved: save when nothing "
 				  "writes there any more",
 				  XC_QUOTE(path.data));
+	if (saved == ELOOP || saved == ENOTDIR)
+		return xc_err_set(err, XC_ERR_CHANGED,
+				  "%s was replaced while it was being saved: save when nothing "
+				  "writes there any more",
+				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }
 
-static void note_vanished(const struct walk_dir *dir, const char *name)
+static void note(const struct walk_dir *dir, const char *name, enum xc_note_kind kind)
 {
 	struct walk *walk = dir->walk;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
@@ -91,17 +97,8 @@ static void note_vanished(const struct walk_dir *dir, const char *name)
 	if (name)
 		xc_buf_addf(&path, "%s%s", path.len_bytes > 1 ? "/" : "", name);
 	pthread_mutex_lock(&walk->mutex);
-	xc_notes_add(walk->opts->notes, XC_NOTE_VANISHED, path.data);
+	xc_notes_add(walk->opts->notes, kind, path.data);
 	pthread_mutex_unlock(&walk->mutex);
-}
-
-/* Opens a directory by its names below the top, however long they are together. */
-static int open_directory(const struct walk_dir *dir)
-{
-	cleanup_buf struct xc_buf path = XC_BUF_INIT;
-
-	directory_path(dir, &path);
-	return xc_fd_open_dir(AT_FDCWD, path.data);
 }
 
 static struct walk_side *side_of(struct walk_worker *worker, struct walk_entry *entry)
@@ -302,6 +299,7 @@ static struct walk_dir *new_directory(struct walk *walk, struct walk_worker *wor
 		.parent = parent,
 		.name = name,
 		.depth = parent ? parent->depth + 1 : 0,
+		.fd = -1,
 	};
 	return dir;
 }
@@ -367,22 +365,32 @@ static int read_stream(struct walk_dir *dir, struct walk_worker *worker, DIR *st
 		if (kept < 0 && errno != ENOENT)
 			return fail_at(dir, found->d_name, "read", err);
 		if (kept < 0)
-			note_vanished(dir, found->d_name);
+			note(dir, found->d_name, XC_NOTE_VANISHED);
 		if (kept > 0 && xc_buf_try_add(&worker->scratch, &entry, sizeof(entry)) < 0)
 			return xc_err_set(err, XC_ERR_IO, "too many files in one directory");
 	}
 	return errno != 0 ? fail_at(dir, NULL, "read the directory", err) : 0;
 }
 
+/* They stand last. */
+static uint32_t count_directories(const struct walk_dir *dir)
+{
+	uint32_t first = dir->count;
+
+	while (first > 0 && dir->entries[first - 1].type == XC_MEMBER_DIR)
+		first--;
+	return dir->count - first;
+}
+
 static int read_directory(struct walk_dir *dir, struct walk_worker *worker, struct xc_err *err)
 {
-	cleanup_fd int fd = open_directory(dir);
+	cleanup_fd int fd = xc_walk_open(dir);
 	DIR *stream;
 	int result;
 
 	/* It stays, as an empty one: others may have counted on it. */
 	if (fd < 0 && errno == ENOENT && dir->parent) {
-		note_vanished(dir, NULL);
+		note(dir, NULL, XC_NOTE_VANISHED);
 		return 0;
 	}
 	if (fd < 0 || read_directory_xattrs(worker, fd, dir->self) < 0)
@@ -396,9 +404,11 @@ static int read_directory(struct walk_dir *dir, struct walk_worker *worker, stru
 		directory_path(dir, &worker->path);
 	}
 	result = read_stream(dir, worker, stream, err);
-	closedir(stream);
 	if (result == 0)
 		keep_entries(dir, worker);
+	if (result == 0 && count_directories(dir) > 0 && xc_walk_keep(dir, dirfd(stream)) < 0)
+		result = fail_at(dir, NULL, "read the directory", err);
+	closedir(stream);
 	return result;
 }
 
@@ -414,6 +424,25 @@ static int check_depth(const struct walk_dir *dir, struct xc_err *err)
 	return xc_walk_fail_deep(top->name, err);
 }
 
+/* The newest job is taken first, so they are submitted backwards. */
+static void submit_directories(struct walk_dir *dir, struct walk_worker *worker)
+{
+	uint32_t count = count_directories(dir);
+	bool needs_parent = dir->fd < 0 && count > 0;
+
+	atomic_store(&dir->waiting, count);
+	for (uint32_t i = dir->count; i-- > dir->count - count;) {
+		struct walk_entry *entry = &dir->entries[i];
+		struct walk_dir *child = new_directory(dir->walk, worker, dir, entry->name);
+
+		child->self = entry;
+		side_of(worker, entry)->dir = child;
+		xc_pool_submit(dir->walk->pool, &child->job);
+	}
+	if (!needs_parent)
+		xc_walk_let_go(dir->parent);
+}
+
 static void run_directory(struct xc_job *job, void *context)
 {
 	struct walk_dir *dir = (struct walk_dir *)job; /* the job is its first member */
@@ -421,47 +450,63 @@ static void run_directory(struct xc_job *job, void *context)
 	struct walk *walk = dir->walk;
 	struct xc_err err;
 
-	if (walk_failed(walk))
+	if (walk_failed(walk)) {
+		xc_walk_let_go(dir->parent);
 		return;
+	}
 	if (check_depth(dir, &err) < 0 || read_directory(dir, worker, &err) < 0) {
 		walk_fail(walk, &err);
+		xc_walk_let_go(dir->parent);
 		return;
 	}
 	if (walk->opts->progress)
 		atomic_fetch_add_explicit(&walk->opts->progress->members_total, dir->count,
 					  memory_order_relaxed);
-	/* Directories stand last; the newest job is taken first, so submit backwards. */
-	for (uint32_t i = dir->count; i-- > 0 && dir->entries[i].type == XC_MEMBER_DIR;) {
-		struct walk_entry *entry = &dir->entries[i];
-		struct walk_dir *child = new_directory(walk, worker, dir, entry->name);
+	submit_directories(dir, worker);
+}
 
-		child->self = entry;
-		side_of(worker, entry)->dir = child;
-		xc_pool_submit(walk->pool, &child->job);
+/* *ret_fd stays -1 where the top has come to lie outside: that is noted. */
+static int open_container(struct walk *walk, const struct walk_dir *top, size_t index, int *ret_fd,
+			  struct xc_err *err)
+{
+	cleanup_fd int fd = xc_walk_open_container(walk->opts->patterns, top->name);
+	struct stat status;
+
+	if (fd < 0 && (errno == EXDEV || errno == ELOOP)) {
+		note(top, NULL, XC_NOTE_LINKS_OUT);
+		return 0;
 	}
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return fail_at(top, NULL, "read", err);
+	walk->containers[index] = (struct xc_tree_container){ status.st_dev, status.st_ino };
+	*ret_fd = STEAL_FD(fd);
+	return 0;
 }
 
 /* A top is an entry whose name, for the walk, is its whole path. */
-static int start_top(struct walk *walk, struct walk_worker *worker, const char *path,
-		     struct walk_entry *ret_entry, struct xc_err *err)
+static int start_top(struct walk *walk, struct walk_worker *worker, const char *path, size_t index,
+		     struct xc_err *err)
 {
-	struct walk_dir container = { .name = path };
-	struct walk_entry *entry = ret_entry;
+	struct walk_dir top = { .name = path, .walk = walk };
+	struct walk_entry *entry = &walk->tops[index];
 	struct stat status;
 	const char *name = strrchr(path, '/') + 1;
-	cleanup_free char *parent = xc_strndup(path, (size_t)(name - path));
-	cleanup_fd int dir_fd = xc_fd_open_dir_path(AT_FDCWD, parent);
+	cleanup_fd int dir_fd = -1;
 
+	if (open_container(walk, &top, index, &dir_fd, err) < 0)
+		return -1;
+	if (dir_fd < 0)
+		return 0;
 	*entry = (struct walk_entry){ .name = *name ? name : "." };
-	if (dir_fd < 0 || fstatat(dir_fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_at(&container, NULL, "read", err);
+	if (fstatat(dir_fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_at(&top, NULL, "read", err);
 	if (!fill_entry(worker, &status, entry)) {
 		entry->name = NULL;
 		return 0;
 	}
 	if ((entry->type == XC_MEMBER_SYMLINK && read_target(worker, dir_fd, entry) < 0) ||
 	    (may_be_sparse(&status) && read_extents(worker, dir_fd, entry) < 0))
-		return fail_at(&container, NULL, "read", err);
+		return fail_at(&top, NULL, "read", err);
 	entry->name = path;
 	if (entry->type == XC_MEMBER_DIR) {
 		struct walk_dir *dir = new_directory(walk, worker, NULL, path);
@@ -475,7 +520,7 @@ static int start_top(struct walk *walk, struct walk_worker *worker, const char *
 static int walk_all(struct walk *walk, const struct xc_strlist *paths, struct xc_err *err)
 {
 	for (size_t i = 0; i < paths->count; i++)
-		if (start_top(walk, &walk->workers[0], paths->items[i], &walk->tops[i], err) < 0)
+		if (start_top(walk, &walk->workers[0], paths->items[i], i, err) < 0)
 			return -1;
 	for (size_t i = 0; i < paths->count; i++)
 		if (walk->tops[i].type == XC_MEMBER_DIR && walk->tops[i].name)
@@ -503,10 +548,13 @@ int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts
 	cleanup_free struct walk_worker *workers = xc_calloc(opts->threads, sizeof(*workers));
 	cleanup_free void **contexts = xc_calloc(opts->threads, sizeof(*contexts));
 	cleanup_free struct walk_entry *tops = xc_calloc(paths->count, sizeof(*tops));
+	cleanup_free struct xc_tree_container *containers =
+		xc_calloc(paths->count, sizeof(*containers));
 	struct walk walk = {
 		.opts = opts,
 		.workers = workers,
 		.tops = tops,
+		.containers = containers,
 		.top_count = paths->count,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.judging = xc_patterns_has_exclusions(opts->patterns),
