@@ -66,13 +66,17 @@ static int open_store(struct xc_action_run *run, struct xc_err *err)
 {
 	const struct xc_action_inputs *inputs = &run->inputs;
 	cleanup_free char *url = xc_action_store_url(inputs, err);
+	const struct xc_store_setting settings[] = {
+		{ "access-key-id", inputs->access_key_id },
+		{ "secret-access-key", inputs->secret_access_key },
+		{ "session-token", inputs->session_token },
+		{ "role-arn", inputs->role_arn },
+	};
 	struct xc_store_opts opts = {
 		.cancel = run->host->cancel,
 		.connections = run->host->connections,
-		.access_key_id = *inputs->access_key_id ? inputs->access_key_id : NULL,
-		.secret_access_key = *inputs->secret_access_key ? inputs->secret_access_key : NULL,
-		.session_token = *inputs->session_token ? inputs->session_token : NULL,
-		.role_arn = *inputs->role_arn ? inputs->role_arn : NULL,
+		.settings = settings,
+		.setting_count = ARRAY_LEN(settings),
 		.trace = run->context.debug ? xc_action_trace : NULL,
 		.secret = hide_secret,
 	};

@@ -77,13 +77,18 @@ static void trace_request(void *context, const char *line)
 static int open_store(struct xc_session *session, const struct xc_args *args, struct xc_err *err)
 {
 	cleanup_free char *url = args->store ? xc_strdup(args->store) : xc_defaults_store(err);
+	const bool is_private = !args->store && xc_defaults_store_is_private();
+	const struct xc_store_setting settings[] = {
+		{ "profile", args->profile },
+		{ "role-arn", args->role_arn },
+		{ "anonymous", args->no_sign_request ? "yes" : NULL },
+		{ "private", is_private ? "yes" : NULL },
+	};
 	struct xc_store_opts opts = {
 		.cancel = xc_signals_cancel(),
 		.connections = (unsigned)args->connections,
-		.profile = args->profile,
-		.role_arn = args->role_arn,
-		.anonymous = args->no_sign_request,
-		.private_folder = !args->store && xc_defaults_store_is_private(),
+		.settings = settings,
+		.setting_count = ARRAY_LEN(settings),
 		.trace = args->trace ? trace_request : NULL,
 	};
 

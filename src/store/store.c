@@ -12,15 +12,9 @@
 #include "store/back_end.h"
 #include "store/url.h"
 
-struct back_end {
-	const char *scheme;
-	const char *example;
-	xc_store_open_fn *open;
-};
-
-static const struct back_end back_ends[] = {
-	{ "file", "file:///absolute/path", xc_store_open_file },
-	{ "s3", "s3://bucket/prefix", xc_store_open_s3 },
+static const struct xc_store_back_end *const back_ends[] = {
+	&xc_store_file_back_end,
+	&xc_store_s3_back_end,
 };
 
 static int unknown_scheme(const char *scheme, struct xc_err *err)
@@ -28,7 +22,7 @@ static int unknown_scheme(const char *scheme, struct xc_err *err)
 	cleanup_buf struct xc_buf known = XC_BUF_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
-		xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "", back_ends[i].example);
+		xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "", back_ends[i]->example);
 	return xc_err_set(err, XC_ERR_USAGE, "no kind of store is called '%s:'; there is %s",
 			  XC_QUOTE(scheme), xc_buf_str(&known));
 }
@@ -61,10 +55,59 @@ static int check_ends(const char *url, struct xc_err *err)
 	return 0;
 }
 
+static const struct xc_store_option *find_option(const struct xc_store_back_end *back_end,
+						 const char *name)
+{
+	for (size_t i = 0; i < back_end->option_count; i++)
+		if (strcmp(back_end->options[i].name, name) == 0)
+			return &back_end->options[i];
+	return NULL;
+}
+
+/* Settings are our own words: one that nobody takes is a mistake of ours. */
+static int check_setting(const struct xc_store_setting *setting, struct xc_err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
+		if (find_option(back_ends[i], setting->name))
+			return 0;
+	return xc_err_set(err, XC_ERR_INTERNAL, "no kind of store has the setting '%s'",
+			  XC_QUOTE(setting->name));
+}
+
+static int fill_own(const struct xc_store_back_end *back_end, const struct xc_store_opts *opts,
+		    char *own, struct xc_err *err)
+{
+	for (size_t i = 0; i < opts->setting_count; i++) {
+		const struct xc_store_setting *setting = &opts->settings[i];
+		const struct xc_store_option *option = find_option(back_end, setting->name);
+
+		if (check_setting(setting, err) < 0)
+			return -1;
+		if (!option || !setting->text || setting->text[0] == '\0')
+			continue;
+		if (option->is_switch)
+			*(bool *)(void *)(own + option->offset) = true;
+		else
+			*(const char **)(void *)(own + option->offset) = setting->text;
+	}
+	return 0;
+}
+
+static int open_back_end(const struct xc_store_back_end *back_end, const char *rest,
+			 const struct xc_store_opts *opts, struct xc_store **ret_store,
+			 struct xc_err *err)
+{
+	static const struct xc_store_opts no_opts;
+	cleanup_free char *own = xc_calloc(1, back_end->own_bytes);
+
+	if (opts && fill_own(back_end, opts, own, err) < 0)
+		return -1;
+	return back_end->open(rest, opts ? opts : &no_opts, own, ret_store, err);
+}
+
 int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_store **ret_store,
 		  struct xc_err *err)
 {
-	static const struct xc_store_opts no_opts;
 	size_t length = xc_url_scheme_length(url);
 	cleanup_free char *scheme = xc_strndup(url, length);
 
@@ -74,9 +117,8 @@ int xc_store_open(const char *url, const struct xc_store_opts *opts, struct xc_s
 		return no_scheme(url, err);
 	/* RFC 3986, 3.1: schemes are case-insensitive. */
 	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
-		if (strcasecmp(scheme, back_ends[i].scheme) == 0)
-			return back_ends[i].open(url + length + 1, opts ? opts : &no_opts,
-						 ret_store, err);
+		if (strcasecmp(scheme, back_ends[i]->scheme) == 0)
+			return open_back_end(back_ends[i], url + length + 1, opts, ret_store, err);
 	return unknown_scheme(scheme, err);
 }
 

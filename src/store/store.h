@@ -253,25 +253,33 @@ struct xc_store {
 	size_t upload_bytes; /* how much memory an upload may hold */
 };
 
-/* How to reach a store that lies beyond a network. All borrowed while it is open; NULL allowed. */
+/*
+ * What is said beside a URL, by the names that the back ends give their options; see the table in
+ * each one's main file. A back end takes those that it knows.
+ */
+struct xc_store_setting {
+	const char *name;
+	const char *text; /* NULL or "": not given; anything else turns a switch on */
+};
+
+/* How to reach a store. All borrowed while it is open, but for the settings; NULL allowed. */
 struct xc_store_opts {
 	/* Calls end with CANCELED when it is set; abort and remove still run, for a few seconds. */
 	const struct xc_cancel *cancel;
 	unsigned connections; /* at once; 0: as many as are worth having */
-	const char *access_key_id, *secret_access_key, *session_token;
-	const char *profile, *role_arn;
-	bool anonymous;
-	bool private_folder; /* what a file store makes is for its user alone: 0700, 0600 */
 	/* Told of each request, without secrets, on any thread. */
 	void (*trace)(void *context, const char *line);
 	/* Told of secrets as they are obtained, so that they can be masked in a log. */
 	void (*secret)(void *context, const char *value);
 	void *context; /* of both */
+	const struct xc_store_setting *settings;
+	size_t setting_count;
 };
 
 /*
  * Open the store that a URL names: file:///absolute/path or s3://bucket/prefix.
- * `opts` may be NULL. USAGE for a URL that cannot be read, naming what is wrong. The folder of a
+ * `opts` may be NULL. USAGE for a URL that cannot be read, naming what is wrong; INTERNAL for a
+ * setting that no back end knows. The folder of a
  * file store is made when something is first written to it; a folder that is not there yet is an
  * empty store.
  */

@@ -92,9 +92,13 @@ static inline bool is_there(const struct factory *one)
 static inline void open_bucket(const char *server, const char *which, struct xc_store **ret_store)
 {
 	const char *url = server_variable(server, which), *query = strchrnul(url, '?');
+	const struct xc_store_setting settings[] = {
+		{ "access-key-id", server_variable(server, "KEY") },
+		{ "secret-access-key", server_variable(server, "SECRET") },
+	};
 	const struct xc_store_opts opts = {
-		.access_key_id = server_variable(server, "KEY"),
-		.secret_access_key = server_variable(server, "SECRET"),
+		.settings = settings,
+		.setting_count = ARRAY_LEN(settings),
 	};
 	cleanup_free char *full = NULL;
 	char id[17];

@@ -505,9 +505,13 @@ static struct xc_store *open_store(struct server *server, const char *options)
 {
 	cleanup_free char *url = xc_asprintf(
 		"s3://bucket/p?endpoint=http://127.0.0.1:%u&region=r-1%s", server->port, options);
+	static const struct xc_store_setting settings[] = {
+		{ "access-key-id", KEY_ID },
+		{ "secret-access-key", SECRET },
+	};
 	static const struct xc_store_opts opts = {
-		.access_key_id = KEY_ID,
-		.secret_access_key = SECRET,
+		.settings = settings,
+		.setting_count = ARRAY_LEN(settings),
 	};
 	struct xc_store *store;
 	struct xc_err err;

@@ -188,7 +188,8 @@ static void test_endpoint_of_profile(void **state)
 	close(fd);
 	write_config(path, config);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct xc_store_opts opts = { .profile = rows[i].profile };
+		const struct xc_store_setting setting = { "profile", rows[i].profile };
+		const struct xc_store_opts opts = { .settings = &setting, .setting_count = 1 };
 		struct xc_store *store;
 		struct xc_err err;
 		int result;

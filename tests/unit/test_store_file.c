@@ -246,6 +246,24 @@ static void test_umask(void **state)
 	umask(saved);
 }
 
+static void a_private_store_is_for_its_user_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct xc_store_setting setting = { "private", "yes" };
+	const struct xc_store_opts opts = { .settings = &setting, .setting_count = 1 };
+	cleanup_free char *url = xc_asprintf("file://%s", fixture->root);
+	mode_t before = umask(022);
+	struct xc_err err;
+
+	xc_store_close(fixture->store);
+	expect_ok(xc_store_open(url, &opts, &fixture->store, &err), &err, url);
+	must_put(fixture->store, "a/b", "z");
+	umask(before);
+	assert_int_equal(mode_of(fixture, ""), 0700);
+	assert_int_equal(mode_of(fixture, "a"), 0700);
+	assert_int_equal(mode_of(fixture, "a/b"), 0600);
+}
+
 /* A limit on the size of files stands for a disk that is full. */
 static void test_full_disk(void **state)
 {
@@ -455,6 +473,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_layout),
 		STORE_TEST(test_refused_names),
+		STORE_TEST(a_private_store_is_for_its_user_alone),
 		STORE_TEST(test_name_below_an_object),
 		STORE_TEST(test_empty_folder_in_the_way),
 		STORE_TEST(test_foreign_things_are_no_objects),

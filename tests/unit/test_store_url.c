@@ -86,11 +86,48 @@ static void test_bad_urls(void **state)
 	assert_null(store);
 }
 
+/* Whoever opens a store need not know which kind it will be. */
+static void settings_of_another_kind_of_store_are_passed_over(void **state)
+{
+	const struct xc_store_setting settings[] = {
+		{ "private", "yes" },
+		{ "profile", "ci" },
+		{ "role-arn", NULL },
+	};
+	const struct xc_store_opts opts = {
+		.settings = settings,
+		.setting_count = ARRAY_LEN(settings),
+	};
+	static const char *const urls[] = { "file:///nonexistent", "s3://bucket" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		cleanup_store struct xc_store *store = NULL;
+		struct xc_err err;
+
+		expect_ok(xc_store_open(urls[i], &opts, &store, &err), &err, urls[i]);
+	}
+}
+
+static void a_setting_that_no_store_knows_is_a_mistake(void **state)
+{
+	const struct xc_store_setting setting = { "profil", "ci" };
+	const struct xc_store_opts opts = { .settings = &setting, .setting_count = 1 };
+	struct xc_store *store = NULL;
+	struct xc_err err;
+
+	(void)state;
+	expect_message(xc_store_open("file:///nonexistent", &opts, &store, &err), &err,
+		       XC_ERR_INTERNAL, "'profil'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_urls),
 		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(settings_of_another_kind_of_store_are_passed_over),
+		cmocka_unit_test(a_setting_that_no_store_knows_is_a_mistake),
 	};
 
 	return cmocka_run_group_tests_name("store URLs", tests, NULL, NULL);

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -162,14 +163,25 @@ static int check_url(const struct xc_url *url, struct xc_err *err)
 	return 0;
 }
 
-int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
-		       struct xc_store **ret_store, struct xc_err *err)
+/* What is said beside the URL. */
+struct file_opts {
+	bool is_private; /* what the store makes is for its user alone: 0700, 0600 */
+};
+
+static const struct xc_store_option file_options[] = {
+	{ "private", true, offsetof(struct file_opts, is_private) },
+};
+
+static int open_file(const char *rest, const struct xc_store_opts *opts, const void *own,
+		     struct xc_store **ret_store, struct xc_err *err)
 {
+	const struct file_opts *file_opts = own;
 	cleanup_url struct xc_url url = { 0 };
 	cleanup_free char *encoded = NULL;
 	struct xc_file_store *store;
 	size_t length;
 
+	(void)opts;
 	if (xc_url_parse(rest, &url, err) < 0 || check_url(&url, err) < 0)
 		return -1;
 	for (length = strlen(url.path); length > 1 && url.path[length - 1] == '/'; length--)
@@ -185,9 +197,18 @@ int xc_store_open_file(const char *rest, const struct xc_store_opts *opts,
 		.read_bytes = READ_BYTES,
 	};
 	store->root = STEAL_PTR(url.path);
-	store->folder_mode = opts && opts->private_folder ? 0700 : 0777;
-	store->file_mode = opts && opts->private_folder ? 0600 : 0666;
+	store->folder_mode = file_opts->is_private ? 0700 : 0777;
+	store->file_mode = file_opts->is_private ? 0600 : 0666;
 	pthread_mutex_init(&store->handles_lock, NULL);
 	*ret_store = &store->base;
 	return 0;
 }
+
+const struct xc_store_back_end xc_store_file_back_end = {
+	.scheme = "file",
+	.example = "file:///absolute/path",
+	.open = open_file,
+	.options = file_options,
+	.option_count = ARRAY_LEN(file_options),
+	.own_bytes = sizeof(struct file_opts),
+};

@@ -7,6 +7,7 @@
  */
 #include "store/s3/internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,7 +267,24 @@ const struct xc_store_ops xc_s3_ops = {
 	.examine = xc_s3_store_examine,
 };
 
-static void add_opts(struct xc_s3_opts *s3, const struct xc_store_opts *opts)
+/* What is said beside the URL; see struct xc_credentials_opts. */
+struct s3_opts {
+	const char *access_key_id, *secret_access_key, *session_token;
+	const char *profile, *role_arn;
+	bool anonymous;
+};
+
+static const struct xc_store_option s3_options[] = {
+	{ "access-key-id", false, offsetof(struct s3_opts, access_key_id) },
+	{ "secret-access-key", false, offsetof(struct s3_opts, secret_access_key) },
+	{ "session-token", false, offsetof(struct s3_opts, session_token) },
+	{ "profile", false, offsetof(struct s3_opts, profile) },
+	{ "role-arn", false, offsetof(struct s3_opts, role_arn) },
+	{ "anonymous", true, offsetof(struct s3_opts, anonymous) },
+};
+
+static void add_opts(struct xc_s3_opts *s3, const struct xc_store_opts *opts,
+		     const struct s3_opts *own)
 {
 	s3->http.connections = opts->connections;
 	s3->http.cancel = opts->cancel;
@@ -274,26 +292,27 @@ static void add_opts(struct xc_s3_opts *s3, const struct xc_store_opts *opts)
 	s3->http.trace_context = opts->context;
 	s3->http.secret = opts->secret;
 	s3->http.secret_context = opts->context;
-	s3->credentials.access_key_id = opts->access_key_id;
-	s3->credentials.secret_access_key = opts->secret_access_key;
-	s3->credentials.session_token = opts->session_token;
-	s3->credentials.profile = opts->profile;
-	s3->credentials.role_arn = opts->role_arn;
-	s3->credentials.anonymous = opts->anonymous;
+	s3->credentials.access_key_id = own->access_key_id;
+	s3->credentials.secret_access_key = own->secret_access_key;
+	s3->credentials.session_token = own->session_token;
+	s3->credentials.profile = own->profile;
+	s3->credentials.role_arn = own->role_arn;
+	s3->credentials.anonymous = own->anonymous;
 	s3->credentials.secret = opts->secret;
 	s3->credentials.secret_context = opts->context;
 }
 
-int xc_store_open_s3(const char *rest, const struct xc_store_opts *opts,
-		     struct xc_store **ret_store, struct xc_err *err)
+static int open_s3(const char *rest, const struct xc_store_opts *opts, const void *own,
+		   struct xc_store **ret_store, struct xc_err *err)
 {
+	const struct s3_opts *s3_opts = own;
 	cleanup_s3_url struct xc_s3_url url = { 0 };
 	struct xc_s3_store *store;
 	struct xc_s3 *s3;
 
-	if (xc_s3_url_parse(rest, opts->profile, &url, err) < 0)
+	if (xc_s3_url_parse(rest, s3_opts->profile, &url, err) < 0)
 		return -1;
-	add_opts(&url.opts, opts);
+	add_opts(&url.opts, opts, s3_opts);
 	if (xc_s3_new(&url.opts, &s3, err) < 0)
 		return -1;
 	store = xc_calloc(1, sizeof(*store));
@@ -317,3 +336,12 @@ int xc_store_open_s3(const char *rest, const struct xc_store_opts *opts,
 	*ret_store = &store->base;
 	return 0;
 }
+
+const struct xc_store_back_end xc_store_s3_back_end = {
+	.scheme = "s3",
+	.example = "s3://bucket/prefix",
+	.open = open_s3,
+	.options = s3_options,
+	.option_count = ARRAY_LEN(s3_options),
+	.own_bytes = sizeof(struct s3_opts),
+};
