@@ -28,15 +28,10 @@ static void tell(struct xc_call *call, int result)
 	struct xc_waiter *waiter = call->waiter;
 
 	free(call);
-	if (!waiter) {
+	if (waiter)
+		xc_waiter_end(waiter, result);
+	else
 		request->done(request, result);
-		return;
-	}
-	pthread_mutex_lock(&waiter->mutex);
-	waiter->result = result;
-	waiter->is_done = true;
-	pthread_cond_signal(&waiter->ended);
-	pthread_mutex_unlock(&waiter->mutex);
 }
 
 /* The end of a call that is in no list. */

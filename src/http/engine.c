@@ -234,21 +234,17 @@ void xc_http_submit(struct xc_http *http, struct xc_http_request *request)
 
 int xc_http_perform(struct xc_http *http, struct xc_http_request *request, struct xc_err *err)
 {
-	struct xc_waiter waiter = { 0 };
+	struct xc_waiter waiter;
+	int result;
 
-	pthread_mutex_init(&waiter.mutex, NULL);
-	pthread_cond_init(&waiter.ended, NULL);
+	xc_waiter_init(&waiter);
 	request->done = NULL;
 	submit(http, request, &waiter);
-	pthread_mutex_lock(&waiter.mutex);
-	while (!waiter.is_done)
-		pthread_cond_wait(&waiter.ended, &waiter.mutex);
-	pthread_mutex_unlock(&waiter.mutex);
-	pthread_cond_destroy(&waiter.ended);
-	pthread_mutex_destroy(&waiter.mutex);
-	if (waiter.result < 0)
+	result = xc_waiter_wait(&waiter);
+	xc_waiter_release(&waiter);
+	if (result < 0)
 		*err = request->err;
-	return waiter.result;
+	return result;
 }
 
 void xc_http_cancel(struct xc_http *http, atomic_bool *canceled)
@@ -256,24 +252,4 @@ void xc_http_cancel(struct xc_http *http, atomic_bool *canceled)
 	atomic_store(canceled, true);
 	atomic_store(&http->has_canceled, true);
 	curl_multi_wakeup(http->multi);
-}
-
-void xc_http_publish(struct xc_http *http)
-{
-	http->count_received = http->received_bytes;
-	http->count_sent = http->sent_bytes;
-	http->count_connections = http->connections.limit;
-}
-
-void xc_http_count(struct xc_http *http, struct xc_http_counters *ret_counters)
-{
-	*ret_counters = (struct xc_http_counters){
-		.requests = http->count_requests,
-		.retries = http->count_retries,
-		.hedges = http->count_hedges,
-		.received_bytes = http->count_received,
-		.sent_bytes = http->count_sent,
-		.connections = http->count_connections,
-		.connections_peak = http->count_peak,
-	};
 }

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/waiter.h"
 #include "http/connections.h"
 #include "http/http.h"
 #include "http/net/proxy.h"
@@ -76,13 +77,6 @@ struct xc_attempt {
 	size_t body_at;       /* how much of the request's body curl took */
 	struct xc_err resolver_err;
 	char curl_error[CURL_ERROR_SIZE];
-};
-
-struct xc_waiter {
-	pthread_mutex_t mutex;
-	pthread_cond_t ended;
-	bool is_done;
-	int result;
 };
 
 struct xc_call {
@@ -166,6 +160,8 @@ void xc_easy_release_lists(struct xc_attempt *attempt);
 /* judge.c: what an attempt's end means. */
 void xc_judge(struct xc_attempt *attempt, CURLcode code, struct xc_outcome *ret_outcome);
 void xc_trace(struct xc_attempt *attempt, CURLcode code);
+
+/* status.c */
 const char *xc_http_status_text(int status); /* "" if it is not a usual one */
 
 /* transport.c: the same where no whole answer came. */
@@ -186,7 +182,7 @@ void xc_call_hedge(struct xc_call *call);
 /* watch.c: what is looked at while attempts run: stalls, the tail, the number of connections. */
 void xc_watch(struct xc_http *http, uint64_t now_ms);
 
-/* Let other threads see the counters as they are. */
+/* count.c: let other threads see the counters as they are. */
 void xc_http_publish(struct xc_http *http);
 
 static inline size_t xc_http_reply_limit(const struct xc_http_request *request)

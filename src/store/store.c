@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
+#include "base/waiter.h"
 #include "store/store.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -162,32 +162,15 @@ int xc_store_check_name(const char *name, struct xc_err *err)
 	}
 }
 
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t ended;
-	bool is_done;
-	int result;
-};
-
 static void wake_waiter(struct xc_store_read *read, int result)
 {
-	struct waiter *waiter = read->owner;
-
-	/* The waiter's memory ends with its wait, so signal it before the lock is let go. */
-	pthread_mutex_lock(&waiter->lock);
-	waiter->result = result;
-	waiter->is_done = true;
-	pthread_cond_signal(&waiter->ended);
-	pthread_mutex_unlock(&waiter->lock);
+	xc_waiter_end(read->owner, result);
 }
 
 int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset, char *buffer,
 		       size_t length, struct xc_err *err)
 {
-	struct waiter waiter = {
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.ended = PTHREAD_COND_INITIALIZER,
-	};
+	struct xc_waiter waiter;
 	struct xc_store_read read = {
 		.name = name,
 		.offset = offset,
@@ -196,17 +179,15 @@ int xc_store_read_wait(struct xc_store *store, const char *name, uint64_t offset
 		.owner = &waiter,
 		.done = wake_waiter,
 	};
+	int result;
 
+	xc_waiter_init(&waiter);
 	xc_store_read(store, &read);
-	pthread_mutex_lock(&waiter.lock);
-	while (!waiter.is_done)
-		pthread_cond_wait(&waiter.ended, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
-	pthread_cond_destroy(&waiter.ended);
-	pthread_mutex_destroy(&waiter.lock);
-	if (waiter.result < 0)
+	result = xc_waiter_wait(&waiter);
+	xc_waiter_release(&waiter);
+	if (result < 0)
 		*err = read.err;
-	return waiter.result;
+	return result;
 }
 
 int xc_store_get(struct xc_store *store, const char *name, size_t max_bytes,

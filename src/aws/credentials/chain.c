@@ -33,22 +33,6 @@ static const struct source {
 	{ xc_cred_imds, false, false },
 };
 
-int xc_cred_nothing(struct xc_cred_context *context, const char *format, ...)
-{
-	size_t used = strlen(context->looked);
-	va_list args;
-
-	if (used > 0)
-		used += (size_t)snprintf(context->looked + used, sizeof(context->looked) - used,
-					 ", ");
-	if (used < sizeof(context->looked)) {
-		va_start(args, format);
-		vsnprintf(context->looked + used, sizeof(context->looked) - used, format, args);
-		va_end(args);
-	}
-	return XC_CRED_NONE;
-}
-
 static bool is_asked(const struct source *source, const struct xc_credentials_opts *opts)
 {
 	return !(source->from_environment && opts->profile) && !(source->is_role && opts->role_arn);

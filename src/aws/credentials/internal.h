@@ -38,6 +38,7 @@ struct xc_cred_context {
 	char looked[320];             /* "source: why nothing; ..." */
 };
 
+/* context.c */
 /* The first call reads the files; NULL with `err` filled if they cannot be read. */
 const struct xc_profiles *xc_cred_profiles(struct xc_cred_context *context, struct xc_err *err);
 void xc_cred_context_release(struct xc_cred_context *context);

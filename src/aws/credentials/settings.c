@@ -4,17 +4,6 @@
 
 #include <strings.h>
 
-const char *xc_cred_profile_name(const struct xc_credentials_opts *opts)
-{
-	const char *name = opts->profile;
-
-	if (!name || name[0] == '\0')
-		name = xc_env("AWS_PROFILE");
-	if (!name)
-		name = xc_env("AWS_DEFAULT_PROFILE");
-	return name ? name : "default";
-}
-
 char *xc_credentials_region(const struct xc_credentials_opts *opts)
 {
 	struct xc_cred_context context = { .opts = opts };

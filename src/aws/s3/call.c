@@ -237,30 +237,21 @@ void xc_s3_call_submit(struct xc_s3_call *call)
 
 static void wake_waiter(struct xc_s3_call *call, int result)
 {
-	/* The waiter's memory ends with its wait, so signal it before the lock is let go. */
-	pthread_mutex_lock(&call->waiter.lock);
-	call->waiter.result = result;
-	call->waiter.ended = true;
-	pthread_cond_signal(&call->waiter.changed);
-	pthread_mutex_unlock(&call->waiter.lock);
+	xc_waiter_end(&call->waiter, result);
 }
 
 int xc_s3_call_perform(struct xc_s3_call *call, struct xc_err *err)
 {
-	pthread_mutex_init(&call->waiter.lock, NULL);
-	pthread_cond_init(&call->waiter.changed, NULL);
-	call->waiter.ended = false;
+	int result;
+
+	xc_waiter_init(&call->waiter);
 	call->ended = wake_waiter;
 	xc_s3_call_submit(call);
-	pthread_mutex_lock(&call->waiter.lock);
-	while (!call->waiter.ended)
-		pthread_cond_wait(&call->waiter.changed, &call->waiter.lock);
-	pthread_mutex_unlock(&call->waiter.lock);
-	pthread_cond_destroy(&call->waiter.changed);
-	pthread_mutex_destroy(&call->waiter.lock);
-	if (call->waiter.result < 0)
+	result = xc_waiter_wait(&call->waiter);
+	xc_waiter_release(&call->waiter);
+	if (result < 0)
 		*err = call->err;
-	return call->waiter.result;
+	return result;
 }
 
 void xc_s3_call_release(struct xc_s3_call *call)

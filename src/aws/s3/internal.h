@@ -8,6 +8,7 @@
 
 #include "aws/s3/s3.h"
 #include "base/hash.h"
+#include "base/waiter.h"
 
 /* A client moves to another region so often in all: servers that send it around are cut short. */
 #define XC_S3_MOVES_MAX 4
@@ -98,13 +99,7 @@ struct xc_s3_call {
 	 * rejected. */
 	bool wants_credentials, rejected;
 	struct xc_s3_call *next;
-	/* Of xc_s3_call_perform. */
-	struct {
-		pthread_mutex_t lock;
-		pthread_cond_t changed;
-		bool ended;
-		int result;
-	} waiter;
+	struct xc_waiter waiter; /* of xc_s3_call_perform */
 };
 
 /* call.c: building, signing and running requests */
