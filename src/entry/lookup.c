@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "entry/broken.h"
 #include "entry/legacy.h"
 #include "entry/listing.h"
@@ -23,20 +24,24 @@ void xc_match_release(struct xc_match *match)
 
 struct lookup {
 	const struct xc_cache *cache;
+	const struct xc_query *query;
 	const char *version;
-	const char *scope;         /* that is being searched */
-	struct xc_broken *broken;  /* entries that are of no use */
-	struct xc_err passed_over; /* why an entry of another format was of no use */
+	const char *scope;                /* that is being searched */
+	const struct xc_listing *listing; /* of its entries; NULL before it was asked for */
+	struct xc_broken *broken;         /* entries that are of no use */
+	struct xc_err passed_over;        /* why an entry of another format was of no use */
+	struct xc_match match;            /* what was found */
 };
 
 static void move_match(struct xc_match *from, struct xc_match *to)
 {
+	xc_match_release(to);
 	*to = *from;
 	*from = (struct xc_match)XC_MATCH_INIT;
 }
 
 /* An entry that cannot be read. 1: the search may go on, -1: it may not. */
-static int pass_over(struct lookup *lookup, const char *object, const char *key,
+static int pass_over(struct lookup *lookup, const struct xc_listed *entry,
 		     const struct xc_store_tag *tag, struct xc_err *err)
 {
 	if (err->kind == XC_ERR_FORMAT)
@@ -45,113 +50,107 @@ static int pass_over(struct lookup *lookup, const char *object, const char *key,
 		return 1;
 	if (err->kind != XC_ERR_CORRUPT)
 		return -1;
-	xc_broken_note(lookup->broken, lookup->scope, object, key, tag, err);
+	xc_broken_note(lookup->broken, lookup->scope, entry->object, entry->key, tag, err);
 	return lookup->broken->count > XC_BROKEN_MAX ? -1 : 1;
 }
 
-/* 0 with the match, 1 if the entry is of no use, -1 on error. `key` is NULL if not known. */
-static int load(struct lookup *lookup, const char *object, const char *key,
-		struct xc_match *ret_match, struct xc_err *err)
+/* 0 with the match, 1 if the entry is of no use, -1 on error. */
+static int load(struct lookup *lookup, const struct xc_listed *entry, struct xc_match *ret_match,
+		struct xc_err *err)
 {
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
 
-	if (xc_broken_has(lookup->broken, object))
+	if (xc_broken_has(lookup->broken, entry->object))
 		return 1;
-	if (xc_load_tagged(lookup->cache, object, lookup->version, key, &match.tag, &match.manifest,
-			   err) < 0)
-		return pass_over(lookup, object, key, &match.tag, err);
+	if (xc_load_tagged(lookup->cache, entry->object, entry->version, entry->key, &match.tag,
+			   &match.manifest, err) < 0)
+		return pass_over(lookup, entry, &match.tag, err);
 	match.scope = xc_strdup(lookup->scope);
-	match.object = xc_strdup(object);
+	match.object = xc_strdup(entry->object);
 	move_match(&match, ret_match);
 	return 0;
 }
 
-static int find_exact(struct lookup *lookup, const char *key, struct xc_match *ret_match,
-		      struct xc_err *err)
+/* The functions that follow return 0 with lookup->match, 1 if there is nothing, or -1. */
+
+static int find_exact(struct lookup *lookup, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	cleanup_free char *version = xc_strdup(lookup->version);
+	cleanup_free char *key = xc_strdup(lookup->query->key);
 	int found;
 
-	if (xc_name_entry(lookup->cache, lookup->scope, lookup->version, key, &name, err) < 0)
+	if (xc_name_entry(lookup->cache, lookup->scope, version, key, &name, err) < 0)
 		return -1;
-	found = load(lookup, name.data, key, ret_match, err);
-	if (found == 0)
-		ret_match->exact = true;
+	found = load(lookup,
+		     &(struct xc_listed){ .object = name.data, .version = version, .key = key },
+		     &lookup->match, err);
+	lookup->match.exact = found == 0;
 	return found;
 }
 
-/* A listed entry, if it can be used and its key starts with `prefix`. */
-static int load_listed(struct lookup *lookup, const struct xc_listed *listed, const char *prefix,
+/* Entry `i` of the listing, if it can be used and its key starts with `prefix`. */
+static int load_listed(struct lookup *lookup, size_t i, const char *prefix,
 		       struct xc_match *ret_match, struct xc_err *err)
 {
+	const struct xc_listed *entry = &lookup->listing->items[i];
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
-	size_t length = strlen(prefix);
 	int found;
 
-	if (listed->key && strncmp(listed->key, prefix, length) != 0)
+	if (entry->key && !xc_starts_with(entry->key, prefix))
 		return 1;
-	found = load(lookup, listed->object, listed->key, &match, err);
+	found = load(lookup, entry, &match, err);
 	if (found != 0)
 		return found;
 	/* A name that was cut does not tell whether the whole prefix matches. */
-	if (strncmp(match.manifest.key, prefix, length) != 0)
+	if (!xc_starts_with(match.manifest.key, prefix))
 		return 1;
 	move_match(&match, ret_match);
 	return 0;
 }
 
 /*
- * Entries that the store calls equally old as the one found: S3 knows whole
- * seconds only, their manifests know better.
+ * Entries that the store calls equally old as the one found, number `found`: S3
+ * knows whole seconds only, their manifests know better.
  */
-static int break_ties(struct lookup *lookup, const struct xc_listing *listing, size_t found,
-		      const char *prefix, struct xc_match *best, struct xc_err *err)
+static int break_ties(struct lookup *lookup, size_t found, const char *prefix, struct xc_err *err)
 {
+	const struct xc_listing *listing = lookup->listing;
+
 	for (size_t i = found + 1;
 	     i < listing->count && i - found < TIES_MAX &&
 	     listing->items[i].modified_ns == listing->items[found].modified_ns;
 	     i++) {
 		cleanup_match struct xc_match match = XC_MATCH_INIT;
-		int loaded = load_listed(lookup, &listing->items[i], prefix, &match, err);
+		int loaded = load_listed(lookup, i, prefix, &match, err);
 
 		if (loaded < 0)
 			return -1;
-		if (loaded == 0 && match.manifest.created_ns > best->manifest.created_ns) {
-			struct xc_match older = *best;
-
-			*best = match;
-			match = older;
-		}
+		if (loaded == 0 && match.manifest.created_ns > lookup->match.manifest.created_ns)
+			move_match(&match, &lookup->match);
 	}
 	return 0;
 }
 
-static int find_newest(struct lookup *lookup, const struct xc_listing *listing, const char *prefix,
-		       struct xc_match *ret_match, struct xc_err *err)
+static int find_newest(struct lookup *lookup, const char *prefix, struct xc_err *err)
 {
-	for (size_t i = 0; i < listing->count; i++) {
-		cleanup_match struct xc_match match = XC_MATCH_INIT;
-		int loaded = load_listed(lookup, &listing->items[i], prefix, &match, err);
+	for (size_t i = 0; i < lookup->listing->count; i++) {
+		int loaded = load_listed(lookup, i, prefix, &lookup->match, err);
 
-		if (loaded < 0)
-			return -1;
-		if (loaded == 0) {
-			if (break_ties(lookup, listing, i, prefix, &match, err) < 0)
-				return -1;
-			move_match(&match, ret_match);
-			return 0;
-		}
+		if (loaded != 1)
+			return loaded < 0 ? -1 : break_ties(lookup, i, prefix, err);
 	}
 	return 1;
 }
 
 /* An entry of exactly this key, which goes before newer ones that begin so. */
-static int find_listed(struct lookup *lookup, const struct xc_listing *listing, const char *key,
-		       struct xc_match *ret_match, struct xc_err *err)
+static int find_listed(struct lookup *lookup, const char *key, struct xc_err *err)
 {
+	const struct xc_listing *listing = lookup->listing;
+
 	for (size_t i = 0; i < listing->count; i++)
 		if (listing->items[i].key && strcmp(listing->items[i].key, key) == 0)
-			return load_listed(lookup, &listing->items[i], key, ret_match, err);
+			return load_listed(lookup, i, key, &lookup->match, err);
 	return 1;
 }
 
@@ -175,11 +174,11 @@ static char *common_prefix(const struct xc_query *query)
  * One listing answers for the key and all restore keys: a request for each of
  * them and each scope would cost a miss far more than a longer answer does.
  */
-static int find_prefixes(struct lookup *lookup, const struct xc_query *query,
-			 struct xc_match *ret_match, struct xc_err *err)
+static int find_prefixes(struct lookup *lookup, struct xc_err *err)
 {
+	const struct xc_strlist *restore_keys = lookup->query->restore_keys;
 	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
-	cleanup_free char *prefix = common_prefix(query);
+	cleanup_free char *prefix = common_prefix(lookup->query);
 	const struct xc_selection selection = {
 		.scope = lookup->scope,
 		.version = lookup->version,
@@ -189,27 +188,18 @@ static int find_prefixes(struct lookup *lookup, const struct xc_query *query,
 
 	if (xc_list_scope(lookup->cache, &selection, &listing, err) < 0)
 		return -1;
-	found = find_newest(lookup, &listing, query->key, ret_match, err);
-	for (size_t i = 0; found == 1 && i < query->restore_keys->count; i++) {
-		const char *key = query->restore_keys->items[i];
-
-		found = find_listed(lookup, &listing, key, ret_match, err);
+	lookup->listing = &listing;
+	found = find_newest(lookup, lookup->query->key, err);
+	for (size_t i = 0; found == 1 && i < restore_keys->count; i++) {
+		found = find_listed(lookup, restore_keys->items[i], err);
 		if (found == 1)
-			found = find_newest(lookup, &listing, key, ret_match, err);
+			found = find_newest(lookup, restore_keys->items[i], err);
 	}
+	lookup->listing = NULL;
 	return found;
 }
 
-static int find_in_scope(struct lookup *lookup, const struct xc_query *query,
-			 struct xc_match *ret_match, struct xc_err *err)
-{
-	int found = find_exact(lookup, query->key, ret_match, err);
-
-	return found == 1 ? find_prefixes(lookup, query, ret_match, err) : found;
-}
-
-static int find_in_scopes(struct lookup *lookup, const struct xc_query *query,
-			  struct xc_match *ret_match, struct xc_err *err)
+static int find_in_scopes(struct lookup *lookup, struct xc_err *err)
 {
 	const struct xc_cache *cache = lookup->cache;
 	int found = 1;
@@ -218,16 +208,18 @@ static int find_in_scopes(struct lookup *lookup, const struct xc_query *query,
 		if (xc_cancel_check(cache->cancel, err) < 0)
 			return -1;
 		lookup->scope = cache->scopes->items[i];
-		found = find_in_scope(lookup, query, ret_match, err);
+		found = find_exact(lookup, err);
+		if (found == 1)
+			found = find_prefixes(lookup, err);
 	}
 	return found;
 }
 
 /* Where the store matches keys by itself. What is of no use would be found again: a miss. */
-static int find_by_store(struct lookup *lookup, const struct xc_query *query,
-			 struct xc_match *ret_match, struct xc_err *err)
+static int find_by_store(struct lookup *lookup, struct xc_err *err)
 {
 	struct xc_store *store = lookup->cache->store;
+	const struct xc_query *query = lookup->query;
 	const struct xc_store_query wanted = {
 		.key = query->key,
 		.restore_keys = query->restore_keys,
@@ -235,6 +227,7 @@ static int find_by_store(struct lookup *lookup, const struct xc_query *query,
 		.scopes = lookup->cache->scopes,
 	};
 	cleanup_store_found struct xc_store_found found = { 0 };
+	cleanup_free char *version = xc_strdup(lookup->version);
 	int loaded;
 
 	if (xc_store_find(store, &wanted, &found, err) < 0)
@@ -245,16 +238,20 @@ static int find_by_store(struct lookup *lookup, const struct xc_query *query,
 				  "restore keys",
 				  XC_QUOTE(store->display_url), XC_QUOTE(found.key));
 	lookup->scope = found.scope;
-	loaded = load(lookup, found.name, found.key, ret_match, err);
+	loaded = load(
+		lookup,
+		&(struct xc_listed){ .object = found.name, .version = version, .key = found.key },
+		&lookup->match, err);
 	lookup->scope = NULL;
-	if (loaded == 0)
-		ret_match->exact = strcmp(found.key, query->key) == 0;
+	lookup->match.exact = loaded == 0 && strcmp(found.key, query->key) == 0;
 	return loaded;
 }
 
 /* Why nothing was found. Returns -1. */
-static int tell_miss(const struct lookup *lookup, const struct xc_query *query, struct xc_err *err)
+static int set_miss(const struct lookup *lookup, struct xc_err *err)
 {
+	const struct xc_query *query = lookup->query;
+
 	if (lookup->broken->count > 0) {
 		*err = lookup->broken->items[0].why;
 		return -1;
@@ -268,28 +265,35 @@ static int tell_miss(const struct lookup *lookup, const struct xc_query *query, 
 			  query->legacy_layout ? ", nor objects of the older layout" : "");
 }
 
+static int find(struct lookup *lookup, struct xc_err *err)
+{
+	const struct xc_cache *cache = lookup->cache;
+	int found = cache->store->can & XC_STORE_CAN_FIND ? find_by_store(lookup, err)
+							  : find_in_scopes(lookup, err);
+
+	if (found == 1 && lookup->query->legacy_layout)
+		found = xc_legacy_find(cache, lookup->query, &lookup->match, err);
+	return found == 1 ? set_miss(lookup, err) : found;
+}
+
 int xc_find_match(const struct xc_cache *cache, const struct xc_query *query,
 		  struct xc_broken *broken, struct xc_match *ret_match, struct xc_err *err)
 {
 	char version[XC_VERSION_HEX + 1];
-	struct lookup lookup = { .cache = cache, .version = version, .broken = broken };
-	struct xc_match match = XC_MATCH_INIT;
-	int found;
+	struct lookup lookup = {
+		.cache = cache, .query = query, .version = version, .broken = broken
+	};
 
 	if (xc_check_query(query, err) < 0 ||
 	    (query->legacy_layout && xc_legacy_check(cache, query, err) < 0))
 		return -1;
 	xc_progress_phase(cache->progress, XC_PHASE_LOOKUP);
 	xc_key_version(query->paths, version);
-	found = cache->store->can & XC_STORE_CAN_FIND ? find_by_store(&lookup, query, &match, err)
-						      : find_in_scopes(&lookup, query, &match, err);
-	if (found == 1 && query->legacy_layout)
-		found = xc_legacy_find(cache, query, &match, err);
-	if (found < 0)
+	if (find(&lookup, err) < 0) {
+		xc_match_release(&lookup.match);
 		return -1;
-	if (found == 1)
-		return tell_miss(&lookup, query, err);
-	*ret_match = match;
+	}
+	*ret_match = lookup.match;
 	return 0;
 }
 
@@ -327,59 +331,64 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 	return result;
 }
 
-/* The first of a listing that is of exactly this key. 1 if none is. */
-static int find_named(struct lookup *lookup, const struct xc_listing *listing, const char *key,
-		      struct xc_match *ret_match, struct xc_err *err)
+/*
+ * The newest of a listing that is of exactly this key. Unlike a lookup it does
+ * not go on to older entries where that one cannot be read: it is the one meant.
+ */
+static int find_named(struct lookup *lookup, const char *key, struct xc_err *err)
 {
-	for (size_t i = 0; i < listing->count; i++) {
-		const struct xc_listed *listed = &listing->items[i];
-		cleanup_match struct xc_match match = XC_MATCH_INIT;
+	for (size_t i = 0; i < lookup->listing->count; i++) {
+		const struct xc_listed *entry = &lookup->listing->items[i];
+		int loaded;
 
-		if (listed->key && strcmp(listed->key, key) != 0)
+		if (entry->key && strcmp(entry->key, key) != 0)
 			continue;
-		if (xc_load_tagged(lookup->cache, listed->object, listed->version, listed->key,
-				   &match.tag, &match.manifest, err) < 0) {
-			if (err->kind == XC_ERR_NOT_FOUND)
-				continue;
-			if (err->kind == XC_ERR_CORRUPT)
-				xc_broken_note(lookup->broken, lookup->scope, listed->object,
-					       listed->key, &match.tag, err);
+		loaded = load(lookup, entry, &lookup->match, err);
+		if (loaded < 0 || (loaded == 1 && err->kind != XC_ERR_NOT_FOUND))
 			return -1;
-		}
-		if (strcmp(match.manifest.key, key) != 0)
+		if (loaded == 1 || strcmp(lookup->match.manifest.key, key) != 0)
 			continue;
-		match.scope = xc_strdup(lookup->scope);
-		match.object = xc_strdup(listed->object);
-		match.exact = true;
-		move_match(&match, ret_match);
+		lookup->match.exact = true;
 		return 0;
 	}
 	return 1;
+}
+
+static int find_named_in_scopes(struct lookup *lookup, const char *key, struct xc_err *err)
+{
+	const struct xc_strlist *scopes = lookup->cache->scopes;
+	int found = 1;
+
+	for (size_t s = 0; found == 1 && s < scopes->count; s++) {
+		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+		const struct xc_selection selection = {
+			.scope = scopes->items[s],
+			.version = lookup->version,
+			.key_prefix = key,
+		};
+
+		lookup->scope = selection.scope;
+		lookup->listing = &listing;
+		found = xc_list_scope(lookup->cache, &selection, &listing, err);
+		if (found == 0)
+			found = find_named(lookup, key, err);
+	}
+	return found;
 }
 
 int xc_cache_find_key(const struct xc_cache *cache, const char *key, const char *version,
 		      struct xc_match *ret_match, struct xc_err *err)
 {
 	struct xc_broken broken = XC_BROKEN_INIT;
-	struct lookup lookup = { .cache = cache, .broken = &broken };
-	int found = 1;
+	struct lookup lookup = { .cache = cache, .version = version, .broken = &broken };
+	int found = find_named_in_scopes(&lookup, key, err);
 
-	for (size_t s = 0; found == 1 && s < cache->scopes->count; s++) {
-		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
-
-		struct xc_selection selection = {
-			.scope = cache->scopes->items[s],
-			.version = version,
-			.key_prefix = key,
-		};
-
-		lookup.scope = selection.scope;
-		found = xc_list_scope(cache, &selection, &listing, err);
-		if (found == 0)
-			found = find_named(&lookup, &listing, key, ret_match, err);
-	}
 	xc_broken_hand_over(cache, &broken);
-	if (found == 1)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s", XC_QUOTE(key));
-	return found;
+	if (found == 0) {
+		*ret_match = lookup.match;
+		return 0;
+	}
+	xc_match_release(&lookup.match);
+	return found < 0 ? -1
+			 : xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s", XC_QUOTE(key));
 }
