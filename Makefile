@@ -106,7 +106,7 @@ unit: packages $(UNIT) ## run only the unit tests that need no server
 	@tests/run --no-servers $(BUILD) unit
 
 .PHONY: lint
-lint: packages ## check format, layering, sizes, static analysis, shell and man page
+lint: packages ## check format, layering, links, sizes, static analysis, shell and man page
 	@scripts/lint
 
 .PHONY: format
