@@ -64,6 +64,9 @@ static json_t *notes_document(const struct xc_notes *notes)
 		[XC_NOTE_UNREADABLE] = "unreadable",
 		[XC_NOTE_LINKED_PATH] = "linked_paths",
 		[XC_NOTE_VANISHED] = "vanished",
+		[XC_NOTE_CAPABILITIES] = "capabilities",
+		[XC_NOTE_ACLS] = "acls",
+		[XC_NOTE_STORE] = "store",
 	};
 	json_t *document = json_object(), *unmatched = json_array();
 

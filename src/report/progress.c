@@ -88,11 +88,11 @@ static void add_counters(struct line *line, const struct xc_progress_view *view)
 	char part[2 * XC_HUMAN_MAX + 16];
 
 	if (view->members_total > 0) {
-		snprintf(part, sizeof(part), "%s of %s files", XC_COUNT(view->members_done),
-			 XC_COUNT(view->members_total));
+		snprintf(part, sizeof(part), "%s of %s files and dirs",
+			 XC_COUNT(view->members_done), XC_COUNT(view->members_total));
 		add_part(line, part);
 	} else if (view->members_done > 0) {
-		add_part(line, XC_COUNTED(view->members_done, "file", "files"));
+		add_part(line, XC_COUNTED(view->members_done, "file", "files and dirs"));
 	}
 	if (view->raw_bytes_total == 0)
 		return;

@@ -32,6 +32,14 @@ void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sente
 					  "/* to save those" },
 		[XC_NOTE_VANISHED] = { "was left out: it vanished while it was being saved",
 				       "were left out: they vanished while they were being saved" },
+		[XC_NOTE_CAPABILITIES] = { "is saved without its capabilities "
+					   "(security.capability): a restore cannot set them",
+					   "are saved without their capabilities "
+					   "(security.capability): a restore cannot set them" },
+		[XC_NOTE_ACLS] = { "is saved without its ACL: only the mode is kept",
+				   "are saved without their ACLs: only the modes are kept" },
+		[XC_NOTE_STORE] = { "was left out: it is the store that is saved to",
+				    "were left out: they are the store that is saved to" },
 	};
 
 	add_unmatched(&result->notes, sentences);

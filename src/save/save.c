@@ -2,6 +2,7 @@
 #include "save/save.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "entry/broken.h"
@@ -146,7 +147,7 @@ static unsigned save_threads(const struct save *save)
 	return XC_MIN(save->cache->threads, XC_MAX(most, 1u));
 }
 
-static int pack_members(struct save *save, struct xc_err *err)
+static int pack_members(struct save *save, struct xc_notes *notes, struct xc_err *err)
 {
 	unsigned threads = save_threads(save);
 	uint32_t slot_count = threads + SLOTS_AHEAD;
@@ -170,7 +171,7 @@ static int pack_members(struct save *save, struct xc_err *err)
 	for (uint32_t i = 0; i < slot_count; i++)
 		xc_buf_release(&slots[i].stored);
 	for (unsigned i = 0; i < threads; i++)
-		xc_save_worker_free(workers[i]);
+		xc_save_worker_free(workers[i], notes);
 	return result;
 }
 
@@ -291,7 +292,7 @@ static int write_pack(struct save *save, struct xc_save_result *saved, struct xc
 	    xc_store_upload_begin(save->cache->store, save->pack_name.data, &save->upload, err) < 0)
 		return -1;
 	save->writer = xc_pack_writer_new(save->opts->level, append, save->upload);
-	result = pack_members(save, err);
+	result = pack_members(save, &saved->notes, err);
 	xc_progress_phase(save->cache->progress, XC_PHASE_FINISH);
 	if (result == 0)
 		result = drop_vanished(save, &saved->notes, err);
@@ -359,6 +360,16 @@ static int fail_no_match(const struct xc_query *query, struct xc_err *err)
 			  XC_QUOTE(query->key));
 }
 
+static bool find_store_folder(const struct xc_store *store, struct xc_tree_container *ret_folder)
+{
+	struct stat status;
+
+	if (!store->folder || stat(store->folder, &status) < 0)
+		return false;
+	*ret_folder = (struct xc_tree_container){ status.st_dev, status.st_ino };
+	return true;
+}
+
 static int scan_tree(struct save *save, struct xc_notes *notes, struct xc_err *err)
 {
 	const struct xc_cache *cache = save->cache;
@@ -371,8 +382,12 @@ static int scan_tree(struct save *save, struct xc_notes *notes, struct xc_err *e
 		.progress = cache->progress,
 		.notes = notes,
 	};
+	struct xc_tree_container folder;
 	int result;
 
+	/* A store in a folder does not go into itself. */
+	if (find_store_folder(cache->store, &folder))
+		opts.left_out = &folder;
 	xc_progress_phase(cache->progress, XC_PHASE_SCAN);
 	if (xc_patterns_parse(save->query->paths, cache->roots, &patterns, err) < 0)
 		return -1;
@@ -382,7 +397,12 @@ static int scan_tree(struct save *save, struct xc_notes *notes, struct xc_err *e
 		result = xc_tree_walk(&paths, &opts, &save->tree, err);
 	xc_patterns_free(patterns);
 	if (result == 0 && save->tree.members.count == 0)
-		result = fail_no_match(save->query, err);
+		result = notes->kinds[XC_NOTE_STORE].count > 0
+				 ? xc_err_set(err, XC_ERR_NO_MATCH,
+					      "%s is the folder of the store itself, and nothing "
+					      "else matches: choose another folder for the store",
+					      XC_QUOTE(notes->kinds[XC_NOTE_STORE].path))
+				 : fail_no_match(save->query, err);
 	return result;
 }
 

@@ -24,6 +24,7 @@ struct xc_save_worker {
 	struct xc_segment_encoder *encoder;
 	struct xc_hasher *hasher;
 	struct xc_arena arena; /* xattrs */
+	struct xc_notes notes;
 	struct xc_buf raw;
 	struct xc_buf path, link_path;
 };
@@ -41,11 +42,13 @@ struct xc_save_worker *xc_save_worker_new(struct xc_tree *tree, int level)
 	return worker;
 }
 
-void xc_save_worker_free(struct xc_save_worker *worker)
+void xc_save_worker_free(struct xc_save_worker *worker, struct xc_notes *notes)
 {
 	if (!worker)
 		return;
 	xc_arena_merge(&worker->tree->members.arena, &worker->arena);
+	xc_notes_merge(notes, &worker->notes);
+	xc_notes_release(&worker->notes);
 	xc_dirs_free(worker->dirs);
 	xc_tar_writer_free(worker->tar);
 	xc_segment_encoder_free(worker->encoder);
@@ -136,15 +139,22 @@ static int add_header(struct xc_save_worker *worker, uint32_t position,
 }
 
 /* What the member has, with the xattrs of its open file. */
-static int read_xattrs(struct xc_save_worker *worker, const struct xc_member *member, int fd,
+static int read_xattrs(struct xc_save_worker *worker, uint32_t position, int fd,
 		       const struct xc_member_extra **ret_extra)
 {
+	const struct xc_member *member = member_at(worker, position);
 	const struct xc_xattr *xattrs = NULL;
 	struct xc_member_extra *extra;
+	unsigned dropped;
 	uint32_t count;
 
-	if (xc_tree_read_xattrs(fd, &worker->arena, &xattrs, &count) < 0)
+	if (xc_tree_read_xattrs(fd, &worker->arena, &xattrs, &count, &dropped) < 0)
 		return -1;
+	if (dropped != 0) {
+		xc_buf_clear(&worker->path);
+		xc_tree_path(worker->tree, position, &worker->path);
+		xc_tree_note_dropped(dropped, worker->path.data, &worker->notes);
+	}
 	*ret_extra = member->extra;
 	if (count == 0)
 		return 0;
@@ -243,7 +253,7 @@ static int add_file(struct xc_save_worker *worker, uint32_t position, struct xc_
 	/* Left without a header, by which the save knows it. */
 	if (fd < 0 && errno == ENOENT && member->parent != XC_MEMBER_NONE)
 		return 0;
-	if (fd < 0 || read_xattrs(worker, member, fd, &member->extra) < 0)
+	if (fd < 0 || read_xattrs(worker, position, fd, &member->extra) < 0)
 		return fail_at(worker, position, err);
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (i > 0)
@@ -294,7 +304,7 @@ static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot
 	uint32_t position = slot->item.first;
 	struct xc_member member = *member_at(worker, position);
 
-	if (read_xattrs(worker, &member, fd, &slot->extra) < 0)
+	if (read_xattrs(worker, position, fd, &slot->extra) < 0)
 		return fail_at(worker, position, &slot->err);
 	member.extra = slot->extra;
 	return add_header(worker, position, &member, &slot->err);

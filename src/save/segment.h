@@ -36,8 +36,9 @@ struct xc_save_slot {
 
 /* One per thread. */
 struct xc_save_worker *xc_save_worker_new(struct xc_tree *tree, int level);
-/* Frees the worker; what it allocated for members goes to the tree's arena. */
-void xc_save_worker_free(struct xc_save_worker *worker);
+/* Frees the worker; what it allocated for members goes to the tree's arena, what it noted to
+ * `notes`. */
+void xc_save_worker_free(struct xc_save_worker *worker, struct xc_notes *notes);
 
 /*
  * The job: fills the slot's results and, in the member table, header_bytes

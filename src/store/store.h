@@ -247,6 +247,7 @@ struct xc_store {
 	unsigned can; /* of enum xc_store_can */
 	/* The URL for people, without secrets; owned by the store. */
 	char *display_url;
+	const char *folder; /* where it lies in the file system; NULL elsewhere */
 	/* How many reads are worth having in flight, and how long each should be. */
 	unsigned read_concurrency;
 	size_t read_bytes;

@@ -133,6 +133,35 @@ load helpers
     same "$(names_below tree)" "./file"
 }
 
+@test "a save tells of capabilities and ACLs that it does not keep" {
+    put tree/plain 1
+    put tree/able 1
+    setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 tree/able ||
+        skip "cannot set capabilities here"
+    ends 0 xc save --key k --path tree
+    has "$stderr" "tree/able is saved without its capabilities"
+    ends 0 xc save --key k2 --path tree --json
+    same "$(json 'd["notes"]["capabilities"]["count"]' <<<"$output")" 1
+    same "$(json 'd["notes"]["acls"]["count"]' <<<"$output")" 0
+    # Version 2 of an ACL: rwx for the owner, user 1000, group, mask; nothing for others.
+    setfattr -x security.capability tree/able
+    setfattr -n system.posix_acl_access -v 0x0200000001000700ffffffff02000700e803000004000700ffffffff10000700ffffffff20000000ffffffff tree/able ||
+        skip "no ACLs here"
+    ends 0 xc save --key k3 --path tree
+    has "$stderr" "tree/able is saved without its ACL"
+}
+
+@test "a save leaves out the store that it saves to" {
+    export XCACHE_STORE="file://$PWD/.store"
+    put file 1
+    xc save -q --key first --path file
+    ends 0 xc save --key second --path .
+    has "$stderr" ".store was left out: it is the store"
+    lacks "$(xc inspect --key second --path . --files)" .store
+    ends 1 xc save --key third --path .store
+    has "$stderr" ".store is the folder of the store itself"
+}
+
 @test "a special file as the only path makes an empty entry" {
     mkfifo fifo
     ends 1 xc save --key k --path fifo

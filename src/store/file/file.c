@@ -197,6 +197,7 @@ static int open_file(const char *rest, const struct xc_store_opts *opts, const v
 		.read_bytes = READ_BYTES,
 	};
 	store->root = STEAL_PTR(url.path);
+	store->base.folder = store->root;
 	store->folder_mode = file_opts->is_private ? 0700 : 0777;
 	store->file_mode = file_opts->is_private ? 0600 : 0666;
 	pthread_mutex_init(&store->handles_lock, NULL);

@@ -209,15 +209,18 @@ static int read_extents(struct walk_worker *worker, int dir_fd, struct walk_entr
 	return 0;
 }
 
-static int read_directory_xattrs(struct walk_worker *worker, int fd, struct walk_entry *entry)
+static int read_directory_xattrs(const struct walk_dir *dir, struct walk_worker *worker, int fd)
 {
 	const struct xc_xattr *xattrs = NULL;
+	unsigned dropped;
 	uint32_t count;
 
-	if (xc_tree_read_xattrs(fd, &worker->arena, &xattrs, &count) < 0)
+	if (xc_tree_read_xattrs(fd, &worker->arena, &xattrs, &count, &dropped) < 0)
 		return -1;
+	if (dropped & XC_DROPPED_ACLS)
+		note(dir, NULL, XC_NOTE_ACLS);
 	if (count > 0) {
-		struct xc_member_extra *extra = extra_of(worker, entry);
+		struct xc_member_extra *extra = extra_of(worker, dir->self);
 
 		extra->xattrs = xattrs;
 		extra->xattr_count = count;
@@ -304,15 +307,28 @@ static struct walk_dir *new_directory(struct walk *walk, struct walk_worker *wor
 	return dir;
 }
 
-/* Returns 1 if the entry was filled, 0 if it is left out, -1 with errno set. */
-static int read_entry(struct walk *walk, struct walk_worker *worker, int dir_fd, const char *name,
-		      struct walk_entry *ret_entry)
+static bool is_left_out(const struct walk *walk, const struct stat *status)
 {
+	const struct xc_tree_container *left_out = walk->opts->left_out;
+
+	return left_out && S_ISDIR(status->st_mode) && left_out->device == status->st_dev &&
+	       left_out->inode == status->st_ino;
+}
+
+/* Returns 1 if the entry was filled, 0 if it is left out, -1 with errno set. */
+static int read_entry(const struct walk_dir *dir, struct walk_worker *worker, int dir_fd,
+		      const char *name, struct walk_entry *ret_entry)
+{
+	const struct walk *walk = dir->walk;
 	struct walk_entry entry = { .name = name };
 	struct stat status;
 
 	if (fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
+	if (is_left_out(walk, &status)) {
+		note(dir, name, XC_NOTE_STORE);
+		return 0;
+	}
 	if (walk->judging) {
 		entry.type = S_ISDIR(status.st_mode) ? XC_MEMBER_DIR : XC_MEMBER_FILE;
 		if (judge(walk, worker, &entry) == XC_VERDICT_EXCLUDE)
@@ -361,7 +377,7 @@ static int read_stream(struct walk_dir *dir, struct walk_worker *worker, DIR *st
 
 		if (strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0)
 			continue;
-		kept = read_entry(dir->walk, worker, dirfd(stream), found->d_name, &entry);
+		kept = read_entry(dir, worker, dirfd(stream), found->d_name, &entry);
 		if (kept < 0 && errno != ENOENT)
 			return fail_at(dir, found->d_name, "read", err);
 		if (kept < 0)
@@ -393,7 +409,7 @@ static int read_directory(struct walk_dir *dir, struct walk_worker *worker, stru
 		note(dir, NULL, XC_NOTE_VANISHED);
 		return 0;
 	}
-	if (fd < 0 || read_directory_xattrs(worker, fd, dir->self) < 0)
+	if (fd < 0 || read_directory_xattrs(dir, worker, fd) < 0)
 		return fail_at(dir, NULL, "read the directory", err);
 	stream = fdopendir(fd);
 	if (!stream)
@@ -500,7 +516,9 @@ static int start_top(struct walk *walk, struct walk_worker *worker, const char *
 	*entry = (struct walk_entry){ .name = *name ? name : "." };
 	if (fstatat(dir_fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_at(&top, NULL, "read", err);
-	if (!fill_entry(worker, &status, entry)) {
+	if (is_left_out(walk, &status))
+		note(&top, NULL, XC_NOTE_STORE);
+	if (is_left_out(walk, &status) || !fill_entry(worker, &status, entry)) {
 		entry->name = NULL;
 		return 0;
 	}

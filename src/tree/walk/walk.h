@@ -47,7 +47,9 @@ struct xc_walk_opts {
 	unsigned threads;
 	const struct xc_cancel *cancel;
 	struct xc_progress *progress; /* members_total counts up */
-	struct xc_notes *notes;       /* what vanished or lies outside is added */
+	struct xc_notes *notes;       /* what is left out or loses something is added */
+	/* A folder not to be walked into, its identity as the walk met it; NULL for none. */
+	const struct xc_tree_container *left_out;
 };
 
 /*
@@ -84,10 +86,19 @@ void xc_tree_path(const struct xc_tree *tree, uint32_t position, struct xc_buf *
 /*
  * Read the user.* xattrs of an open file into `arena`. *ret_xattrs is sorted
  * and *ret_count may be 0, also where the file system has none. Returns -1
- * with errno set.
+ * with errno set. *ret_dropped is made of enum xc_dropped.
  */
 int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **ret_xattrs,
-			uint32_t *ret_count) XC_CHECK;
+			uint32_t *ret_count, unsigned *ret_dropped) XC_CHECK;
+
+/* Attributes that users set and an entry does not keep; labels are the machine's own matter. */
+enum xc_dropped {
+	XC_DROPPED_CAPABILITIES = 1,
+	XC_DROPPED_ACLS = 2,
+};
+
+/* Note what was dropped of the file or directory at `path`. */
+void xc_tree_note_dropped(unsigned dropped, const char *path, struct xc_notes *notes);
 
 #define XC_XATTRS_MAX      1000
 #define XC_XATTR_BYTES_MAX 65536 /* XATTR_SIZE_MAX of Linux */

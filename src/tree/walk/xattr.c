@@ -49,8 +49,23 @@ static int read_value(int fd, struct xc_arena *arena, const char *name, struct x
 	return 0;
 }
 
+static unsigned dropped_as(const char *name)
+{
+	if (strcmp(name, "security.capability") == 0)
+		return XC_DROPPED_CAPABILITIES;
+	return strncmp(name, "system.posix_acl_", 17) == 0 ? XC_DROPPED_ACLS : 0;
+}
+
+void xc_tree_note_dropped(unsigned dropped, const char *path, struct xc_notes *notes)
+{
+	if (dropped & XC_DROPPED_CAPABILITIES)
+		xc_notes_add(notes, XC_NOTE_CAPABILITIES, path);
+	if (dropped & XC_DROPPED_ACLS)
+		xc_notes_add(notes, XC_NOTE_ACLS, path);
+}
+
 int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **ret_xattrs,
-			uint32_t *ret_count)
+			uint32_t *ret_count, unsigned *ret_dropped)
 {
 	cleanup_buf struct xc_buf names = XC_BUF_INIT;
 	ssize_t length = list_names(fd, &names);
@@ -58,11 +73,14 @@ int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **
 	uint32_t count = 0, capacity = 0;
 
 	*ret_count = 0;
+	*ret_dropped = 0;
 	if (length <= 0)
 		return length < 0 ? -1 : 0;
 	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1) {
-		if (strncmp(name, "user.", 5) != 0)
+		if (strncmp(name, "user.", 5) != 0) {
+			*ret_dropped |= dropped_as(name);
 			continue;
+		}
 		if (count == XC_XATTRS_MAX) {
 			free(xattrs);
 			errno = E2BIG;
