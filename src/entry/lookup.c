@@ -372,6 +372,7 @@ static int find_named_in_scopes(struct lookup *lookup, const char *key, struct x
 		found = xc_list_scope(lookup->cache, &selection, &listing, err);
 		if (found == 0)
 			found = find_named(lookup, key, err);
+		lookup->listing = NULL;
 	}
 	return found;
 }
