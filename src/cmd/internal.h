@@ -45,6 +45,8 @@ void xc_session_close(struct xc_session *session);
 /* "scope a" or "scopes a, b", for messages. The caller frees. */
 char *xc_session_scopes(const struct xc_session *session);
 
+/* arguments.c */
+
 /*
  * Parse and check the arguments. Returns true if the command ends here, with
  * *ret_code: help was printed, or a usage error.
@@ -57,6 +59,8 @@ struct xc_query xc_cmd_query(const struct xc_args *args);
 
 /* The version that --path selects, in `room`; NULL without any --path. */
 const char *xc_cmd_version_of(const struct xc_args *args, char room[XC_VERSION_HEX + 1]);
+
+/* messages.c */
 
 /* Report an error and return the exit code for it. The session may be NULL. */
 int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
