@@ -42,4 +42,14 @@ int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *me
 			const char *path, const char *link_path, struct xc_buf *out,
 			struct xc_err *err) XC_CHECK;
 
+/*
+ * The length of the header that xc_tar_write_header writes for the same
+ * arguments. Most lengths follow from what fits into a header's fields; the
+ * header is written, and thrown away, for xattrs, sparse files and paths of
+ * hundreds of bytes. Fails as xc_tar_write_header does.
+ */
+int xc_tar_header_bytes(struct xc_tar_writer *writer, const struct xc_member *member,
+			const char *path, const char *link_path, uint32_t *ret_bytes,
+			struct xc_err *err) XC_CHECK;
+
 #endif

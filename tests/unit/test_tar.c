@@ -544,6 +544,115 @@ static void a_header_that_has_no_room_fails_and_leaves_the_buffer(void **state)
 	xc_tar_writer_free(writer);
 }
 
+/* A path of exactly `length` bytes, with slashes where the digits of `cuts` say. */
+static void make_path(char *path, size_t length, unsigned cuts)
+{
+	path[0] = '/';
+	for (size_t i = 1; i < length; i++)
+		path[i] = (cuts >> i % 7 & 1) && i % 29 == 0 && i + 1 < length && path[i - 1] != '/'
+				  ? '/'
+				  : 'x';
+	path[length] = '\0';
+}
+
+static void check_length(struct xc_tar_writer *writer, const struct xc_member *member,
+			 const char *path, const char *link_path)
+{
+	cleanup_buf struct xc_buf header = XC_BUF_INIT;
+	struct xc_err err = { 0 };
+	uint32_t bytes = 0;
+
+	if (xc_tar_write_header(writer, member, path, link_path, &header, &err) < 0 ||
+	    xc_tar_header_bytes(writer, member, path, link_path, &bytes, &err) < 0)
+		fail_msg("%s", err.msg);
+	if (bytes != header.len_bytes)
+		fail_msg("type %d, path of %zu bytes %s, link of %zu, uid %u, gid %u, size %llu, "
+			 "mtime %lld: %u bytes were told, %zu written",
+			 member->type, strlen(path), path, link_path ? strlen(link_path) : 0,
+			 member->uid, member->gid, (unsigned long long)member->size_bytes,
+			 (long long)member->mtime_s, bytes, header.len_bytes);
+}
+
+/* Each field at its bounds and beyond, against what is written. */
+static void the_length_of_a_header_is_known_before_it_is_written(void **state)
+{
+	static const size_t lengths[] = { 1,   5,   98,  99,  100, 101, 102, 155, 156,
+					  157, 254, 255, 256, 257, 258, 300, 320, 2000 };
+	static const uint32_t ids[] = { 0, 262143, 262144, 2097152, UINT32_MAX };
+	static const uint64_t sizes[] = { 0, 100, 077777777777, 0100000000000, (uint64_t)1 << 50 };
+	static const int64_t times[] = {
+		0, 0x7fffffff, 0x80000000, 077777777777, 0100000000000, -1
+	};
+	struct xc_tar_writer *writer = xc_tar_writer_new();
+	struct xc_member_extra link = { 0 };
+	char path[2100], target[2100];
+	unsigned dice = 1;
+
+	(void)state;
+	for (unsigned round = 0; round < 4000; round++) {
+		struct xc_member member = file_member(0);
+		size_t length = lengths[round % ARRAY_LEN(lengths)];
+#define ROLL(array) (array)[(dice = dice * 1103515245 + 12345) / 65536 % ARRAY_LEN(array)]
+
+		make_path(path, length, round / 8);
+		make_path(target, ROLL(lengths), round);
+		if (round % 11 == 0)
+			memcpy(path + length - 1, "\xff", 1);
+		/* Mostly all but one field as usual, so that each decides. */
+		if (round % 2) {
+			member.uid = ROLL(ids);
+			member.mtime_s = ROLL(times);
+		} else if (round % 6 == 0) {
+			member.gid = ROLL(ids);
+		}
+		member.type = (uint8_t)(round / 3 % 4);
+		if (member.type == XC_MEMBER_FILE)
+			member.size_bytes = ROLL(sizes);
+		link.target = target;
+		if (member.type == XC_MEMBER_SYMLINK)
+			member.extra = &link;
+		check_length(writer, &member, path,
+			     member.type == XC_MEMBER_HARDLINK ? target : NULL);
+	}
+	for (size_t slash = 150; slash < 160; slash++)
+		for (size_t length = slash + 1; length < slash + 104; length++) {
+			struct xc_member member = file_member(0);
+
+			member.type = (uint8_t)(length % 2);
+			memset(path, 'x', length);
+			path[slash] = '/';
+			path[length] = '\0';
+			check_length(writer, &member, path, NULL);
+		}
+	xc_tar_writer_free(writer);
+}
+
+static void the_length_of_a_header_counts_xattrs_and_holes(void **state)
+{
+	static const char value[4096];
+	const struct xc_xattr xattr = { "user.big", value, sizeof(value) };
+	const struct xc_extent extents[] = { { 4096, 512, 0 }, { 65536, 100, 512 } };
+	const struct xc_member_extra with_xattr = { .xattrs = &xattr, .xattr_count = 1 };
+	const struct xc_member_extra with_holes = { .extents = extents,
+						    .extent_count = 2,
+						    .sparse = true };
+	const struct xc_member_extra all_hole = { .sparse = true };
+	struct xc_tar_writer *writer = xc_tar_writer_new();
+	struct xc_member member = file_member(65636);
+
+	(void)state;
+	member.extra = &with_holes;
+	check_length(writer, &member, "./a", NULL);
+	member.extra = &all_hole;
+	check_length(writer, &member, "./a", NULL);
+	member.extra = &with_xattr;
+	check_length(writer, &member, "./a", NULL);
+	member.type = XC_MEMBER_DIR;
+	member.size_bytes = 0;
+	check_length(writer, &member, "./a", NULL);
+	xc_tar_writer_free(writer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +665,8 @@ int main(void)
 		cmocka_unit_test(extended_attributes_come_out),
 		cmocka_unit_test(directories_and_links_come_out),
 		cmocka_unit_test(a_directory_has_one_slash_at_its_end),
+		cmocka_unit_test(the_length_of_a_header_is_known_before_it_is_written),
+		cmocka_unit_test(the_length_of_a_header_counts_xattrs_and_holes),
 		cmocka_unit_test(a_header_that_has_no_room_fails_and_leaves_the_buffer),
 	};
 
