@@ -11,6 +11,7 @@
 /* A commit on its way. */
 struct attempt {
 	const struct xc_commit *commit;
+	struct xc_buf name, data; /* of the manifest */
 	struct xc_manifest old; /* what ours replaces; empty if nothing, or if it cannot be read */
 	bool over_unreadable;
 	bool sent; /* the store was asked to write */
@@ -19,18 +20,16 @@ struct attempt {
 /* What stands in the store under the entry's name. */
 enum standing { STANDING_OURS, STANDING_OTHER, STANDING_NONE, STANDING_UNKNOWN };
 
-static enum standing look_again(const struct xc_commit *commit, struct xc_err *err)
+static enum standing look_again(const struct attempt *attempt, struct xc_err *err)
 {
+	const struct xc_commit *commit = attempt->commit;
 	const struct xc_manifest *own = commit->manifest;
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 
-	if (xc_load_manifest(commit->cache, commit->entry_name, own->version, own->key, &manifest,
+	if (xc_load_manifest(commit->cache, attempt->name.data, own->version, own->key, &manifest,
 			     err) < 0)
 		return err->kind == XC_ERR_NOT_FOUND ? STANDING_NONE : STANDING_UNKNOWN;
-	for (uint32_t i = 0; i < manifest.layer_count; i++)
-		if (strcmp(manifest.layers[i].pack, own->layers[own->layer_count - 1].pack) == 0)
-			return STANDING_OURS;
-	return STANDING_OTHER;
+	return xc_manifest_names(&manifest, commit->pack) ? STANDING_OURS : STANDING_OTHER;
 }
 
 static int put_new(struct attempt *attempt, struct xc_err *err)
@@ -38,18 +37,15 @@ static int put_new(struct attempt *attempt, struct xc_err *err)
 	const struct xc_commit *commit = attempt->commit;
 
 	attempt->sent = true;
-	return xc_store_put(commit->cache->store, commit->entry_name, commit->data->data,
-			    commit->data->len_bytes, XC_PUT_IF_ABSENT, err);
+	return xc_store_put(commit->cache->store, attempt->name.data, attempt->data.data,
+			    attempt->data.len_bytes, XC_PUT_IF_ABSENT, err);
 }
 
 static int replace(struct attempt *attempt, const struct xc_store_tag *tag, struct xc_err *err)
 {
-	const struct xc_commit *commit = attempt->commit;
-	const struct xc_buf *data = commit->data;
-
 	attempt->sent = true;
-	return xc_store_put(commit->cache->store, commit->entry_name, data->data, data->len_bytes,
-			    XC_PUT_IF_TAG(tag), err);
+	return xc_store_put(attempt->commit->cache->store, attempt->name.data, attempt->data.data,
+			    attempt->data.len_bytes, XC_PUT_IF_TAG(tag), err);
 }
 
 /* In the place of what stands there now, if it may be replaced. */
@@ -61,7 +57,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
 
 	xc_manifest_release(&attempt->old);
 	attempt->over_unreadable = false;
-	if (xc_load_tagged(commit->cache, commit->entry_name, own->version, own->key, &tag,
+	if (xc_load_tagged(commit->cache, attempt->name.data, own->version, own->key, &tag,
 			   &attempt->old, err) < 0) {
 		if (err->kind == XC_ERR_NOT_FOUND)
 			return put_new(attempt, err);
@@ -72,7 +68,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
 			return -1;
 		attempt->over_unreadable = true;
 	}
-	if (!commit->update && strcmp(tag.text, commit->broken->text) != 0)
+	if (commit->over.when == XC_PUT_WHEN_TAG && strcmp(tag.text, commit->over.tag->text) != 0)
 		return xc_err_set(err, XC_ERR_EXISTS, "another entry has the key by now");
 	return replace(attempt, &tag, err);
 }
@@ -83,7 +79,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
  */
 static int check_written(const struct attempt *attempt, struct xc_err *err)
 {
-	if (!attempt->over_unreadable || look_again(attempt->commit, err) == STANDING_OURS ||
+	if (!attempt->over_unreadable || look_again(attempt, err) == STANDING_OURS ||
 	    (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_NOT_FOUND))
 		return 0;
 	return xc_err_wrap(err, "the store does not give back what was written to it");
@@ -91,14 +87,15 @@ static int check_written(const struct attempt *attempt, struct xc_err *err)
 
 static int end(const struct attempt *attempt, struct xc_err *err)
 {
+	const struct xc_commit *commit = attempt->commit;
 	struct xc_err ignored;
 
 	if (check_written(attempt, err) < 0)
 		return -1;
 	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
 	if (attempt->old.key)
-		(void)!xc_write_tombstone(attempt->commit->cache, attempt->commit->scope,
-					  &attempt->old, &ignored);
+		(void)!xc_write_tombstone(commit->cache, commit->scope, &attempt->old,
+					  commit->manifest, &ignored);
 	return 0;
 }
 
@@ -113,14 +110,14 @@ static bool is_refused(const struct xc_err *err)
 static bool may_try_again(const struct xc_commit *commit, const struct xc_err *err)
 {
 	if (err->kind == XC_ERR_NOT_FOUND)
-		return commit->update || commit->broken;
-	return err->kind == XC_ERR_EXISTS && commit->update;
+		return commit->over.when != XC_PUT_WHEN_ABSENT;
+	return err->kind == XC_ERR_EXISTS && commit->over.when == XC_PUT_WHEN_ANY;
 }
 
 static int try_all(struct attempt *attempt, struct xc_committed *committed, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
-	bool over = commit->update || commit->broken;
+	bool over = commit->over.when != XC_PUT_WHEN_ABSENT;
 	enum standing standing;
 	struct xc_err ignored = { 0 };
 
@@ -128,7 +125,7 @@ static int try_all(struct attempt *attempt, struct xc_committed *committed, stru
 		if ((over ? put_over(attempt, err) : put_new(attempt, err)) == 0)
 			return end(attempt, err);
 		/* It may be done although its answer was lost. */
-		standing = attempt->sent ? look_again(commit, &ignored) : STANDING_NONE;
+		standing = attempt->sent ? look_again(attempt, &ignored) : STANDING_NONE;
 		if (standing == STANDING_OURS) {
 			if (err->kind == XC_ERR_IO)
 				committed->doubt = *err;
@@ -139,10 +136,27 @@ static int try_all(struct attempt *attempt, struct xc_committed *committed, stru
 	}
 	committed->may_drop_pack =
 		!attempt->sent || (is_refused(err) && standing != STANDING_UNKNOWN);
-	if (err->kind != XC_ERR_EXISTS || commit->update)
+	if (err->kind != XC_ERR_EXISTS || commit->over.when == XC_PUT_WHEN_ANY)
 		return -1;
 	committed->exists = true;
 	return 0;
+}
+
+/* The object's name and bytes; what a reader would refuse must not become an entry. */
+static int encode(struct attempt *attempt, struct xc_err *err)
+{
+	const struct xc_commit *commit = attempt->commit;
+	const struct xc_manifest *own = commit->manifest;
+	cleanup_manifest struct xc_manifest read = XC_MANIFEST_INIT;
+
+	if (xc_name_entry(commit->cache, commit->scope, own->version, own->key, &attempt->name,
+			  err) < 0)
+		return -1;
+	xc_manifest_encode(own, &attempt->data);
+	if (xc_manifest_parse(attempt->data.data, attempt->data.len_bytes, &read, err) == 0)
+		return 0;
+	err->kind = XC_ERR_USAGE;
+	return xc_err_wrap(err, "no reader would take the entry");
 }
 
 int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed,
@@ -152,7 +166,13 @@ int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed
 	int result;
 
 	*ret_committed = (struct xc_committed){ 0 };
-	result = try_all(&attempt, ret_committed, err);
+	result = encode(&attempt, err);
+	if (result == 0)
+		result = try_all(&attempt, ret_committed, err);
+	else
+		ret_committed->may_drop_pack = true;
 	xc_manifest_release(&attempt.old);
+	xc_buf_release(&attempt.name);
+	xc_buf_release(&attempt.data);
 	return result;
 }

@@ -13,12 +13,14 @@
 struct xc_commit {
 	const struct xc_cache *cache;
 	const char *scope;
-	const char *entry_name;
-	const struct xc_manifest *manifest;
-	const struct xc_buf *data; /* the manifest, encoded */
-	bool update;               /* replace whatever entry of the key there is */
-	/* Replace the manifest of this tag, which is broken, and no other; NULL for none. */
-	const struct xc_store_tag *broken;
+	const struct xc_manifest *manifest; /* its key and version name the entry */
+	const char *pack; /* the id of the pack that is new with it, by which it is known again */
+	/*
+	 * What it may take the place of: nothing (XC_PUT_IF_ABSENT), whatever entry
+	 * the key has (XC_PUT_ALWAYS), or the one whose manifest was read with a tag
+	 * (XC_PUT_IF_TAG) and no other. Where that is gone by now, it is the first.
+	 */
+	struct xc_put_condition over;
 };
 
 struct xc_committed {
@@ -30,7 +32,9 @@ struct xc_committed {
 /*
  * 0 if the entry is there or another has the key. *ret_committed is always
  * filled. A put whose outcome nobody knows leaves the pack: it may still come
- * to be named.
+ * to be named. USAGE if no reader would take the manifest: such an entry would
+ * keep its key and never be restored. Packs of a replaced entry that the new
+ * one does not name go into a tombstone.
  */
 int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed,
 	      struct xc_err *err) XC_CHECK;

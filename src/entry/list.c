@@ -83,7 +83,8 @@ static int remove_entry(const struct xc_cache *cache, const struct xc_entry *ent
 		return xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
 	}
 	/* The tombstone first: a pack must never lose its last entry without a trace. */
-	if (entry->manifest && xc_write_tombstone(cache, entry->scope, entry->manifest, err) < 0)
+	if (entry->manifest &&
+	    xc_write_tombstone(cache, entry->scope, entry->manifest, NULL, err) < 0)
 		return xc_err_wrap(err, "cannot leave a tombstone for key %s", XC_QUOTE(name));
 	/* Just the one that was read: one that replaced it names another pack. */
 	if (xc_store_remove_tagged(cache->store, entry->object, tag->text[0] ? tag : NULL, err) ==

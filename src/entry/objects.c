@@ -85,20 +85,24 @@ int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *mat
 }
 
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
-		       const struct xc_manifest *manifest, struct xc_err *err)
+		       const struct xc_manifest *manifest, const struct xc_manifest *kept,
+		       struct xc_err *err)
 {
 	cleanup_buf struct xc_buf name = XC_BUF_INIT, data = XC_BUF_INIT;
 	cleanup_json json_t *tombstone = json_object();
 	json_t *packs = json_array();
 	char id[XC_PACK_ID_LEN + 1];
 
+	json_object_set_new(tombstone, "packs", packs);
 	for (uint32_t i = 0; i < manifest->layer_count; i++)
-		json_array_append_new(packs, json_string(manifest->layers[i].pack));
+		if (!kept || !xc_manifest_names(kept, manifest->layers[i].pack))
+			json_array_append_new(packs, json_string(manifest->layers[i].pack));
+	if (json_array_size(packs) == 0)
+		return 0;
 	json_object_set_new(tombstone, "xcache", json_integer(XC_FORMAT_VERSION));
 	json_object_set_new(tombstone, "key", xc_json_text(manifest->key));
 	json_object_set_new(tombstone, "version", json_string(manifest->version));
 	json_object_set_new(tombstone, "removed", xc_json_time(xc_clock_now_ns()));
-	json_object_set_new(tombstone, "packs", packs);
 	xc_json_write(tombstone, 0, &data);
 	if (xc_key_scope_prefix(cache->repository, scope, &name, err) < 0)
 		return -1;

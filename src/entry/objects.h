@@ -30,8 +30,13 @@ int xc_load_tagged(const struct xc_cache *cache, const char *object, const char 
 		   const char *key, struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
 		   struct xc_err *err) XC_CHECK;
 
-/* Write the tombstone of an entry that is about to lose its manifest. */
+/*
+ * Write the tombstone of an entry that loses its manifest: it names the packs
+ * but those that `kept`, the manifest in its place or NULL, names as well.
+ * Nothing is written if that leaves none.
+ */
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
-		       const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;
+		       const struct xc_manifest *manifest, const struct xc_manifest *kept,
+		       struct xc_err *err) XC_CHECK;
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pack/manifest.h"
 
+#include <string.h>
+
 void xc_manifest_release(struct xc_manifest *manifest)
 {
 	for (uint32_t i = 0; i < manifest->layer_count; i++)
@@ -10,6 +12,14 @@ void xc_manifest_release(struct xc_manifest *manifest)
 	free(manifest->tool);
 	xc_strlist_release(&manifest->paths);
 	*manifest = (struct xc_manifest)XC_MANIFEST_INIT;
+}
+
+bool xc_manifest_names(const struct xc_manifest *manifest, const char *pack)
+{
+	for (uint32_t i = 0; i < manifest->layer_count; i++)
+		if (strcmp(manifest->layers[i].pack, pack) == 0)
+			return true;
+	return false;
 }
 
 bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position)

@@ -81,6 +81,9 @@ void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out);
 int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_manifest,
 		      struct xc_err *err) XC_CHECK;
 
+/* Whether one of the layers is in the pack of this id. */
+bool xc_manifest_names(const struct xc_manifest *manifest, const char *pack);
+
 /* Whether member `position` of a layer is dead. */
 bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position);
 

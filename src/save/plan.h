@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the members of a save are cut into segments. The cut depends on the
- * tree alone, never on the number of threads, so that the same tree gives
- * the same pack. Headers are taken to be one block each; where they are longer
- * the run ends early when it is packed (segment.h), again by the tree alone.
+ * How the members of a save are cut into segments. The cut depends on them
+ * alone, never on the number of threads, so that the same tree gives the same
+ * pack.
  */
 #ifndef XC_SAVE_PLAN_H
 #define XC_SAVE_PLAN_H
 
-#include "base/member.h"
+#include "base/err.h"
+#include "base/member_set.h"
 
 /*
  * Either a run of whole members, or one piece of the content of a file that
@@ -17,7 +17,7 @@
  */
 struct xc_plan_item {
 	uint32_t first;
-	uint32_t count;
+	uint32_t count; /* of the set's members from `first` on */
 	bool piece;
 	uint64_t offset; /* of the piece in the member's content bytes */
 	uint64_t length; /* of the piece */
@@ -33,10 +33,16 @@ struct xc_plan {
 		0                                                                                  \
 	}
 
-/* Length in the tar stream, with a header of one block: the least that it takes. */
-uint64_t xc_plan_span(const struct xc_member *member);
-
-void xc_plan_make(const struct xc_members *members, struct xc_plan *ret_plan);
+/*
+ * Plan the segments of a set, which must have the directory of each of its
+ * members. header_bytes of each is filled with the length of its header, by
+ * what is known of it now. A file's xattrs are known only when it is read, and
+ * files may change: a run that outgrows its segment then ends early when it is
+ * packed (segment.h), again by the tree alone. INTERNAL if a header cannot be
+ * written.
+ */
+int xc_plan_make(struct xc_members *members, const struct xc_member_set *set,
+		 struct xc_plan *ret_plan, struct xc_err *err) XC_CHECK;
 void xc_plan_release(struct xc_plan *plan);
 #define cleanup_plan __attribute__((cleanup(xc_plan_release)))
 

@@ -9,6 +9,7 @@
 
 #include "archive/tar.h"
 #include "base/fd.h"
+#include "base/grow.h"
 
 /* How often a file that changes under the reader is read before that is an error. */
 #define READ_TRIES     4
@@ -24,7 +25,6 @@ struct xc_save_worker {
 	struct xc_segment_encoder *encoder;
 	struct xc_hasher *hasher;
 	struct xc_arena arena; /* xattrs */
-	struct xc_notes notes;
 	struct xc_buf raw;
 	struct xc_buf path, link_path;
 };
@@ -42,13 +42,11 @@ struct xc_save_worker *xc_save_worker_new(struct xc_tree *tree, int level)
 	return worker;
 }
 
-void xc_save_worker_free(struct xc_save_worker *worker, struct xc_notes *notes)
+void xc_save_worker_free(struct xc_save_worker *worker, struct xc_arena *arena)
 {
 	if (!worker)
 		return;
-	xc_arena_merge(&worker->tree->members.arena, &worker->arena);
-	xc_notes_merge(notes, &worker->notes);
-	xc_notes_release(&worker->notes);
+	xc_arena_merge(arena, &worker->arena);
 	xc_dirs_free(worker->dirs);
 	xc_tar_writer_free(worker->tar);
 	xc_segment_encoder_free(worker->encoder);
@@ -59,9 +57,35 @@ void xc_save_worker_free(struct xc_save_worker *worker, struct xc_notes *notes)
 	free(worker);
 }
 
-static struct xc_member *member_at(const struct xc_save_worker *worker, uint32_t position)
+void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source)
+{
+	*slot = (struct xc_save_slot){ .job.run = xc_save_segment_run, .source = source };
+	xc_buf_init(&slot->stored, XC_SEGMENT_STORED_MAX);
+}
+
+void xc_save_slot_release(struct xc_save_slot *slot)
+{
+	xc_buf_release(&slot->stored);
+	xc_notes_release(&slot->notes);
+	free(slot->read);
+}
+
+static const struct xc_member *member_at(const struct xc_save_worker *worker, uint32_t position)
 {
 	return &worker->tree->members.items[position];
+}
+
+/* The copy that what is read of a member goes into. Holds until the next one. */
+static struct xc_member *begin_member(const struct xc_save_worker *worker,
+				      struct xc_save_slot *slot, uint32_t position)
+{
+	struct xc_member *member;
+
+	XC_GROW(slot->read, slot->read_count, slot->read_capacity, 64);
+	member = &slot->read[slot->read_count++];
+	*member = *member_at(worker, position);
+	member->header_bytes = 0;
+	return member;
 }
 
 static int fail_at(const struct xc_save_worker *worker, uint32_t position, struct xc_err *err)
@@ -117,9 +141,9 @@ static void take_over(struct xc_member *member, const struct stat *status)
 	member->gid = status->st_gid;
 }
 
-/* The header of `member`, which is the one at `position` or a copy of it. */
-static int add_header(struct xc_save_worker *worker, uint32_t position,
-		      const struct xc_member *member, struct xc_err *err)
+/* The header of the member at `position`, of which `member` is the copy. */
+static int add_header(struct xc_save_worker *worker, uint32_t position, struct xc_member *member,
+		      struct xc_err *err)
 {
 	size_t start_bytes = worker->raw.len_bytes;
 	const char *link_path = NULL;
@@ -134,15 +158,14 @@ static int add_header(struct xc_save_worker *worker, uint32_t position,
 	if (xc_tar_write_header(worker->tar, member, worker->path.data, link_path, &worker->raw,
 				err) < 0)
 		return -1;
-	member_at(worker, position)->header_bytes = (uint32_t)(worker->raw.len_bytes - start_bytes);
+	member->header_bytes = (uint32_t)(worker->raw.len_bytes - start_bytes);
 	return 0;
 }
 
-/* What the member has, with the xattrs of its open file. */
-static int read_xattrs(struct xc_save_worker *worker, uint32_t position, int fd,
-		       const struct xc_member_extra **ret_extra)
+/* Give a file, which has what the walk saw, the xattrs that it has when it is opened. */
+static int read_xattrs(struct xc_save_worker *worker, struct xc_save_slot *slot, uint32_t position,
+		       struct xc_member *member, int fd)
 {
-	const struct xc_member *member = member_at(worker, position);
 	const struct xc_xattr *xattrs = NULL;
 	struct xc_member_extra *extra;
 	unsigned dropped;
@@ -153,16 +176,15 @@ static int read_xattrs(struct xc_save_worker *worker, uint32_t position, int fd,
 	if (dropped != 0) {
 		xc_buf_clear(&worker->path);
 		xc_tree_path(worker->tree, position, &worker->path);
-		xc_tree_note_dropped(dropped, worker->path.data, &worker->notes);
+		xc_tree_note_dropped(dropped, worker->path.data, &slot->notes);
 	}
-	*ret_extra = member->extra;
 	if (count == 0)
 		return 0;
 	extra = xc_arena_alloc(&worker->arena, sizeof(*extra));
 	*extra = member->extra ? *member->extra : (struct xc_member_extra){ 0 };
 	extra->xattrs = xattrs;
 	extra->xattr_count = count;
-	*ret_extra = extra;
+	member->extra = extra;
 	return 0;
 }
 
@@ -201,10 +223,9 @@ static void add_padding(struct xc_buf *raw, uint64_t content_bytes)
 enum attempt { READ_WHOLE, READ_CHANGED, READ_FAILED };
 
 /* Header and content of a small file as it is now. errno is set for READ_FAILED without err. */
-static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, int fd,
-			     struct xc_err *err)
+static enum attempt try_file(struct xc_save_worker *worker, uint32_t position,
+			     struct xc_member *member, int fd, struct xc_err *err)
 {
-	struct xc_member *member = member_at(worker, position);
 	size_t length = (size_t)xc_member_content_bytes(member);
 	struct stat status;
 	ssize_t got;
@@ -244,21 +265,22 @@ static enum attempt try_file(struct xc_save_worker *worker, uint32_t position, i
 	return READ_WHOLE;
 }
 
-static int add_file(struct xc_save_worker *worker, uint32_t position, struct xc_err *err)
+static int add_file(struct xc_save_worker *worker, struct xc_save_slot *slot, uint32_t position,
+		    struct xc_member *member)
 {
-	struct xc_member *member = member_at(worker, position);
+	struct xc_err *err = &slot->err;
 	size_t start_bytes = worker->raw.len_bytes;
 	cleanup_fd int fd = open_file(worker, position);
 
 	/* Left without a header, by which the save knows it. */
 	if (fd < 0 && errno == ENOENT && member->parent != XC_MEMBER_NONE)
 		return 0;
-	if (fd < 0 || read_xattrs(worker, position, fd, &member->extra) < 0)
+	if (fd < 0 || read_xattrs(worker, slot, position, member, fd) < 0)
 		return fail_at(worker, position, err);
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (i > 0)
 			usleep(RETRY_DELAY_US);
-		switch (try_file(worker, position, fd, err)) {
+		switch (try_file(worker, position, member, fd, err)) {
 		case READ_WHOLE:
 			return 0;
 		case READ_FAILED:
@@ -272,49 +294,50 @@ static int add_file(struct xc_save_worker *worker, uint32_t position, struct xc_
 
 static bool gives_up(const struct xc_save_slot *slot)
 {
-	return atomic_load_explicit(slot->failed, memory_order_relaxed) ||
-	       xc_cancel_requested(slot->cancel);
+	return atomic_load_explicit(&slot->source->failed, memory_order_relaxed) ||
+	       xc_cancel_requested(slot->source->cancel);
 }
 
 static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
-	const struct xc_plan_item *item = &slot->item;
+	const struct xc_member_set *set = slot->source->set;
+	uint32_t at = slot->item.first;
 
-	for (uint32_t i = item->first; i < item->first + item->count; i++) {
-		const struct xc_member *member = member_at(worker, i);
+	for (; slot->read_count < slot->item.count; at = xc_member_set_next(set, at + 1)) {
+		uint64_t planned_bytes = xc_member_span_bytes(member_at(worker, at));
+		struct xc_member *member;
 
 		if (gives_up(slot))
 			return xc_err_set(&slot->err, XC_ERR_CANCELED, "interrupted");
-		if (i > item->first &&
-		    worker->raw.len_bytes + xc_plan_span(member) > XC_SEGMENT_TARGET_BYTES)
-			return 0;
+		if (slot->read_count > 0 &&
+		    worker->raw.len_bytes + planned_bytes > XC_SEGMENT_TARGET_BYTES)
+			break;
+		member = begin_member(worker, slot, at);
 		if ((member->type == XC_MEMBER_FILE
-			     ? add_file(worker, i, &slot->err)
-			     : add_header(worker, i, member, &slot->err)) < 0)
+			     ? add_file(worker, slot, at, member)
+			     : add_header(worker, at, member, &slot->err)) < 0)
 			return -1;
 		slot->content_bytes += xc_member_content_bytes(member);
-		slot->packed++;
 	}
+	slot->next = at;
 	return 0;
 }
 
-/* Other threads are reading the member, so that xattrs go into a copy. */
-static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot, int fd)
+static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot,
+			struct xc_member *member, int fd)
 {
 	uint32_t position = slot->item.first;
-	struct xc_member member = *member_at(worker, position);
 
-	if (read_xattrs(worker, position, fd, &slot->extra) < 0)
+	if (read_xattrs(worker, slot, position, member, fd) < 0)
 		return fail_at(worker, position, &slot->err);
-	member.extra = slot->extra;
-	return add_header(worker, position, &member, &slot->err);
+	return add_header(worker, position, member, &slot->err);
 }
 
 /* One piece of a large file: too much has gone before to start again if it changes. */
 static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
 	const struct xc_plan_item *item = &slot->item;
-	const struct xc_member *member = member_at(worker, item->first);
+	struct xc_member *member = begin_member(worker, slot, item->first);
 	cleanup_fd int fd = open_file(worker, item->first);
 	size_t length = (size_t)item->length;
 	struct stat status;
@@ -327,7 +350,7 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 		return fail_at(worker, item->first, &slot->err);
 	if (!is_unchanged(member, &status))
 		return fail_changed(worker, item->first, &slot->err);
-	if (item->offset == 0 && begin_pieces(worker, slot, fd) < 0)
+	if (item->offset == 0 && begin_pieces(worker, slot, member, fd) < 0)
 		return -1;
 	at = xc_buf_reserve(&worker->raw, length + XC_TAR_BLOCK_BYTES);
 	if (!at)
@@ -342,7 +365,6 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 	if (item->offset + item->length == xc_member_content_bytes(member))
 		add_padding(&worker->raw, item->length);
 	slot->content_bytes = length;
-	slot->packed = 1;
 	return 0;
 }
 
@@ -353,7 +375,8 @@ void xc_save_segment_run(struct xc_job *job, void *context)
 
 	xc_buf_clear(&worker->raw);
 	slot->content_bytes = 0;
-	slot->packed = 0;
+	slot->read_count = 0;
+	xc_notes_release(&slot->notes);
 	slot->result = slot->item.piece ? build_piece(worker, slot) : build_run(worker, slot);
 	xc_buf_clear(&slot->stored);
 	if (slot->result == 0 && worker->raw.len_bytes > 0)
@@ -361,5 +384,5 @@ void xc_save_segment_run(struct xc_job *job, void *context)
 			xc_segment_encode(worker->encoder, worker->raw.data, worker->raw.len_bytes,
 					  &slot->stored, &slot->segment, &slot->err);
 	if (slot->result < 0)
-		atomic_store_explicit(slot->failed, true, memory_order_relaxed);
+		atomic_store_explicit(&slot->source->failed, true, memory_order_relaxed);
 }

@@ -2,6 +2,12 @@
 /*
  * The work of one segment of a save, done by one thread of the pool: read
  * the files, write the tar stream's piece, compress and hash it.
+ *
+ * What reading a member told (how long its header is, its xattrs, its content
+ * hash, that it changed or vanished) goes into a copy of it in the segment's
+ * result. The table itself is not written here. Names, types, parents and
+ * links of all members are read at any time; the rest only of those that the
+ * item names, so that the caller may write that of members that came back.
  */
 #ifndef XC_SAVE_SEGMENT_H
 #define XC_SAVE_SEGMENT_H
@@ -12,42 +18,55 @@
 #include "base/pool.h"
 #include "pack/segment.h"
 #include "save/plan.h"
+#include "tree/notes.h"
 #include "tree/walk/walk.h"
 
-struct xc_save_worker;
+/* What all segments of a pack are read from. */
+struct xc_save_source {
+	struct xc_tree *tree;
+	const struct xc_member_set *set;
+	const struct xc_cancel *cancel;
+	atomic_bool failed; /* a segment that failed makes the others give up */
+};
 
 /* One segment on its way: from its plan to its stored bytes. */
 struct xc_save_slot {
 	struct xc_job job; /* first, so that the job leads to the slot */
-	struct xc_tree *tree;
+	struct xc_save_source *source;
 	struct xc_plan_item item;
-	const struct xc_cancel *cancel;
-	atomic_bool *failed; /* shared: a slot that failed makes the others give up */
-	/* Results; `stored` is used again and again. */
+	/* Results; `stored` and `read` are used again and again. */
 	int result;
 	struct xc_err err;
-	struct xc_buf stored;
+	struct xc_buf stored; /* empty if all of the run vanished */
 	struct xc_segment segment;
-	uint32_t packed; /* of the run's members, at least one: the rest wants another segment */
+	/*
+	 * The members as they were read: a run's first ones, at least one, or the file
+	 * that a piece is of. header_bytes is 0 if one vanished, and of pieces that
+	 * have no header.
+	 */
+	struct xc_member *read;
+	uint32_t read_count, read_capacity;
+	uint32_t next; /* position of the run's first member that another segment wants */
 	uint64_t content_bytes;
+	struct xc_notes notes;                 /* what files lose */
 	uint8_t piece_digest[XC_SHA256_BYTES]; /* of a piece of a large file */
-	const struct xc_member_extra *extra; /* of a large file: its first piece reads the xattrs */
 };
 
+void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source);
+void xc_save_slot_release(struct xc_save_slot *slot);
+
 /* One per thread. */
+struct xc_save_worker;
 struct xc_save_worker *xc_save_worker_new(struct xc_tree *tree, int level);
-/* Frees the worker; what it allocated for members goes to the tree's arena, what it noted to
- * `notes`. */
-void xc_save_worker_free(struct xc_save_worker *worker, struct xc_notes *notes);
+/* Frees the worker; what it allocated for members goes to `arena`. NULL is allowed. */
+void xc_save_worker_free(struct xc_save_worker *worker, struct xc_arena *arena);
 
 /*
- * The job: fills the slot's results and, in the member table, header_bytes
- * and content_hash of the members whose header the segment has (of a large
- * file the hash and the xattrs are left to the caller, who sees all of its
- * pieces and when no other thread reads the member any more), and takes over the size, mode, times
- * and owner of a file that changed since the walk. A file that changes while it is read is read
- * again a few times, then it is CHANGED. A run whose headers are so long that
- * it would outgrow a segment ends early: `packed` says before which member.
+ * The job (slot->job.run; its context is a worker): fills the slot's results.
+ * A file that changed since the walk is taken as it is; one that changes while
+ * it is read is read again a few times, then it is CHANGED. A run that would
+ * outgrow its segment ends early, at slot->next. Of a large file the content
+ * hash is left to who sees all of its pieces.
  */
 void xc_save_segment_run(struct xc_job *job, void *worker);
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "entry/taken.h"
+
+#include <string.h>
+
+#include "entry/broken.h"
+#include "entry/objects.h"
+
+/* CORRUPT or NOT_FOUND if it cannot be restored, as far as is looked here. */
+static int check_entry(const struct xc_cache *cache, const struct xc_manifest *manifest,
+		       bool is_suspect, struct xc_err *err)
+{
+	const char *scope = cache->scopes->items[0];
+
+	if (xc_packs_look(cache, scope, manifest, err) < 0)
+		return -1;
+	/* Whoever says so may be wrong, or lie: only what is seen here counts. */
+	return is_suspect ? xc_packs_verify(cache, scope, manifest, err) : 0;
+}
+
+int xc_entry_taken(const struct xc_cache *cache, const char *key, const char *version,
+		   const char *suspect, struct xc_taken *ret_taken, struct xc_err *err)
+{
+	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	cleanup_buf struct xc_buf name = XC_BUF_INIT;
+	struct xc_taken taken = { 0 };
+	bool has_manifest;
+
+	if (xc_name_entry(cache, cache->scopes->items[0], version, key, &name, err) < 0)
+		return -1;
+	has_manifest =
+		xc_load_tagged(cache, name.data, version, key, &taken.tag, &manifest, err) == 0;
+	if (has_manifest && check_entry(cache, &manifest,
+					suspect && strcmp(suspect, taken.tag.text) == 0, err) == 0)
+		taken.taken = true;
+	else if (err->kind == XC_ERR_FORMAT)
+		taken.taken = true;
+	else if (has_manifest || err->kind != XC_ERR_NOT_FOUND)
+		taken.broken = *err;
+	if (taken.broken.kind != XC_ERR_NONE && (!xc_is_broken(err) || taken.tag.text[0] == '\0'))
+		return -1;
+	*ret_taken = taken;
+	return 0;
+}
