@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/member.h"
 #include "base/strlist.h"
 
@@ -90,5 +91,9 @@ bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position);
 /* Add the members of a layer that are not dead to all of the totals but stored_bytes. */
 void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
 		   const struct xc_members *members);
+
+/* As they are in a manifest, a layer without its dead members. New references, never NULL. */
+json_t *xc_totals_json(const struct xc_totals *totals);
+json_t *xc_layer_json(const struct xc_layer *layer);
 
 #endif

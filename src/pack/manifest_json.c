@@ -41,7 +41,7 @@ static void set_integer(json_t *object, const char *name, uint64_t value)
 	set(object, name, must(json_integer((json_int_t)value)));
 }
 
-static json_t *totals_json(const struct xc_totals *totals)
+json_t *xc_totals_json(const struct xc_totals *totals)
 {
 	json_t *object = must(json_object());
 
@@ -71,7 +71,7 @@ static json_t *dead_json(const struct xc_layer *layer)
 	return xc_json_base64(xc_buf_str(&bytes), bytes.len_bytes);
 }
 
-static json_t *layer_json(const struct xc_layer *layer)
+json_t *xc_layer_json(const struct xc_layer *layer)
 {
 	json_t *object = must(json_object()), *index = must(json_object());
 	char digest[XC_SHA256_HEX + 1];
@@ -84,8 +84,6 @@ static json_t *layer_json(const struct xc_layer *layer)
 	set_integer(object, "size", layer->pack_bytes);
 	set_integer(object, "members", layer->member_count);
 	set(object, "index", index);
-	if (layer->dead_count > 0)
-		set(object, "dead", dead_json(layer));
 	return object;
 }
 
@@ -104,9 +102,15 @@ void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out)
 	set(object, "tool", xc_json_text(manifest->tool));
 	if (manifest->build_ms > 0)
 		set_integer(object, "build_ms", manifest->build_ms);
-	set(object, "totals", totals_json(&manifest->totals));
-	for (uint32_t i = 0; i < manifest->layer_count; i++)
-		append(layers, layer_json(&manifest->layers[i]));
+	set(object, "totals", xc_totals_json(&manifest->totals));
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		const struct xc_layer *from = &manifest->layers[i];
+		json_t *layer = xc_layer_json(from);
+
+		if (from->dead_count > 0)
+			set(layer, "dead", dead_json(from));
+		append(layers, layer);
+	}
 	set(object, "layers", layers);
 	xc_json_write(object, 0, out);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/hex.h"
 #include "report/manifest.h"
 
 #include "base/human.h"
@@ -70,41 +69,6 @@ void xc_manifest_print(const char *scope, const struct xc_manifest *manifest, in
 	print_layers(manifest, out);
 }
 
-static json_t *integer(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *totals_json(const struct xc_totals *totals)
-{
-	json_t *object = json_object();
-
-	json_object_set_new(object, "files", integer(totals->files));
-	json_object_set_new(object, "directories", integer(totals->directories));
-	json_object_set_new(object, "symlinks", integer(totals->symlinks));
-	json_object_set_new(object, "hardlinks", integer(totals->hardlinks));
-	json_object_set_new(object, "bytes", integer(totals->content_bytes));
-	json_object_set_new(object, "stored", integer(totals->stored_bytes));
-	return object;
-}
-
-static json_t *layer_json(const struct xc_layer *layer)
-{
-	json_t *object = json_object(), *index = json_object();
-	char sha256[XC_SHA256_HEX + 1];
-
-	xc_hex_encode(layer->index_sha256, XC_SHA256_BYTES, sha256);
-	json_object_set_new(index, "offset", integer(layer->index_offset));
-	json_object_set_new(index, "size", integer(layer->index_bytes));
-	json_object_set_new(index, "sha256", json_string(sha256));
-	json_object_set_new(object, "pack", json_string(layer->pack));
-	json_object_set_new(object, "size", integer(layer->pack_bytes));
-	json_object_set_new(object, "members", integer(layer->member_count));
-	json_object_set_new(object, "dead", integer(dead_members(layer)));
-	json_object_set_new(object, "index", index);
-	return object;
-}
-
 void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_manifest *manifest,
 			  bool layers)
 {
@@ -121,12 +85,18 @@ void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_man
 	if (manifest->tool)
 		json_object_set_new(object, "tool", xc_json_text(manifest->tool));
 	if (manifest->build_ms > 0)
-		json_object_set_new(object, "build_ms", integer(manifest->build_ms));
-	json_object_set_new(object, "totals", totals_json(&manifest->totals));
+		json_object_set_new(object, "build_ms",
+				    json_integer((json_int_t)manifest->build_ms));
+	json_object_set_new(object, "totals", xc_totals_json(&manifest->totals));
 	if (!layers)
 		return;
 	rows = json_array();
-	for (uint32_t i = 0; i < manifest->layer_count; i++)
-		json_array_append_new(rows, layer_json(&manifest->layers[i]));
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		const struct xc_layer *from = &manifest->layers[i];
+		json_t *layer = xc_layer_json(from);
+
+		json_object_set_new(layer, "dead", json_integer(dead_members(from)));
+		json_array_append_new(rows, layer);
+	}
 	json_object_set_new(object, "layers", rows);
 }

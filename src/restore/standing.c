@@ -5,15 +5,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/hash.h"
 #include "tree/dirs.h"
+#include "tree/xattr.h"
 
 #define READ_BYTES    ((size_t)256 << 10)
-#define XATTR_BYTES   4096
 #define LABEL_OF_FILE "security.selinux" /* given by the system to every new file, too */
 
 /* The target of the top that is looked at. */
@@ -88,12 +87,12 @@ bool xc_standing_has_content(int fd, const struct xc_member *member, const struc
 /* Those of the system count, too: access lists and capabilities a new file would not have. */
 static bool has_xattrs(int fd)
 {
-	char names[XATTR_BYTES];
-	ssize_t length = flistxattr(fd, names, sizeof(names));
+	cleanup_buf struct xc_buf names = XC_BUF_INIT;
+	ssize_t length = xc_xattr_list(fd, &names);
 
 	if (length < 0)
-		return errno != ENOTSUP;
-	for (const char *at = names; at < names + length; at += strlen(at) + 1)
+		return true;
+	for (const char *at = names.data; at < names.data + length; at += strlen(at) + 1)
 		if (strcmp(at, LABEL_OF_FILE) != 0)
 			return true;
 	return false;

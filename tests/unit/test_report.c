@@ -365,8 +365,9 @@ static void manifests(void **state)
 		"\"build_ms\":128000,\"totals\":{\"files\":105449,\"directories\":2,\"symlinks\":1,"
 		"\"hardlinks\":0,\"bytes\":733123456,\"stored\":118111222},\"layers\":"
 		"[{\"pack\":\"0123456789abcdef0123456789abcdef\",\"size\":118111222,"
-		"\"members\":10,\"dead\":3,\"index\":{\"offset\":7,\"size\":8,\"sha256\":"
-		"\"0000000000000000000000000000000000000000000000000000000000000000\"}}]}\n");
+		"\"members\":10,\"index\":{\"offset\":7,\"size\":8,\"sha256\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\"},\"dead\":3}]"
+		"}\n");
 }
 
 /* An entry whose manifest is broken that ends the listing, or shows as empty. */

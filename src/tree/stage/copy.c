@@ -10,64 +10,44 @@
 #include "base/fd.h"
 #include "tree/owner.h"
 #include "tree/stage/internal.h"
+#include "tree/xattr.h"
 
 #define COPY_BYTES  ((size_t)128 << 10)
-#define XATTR_BYTES ((size_t)64 << 10) /* the kernel's limit for a list and for a value */
-
-/* The names, each terminated; a descriptor that cannot be asked has none. */
-static ssize_t list_xattrs(int fd, char **ret_names)
-{
-	cleanup_free char *names = NULL;
-	ssize_t length = flistxattr(fd, NULL, 0);
-
-	if (length <= 0)
-		return 0;
-	names = xc_malloc(XATTR_BYTES);
-	length = flistxattr(fd, names, XATTR_BYTES);
-	if (length <= 0)
-		return 0;
-	*ret_names = STEAL_PTR(names);
-	return length;
-}
-
-static bool is_user_xattr(const char *name)
-{
-	return strncmp(name, "user.", 5) == 0;
-}
+#define XATTR_BYTES ((size_t)64 << 10) /* XATTR_SIZE_MAX of Linux */
 
 int xc_stage_count_xattrs(int fd)
 {
-	cleanup_free char *names = NULL;
-	ssize_t length = list_xattrs(fd, &names);
+	cleanup_buf struct xc_buf names = XC_BUF_INIT;
+	ssize_t length = xc_xattr_list(fd, &names);
 	int count = 0;
 
-	for (const char *name = names; name && name < names + length; name += strlen(name) + 1)
-		count += is_user_xattr(name);
+	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1)
+		count += xc_xattr_is_user(name);
 	return count;
 }
 
 void xc_stage_remove_xattrs(int fd)
 {
-	cleanup_free char *names = NULL;
-	ssize_t length = list_xattrs(fd, &names);
+	cleanup_buf struct xc_buf names = XC_BUF_INIT;
+	ssize_t length = xc_xattr_list(fd, &names);
 
-	for (const char *name = names; name && name < names + length; name += strlen(name) + 1) {
-		if (is_user_xattr(name))
+	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1) {
+		if (xc_xattr_is_user(name))
 			(void)!fremovexattr(fd, name);
 	}
 }
 
 int xc_stage_copy_xattrs(int from_fd, int to_fd)
 {
-	cleanup_free char *names = NULL;
+	cleanup_buf struct xc_buf names = XC_BUF_INIT;
 	cleanup_free char *value = NULL;
-	ssize_t length = list_xattrs(from_fd, &names);
+	ssize_t length = xc_xattr_list(from_fd, &names);
 	int count = 0;
 
-	for (const char *name = names; name && name < names + length; name += strlen(name) + 1) {
+	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1) {
 		ssize_t got;
 
-		if (!is_user_xattr(name))
+		if (!xc_xattr_is_user(name))
 			continue;
 		if (!value)
 			value = xc_malloc(XATTR_BYTES);

@@ -7,23 +7,11 @@
 #include "base/buf.h"
 #include "base/grow.h"
 #include "tree/walk/walk.h"
+#include "tree/xattr.h"
 
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct xc_xattr *)a)->name, ((const struct xc_xattr *)b)->name);
-}
-
-static ssize_t list_names(int fd, struct xc_buf *names)
-{
-	char *at = xc_buf_reserve(names, 1024);
-	ssize_t length = flistxattr(fd, at, 1024);
-
-	/* XATTR_LIST_MAX of Linux. */
-	if (length < 0 && errno == ERANGE)
-		length = flistxattr(fd, at = xc_buf_reserve(names, 65536), 65536);
-	if (length < 0 && (errno == ENOTSUP || errno == ENOSYS))
-		return 0;
-	return length;
 }
 
 static int read_value(int fd, struct xc_arena *arena, const char *name, struct xc_xattr *ret_xattr)
@@ -68,7 +56,7 @@ int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **
 			uint32_t *ret_count, unsigned *ret_dropped)
 {
 	cleanup_buf struct xc_buf names = XC_BUF_INIT;
-	ssize_t length = list_names(fd, &names);
+	ssize_t length = xc_xattr_list(fd, &names);
 	struct xc_xattr *xattrs = NULL;
 	uint32_t count = 0, capacity = 0;
 
@@ -77,7 +65,7 @@ int xc_tree_read_xattrs(int fd, struct xc_arena *arena, const struct xc_xattr **
 	if (length <= 0)
 		return length < 0 ? -1 : 0;
 	for (const char *name = names.data; name < names.data + length; name += strlen(name) + 1) {
-		if (strncmp(name, "user.", 5) != 0) {
+		if (!xc_xattr_is_user(name)) {
 			*ret_dropped |= dropped_as(name);
 			continue;
 		}
