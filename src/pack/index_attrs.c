@@ -100,4 +100,5 @@ void xc_index_write_attr_ids(struct xc_index_write *write)
 {
 	for (uint32_t i = 0; i < write->index->members.count; i++)
 		xc_index_put_varint(write, write->attr_ids[i]);
+	free(STEAL_PTR(write->attr_ids));
 }

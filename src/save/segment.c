@@ -9,7 +9,6 @@
 
 #include "archive/tar.h"
 #include "base/fd.h"
-#include "base/grow.h"
 
 /* How often a file that changes under the reader is read before that is an error. */
 #define READ_TRIES     4
@@ -24,7 +23,9 @@ struct xc_save_worker {
 	struct xc_tar_writer *tar;
 	struct xc_segment_encoder *encoder;
 	struct xc_hasher *hasher;
-	struct xc_arena arena; /* xattrs */
+	struct xc_arena arena;   /* xattrs, and files that changed */
+	struct xc_member member; /* that is being read */
+	bool changed;            /* since the walk */
 	struct xc_buf raw;
 	struct xc_buf path, link_path;
 };
@@ -57,9 +58,10 @@ void xc_save_worker_free(struct xc_save_worker *worker, struct xc_arena *arena)
 	free(worker);
 }
 
-void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source)
+void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source, uint32_t count_max)
 {
 	*slot = (struct xc_save_slot){ .job.run = xc_save_segment_run, .source = source };
+	slot->read = xc_malloc(count_max * sizeof(*slot->read));
 	xc_buf_init(&slot->stored, XC_SEGMENT_STORED_MAX);
 }
 
@@ -75,17 +77,30 @@ static const struct xc_member *member_at(const struct xc_save_worker *worker, ui
 	return &worker->tree->members.items[position];
 }
 
-/* The copy that what is read of a member goes into. Holds until the next one. */
-static struct xc_member *begin_member(const struct xc_save_worker *worker,
-				      struct xc_save_slot *slot, uint32_t position)
+/* The worker's copy of the member, which what is read of it goes into. */
+static struct xc_member *begin_member(struct xc_save_worker *worker, uint32_t position)
 {
-	struct xc_member *member;
+	worker->member = *member_at(worker, position);
+	worker->member.header_bytes = 0;
+	worker->changed = false;
+	return &worker->member;
+}
 
-	XC_GROW(slot->read, slot->read_count, slot->read_capacity, 64);
-	member = &slot->read[slot->read_count++];
-	*member = *member_at(worker, position);
-	member->header_bytes = 0;
-	return member;
+/* The member was read: what its copy tells is for whoever has the table. */
+static void end_member(struct xc_save_worker *worker, struct xc_save_slot *slot)
+{
+	const struct xc_member *member = &worker->member;
+	struct xc_member_read *read = &slot->read[slot->read_count++];
+	struct xc_member *changed;
+
+	*read = (struct xc_member_read){ .header_bytes = member->header_bytes,
+					 .extra = member->extra };
+	memcpy(read->content_hash, member->content_hash, sizeof(read->content_hash));
+	if (!worker->changed)
+		return;
+	changed = xc_arena_alloc(&worker->arena, sizeof(*changed));
+	*changed = *member;
+	read->changed = changed;
 }
 
 static int fail_at(const struct xc_save_worker *worker, uint32_t position, struct xc_err *err)
@@ -252,6 +267,7 @@ static enum attempt try_file(struct xc_save_worker *worker, uint32_t position,
 			return READ_FAILED;
 		}
 		take_over(member, &status);
+		worker->changed = true;
 		return READ_CHANGED;
 	}
 	xc_buf_grow_by(&worker->raw, length);
@@ -312,12 +328,13 @@ static int build_run(struct xc_save_worker *worker, struct xc_save_slot *slot)
 		if (slot->read_count > 0 &&
 		    worker->raw.len_bytes + planned_bytes > XC_SEGMENT_TARGET_BYTES)
 			break;
-		member = begin_member(worker, slot, at);
+		member = begin_member(worker, at);
 		if ((member->type == XC_MEMBER_FILE
 			     ? add_file(worker, slot, at, member)
 			     : add_header(worker, at, member, &slot->err)) < 0)
 			return -1;
 		slot->content_bytes += xc_member_content_bytes(member);
+		end_member(worker, slot);
 	}
 	slot->next = at;
 	return 0;
@@ -337,7 +354,7 @@ static int begin_pieces(struct xc_save_worker *worker, struct xc_save_slot *slot
 static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 {
 	const struct xc_plan_item *item = &slot->item;
-	struct xc_member *member = begin_member(worker, slot, item->first);
+	struct xc_member *member = begin_member(worker, item->first);
 	cleanup_fd int fd = open_file(worker, item->first);
 	size_t length = (size_t)item->length;
 	struct stat status;
@@ -365,6 +382,7 @@ static int build_piece(struct xc_save_worker *worker, struct xc_save_slot *slot)
 	if (item->offset + item->length == xc_member_content_bytes(member))
 		add_padding(&worker->raw, item->length);
 	slot->content_bytes = length;
+	end_member(worker, slot);
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  * the files, write the tar stream's piece, compress and hash it.
  *
  * What reading a member told (how long its header is, its xattrs, its content
- * hash, that it changed or vanished) goes into a copy of it in the segment's
- * result. The table itself is not written here. Names, types, parents and
+ * hash, that it changed or vanished) is a part of the segment's result. The
+ * table itself is not written here. Names, types, parents and
  * links of all members are read at any time; the rest only of those that the
  * item names, so that the caller may write that of members that came back.
  */
@@ -20,6 +20,14 @@
 #include "save/plan.h"
 #include "tree/notes.h"
 #include "tree/walk/walk.h"
+
+/* What reading a member told. */
+struct xc_member_read {
+	uint32_t header_bytes; /* 0 if it vanished, and of pieces that have no header */
+	uint8_t content_hash[XC_CONTENT_HASH_BYTES];
+	const struct xc_member_extra *extra;
+	const struct xc_member *changed; /* its size, time, owner and mode if they did; else NULL */
+};
 
 /* What all segments of a pack are read from. */
 struct xc_save_source {
@@ -39,20 +47,17 @@ struct xc_save_slot {
 	struct xc_err err;
 	struct xc_buf stored; /* empty if all of the run vanished */
 	struct xc_segment segment;
-	/*
-	 * The members as they were read: a run's first ones, at least one, or the file
-	 * that a piece is of. header_bytes is 0 if one vanished, and of pieces that
-	 * have no header.
-	 */
-	struct xc_member *read;
-	uint32_t read_count, read_capacity;
+	struct xc_member_read *read; /* a run's first members, at least one; or a piece's file */
+	uint32_t read_count;
 	uint32_t next; /* position of the run's first member that another segment wants */
 	uint64_t content_bytes;
 	struct xc_notes notes;                 /* what files lose */
 	uint8_t piece_digest[XC_SHA256_BYTES]; /* of a piece of a large file */
 };
 
-void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source);
+/* A slot for items of at most `count_max` members. */
+void xc_save_slot_init(struct xc_save_slot *slot, struct xc_save_source *source,
+		       uint32_t count_max);
 void xc_save_slot_release(struct xc_save_slot *slot);
 
 /* One per thread. */

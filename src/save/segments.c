@@ -15,7 +15,7 @@
 
 /* A large file whose pieces come by. */
 struct large_file {
-	struct xc_member read; /* by its first piece */
+	struct xc_member_read read; /* with its first piece */
 	struct xc_hasher *hasher;
 };
 
@@ -30,20 +30,24 @@ struct packing {
 	struct large_file large;
 };
 
-/* Field by field: threads are reading the name, type, parent and link of every member. */
-static void take_member(struct packing *packing, uint32_t position, const struct xc_member *read)
+/* Not its name, type, parent and link: threads are reading those of every member. */
+static void take_member(struct packing *packing, uint32_t position,
+			const struct xc_member_read *read)
 {
 	struct xc_member *member = &packing->source->tree->members.items[position];
+	const struct xc_member *changed = read->changed;
 
-	member->extra = read->extra;
-	member->size_bytes = read->size_bytes;
-	member->mtime_s = read->mtime_s;
-	member->mtime_ns = read->mtime_ns;
-	member->uid = read->uid;
-	member->gid = read->gid;
-	member->mode = read->mode;
 	member->header_bytes = read->header_bytes;
+	member->extra = read->extra;
 	memcpy(member->content_hash, read->content_hash, sizeof(member->content_hash));
+	if (!changed)
+		return;
+	member->size_bytes = changed->size_bytes;
+	member->mtime_s = changed->mtime_s;
+	member->mtime_ns = changed->mtime_ns;
+	member->uid = changed->uid;
+	member->gid = changed->gid;
+	member->mode = changed->mode;
 }
 
 static void take_run(struct packing *packing, const struct xc_save_slot *slot)
@@ -61,6 +65,7 @@ static void take_piece(struct packing *packing, const struct xc_save_slot *slot)
 {
 	struct large_file *large = &packing->large;
 	const struct xc_plan_item *item = &slot->item;
+	const struct xc_member *member = &packing->source->tree->members.items[item->first];
 	uint8_t digest[XC_SHA256_BYTES];
 
 	if (item->offset == 0) {
@@ -68,7 +73,7 @@ static void take_piece(struct packing *packing, const struct xc_save_slot *slot)
 		large->read = slot->read[0];
 	}
 	xc_hasher_update(large->hasher, slot->piece_digest, sizeof(slot->piece_digest));
-	if (item->offset + item->length < xc_member_content_bytes(&large->read))
+	if (item->offset + item->length < xc_member_content_bytes(member))
 		return;
 	xc_hasher_finish(large->hasher, digest);
 	memcpy(large->read.content_hash, digest, sizeof(large->read.content_hash));
@@ -149,6 +154,15 @@ static unsigned thread_count(const struct xc_segments_opts *opts)
 	return XC_MIN(opts->threads, XC_MAX(most, 1u));
 }
 
+static uint32_t longest_item(const struct xc_plan *plan)
+{
+	uint32_t count = 1;
+
+	for (uint32_t i = 0; i < plan->count; i++)
+		count = XC_MAX(count, plan->items[i].count);
+	return count;
+}
+
 int xc_save_segments(struct xc_save_source *source, const struct xc_plan *plan,
 		     const struct xc_segments_opts *opts, struct xc_pack_writer *writer,
 		     struct xc_err *err)
@@ -171,7 +185,7 @@ int xc_save_segments(struct xc_save_source *source, const struct xc_plan *plan,
 	for (unsigned i = 0; i < threads; i++)
 		workers[i] = xc_save_worker_new(source->tree, opts->level);
 	for (uint32_t i = 0; i < slot_count; i++)
-		xc_save_slot_init(&slots[i], source);
+		xc_save_slot_init(&slots[i], source, longest_item(plan));
 	packing.pool = xc_pool_new(threads, XC_POOL_FIFO, workers);
 	result = pack_items(&packing, err);
 	xc_pool_free(packing.pool);
