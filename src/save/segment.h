@@ -17,17 +17,8 @@
 #include "base/cancel.h"
 #include "base/pool.h"
 #include "pack/segment.h"
+#include "save/member.h"
 #include "save/plan.h"
-#include "tree/notes.h"
-#include "tree/walk/walk.h"
-
-/* What reading a member told. */
-struct xc_member_read {
-	uint32_t header_bytes; /* 0 if it vanished, and of pieces that have no header */
-	uint8_t content_hash[XC_CONTENT_HASH_BYTES];
-	const struct xc_member_extra *extra;
-	const struct xc_member *changed; /* its size, time, owner and mode if they did; else NULL */
-};
 
 /* What all segments of a pack are read from. */
 struct xc_save_source {
