@@ -201,35 +201,35 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
-static void describe(struct xc_tar_writer *writer, const struct xc_member *member, const char *path,
-		     const char *link_path)
+static void describe(struct xc_tar_writer *writer, const struct xc_tar_entry *from)
 {
 	struct archive_entry *entry = archive_entry_clear(writer->entry);
+	const struct xc_member *member = from->member;
 
-	archive_entry_set_pathname(entry, entry_path(writer, member, path));
+	archive_entry_set_pathname(entry, entry_path(writer, member, from->path));
 	archive_entry_set_perm(entry, member->mode);
 	archive_entry_set_uid(entry, member->uid);
 	archive_entry_set_gid(entry, member->gid);
 	archive_entry_set_mtime(entry, (time_t)member->mtime_s, 0);
-	set_type(entry, member, link_path);
+	set_type(entry, member, from->link_path);
 }
 
-int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
-			const char *path, const char *link_path, struct xc_buf *out,
-			struct xc_err *err)
+int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_tar_entry *from,
+			struct xc_buf *out, struct xc_err *err)
 {
+	const struct xc_member *member = from->member;
 	struct archive_entry *entry = writer->entry;
 	size_t start = out->len_bytes;
 	int result = ARCHIVE_FAILED;
 	bool plain;
 
 	writer->overflow = false;
-	describe(writer, member, path, link_path);
+	describe(writer, from);
 	plain = !set_extra(entry, member) && member->mtime_s >= 0;
 	if (plain)
 		result = write_with(writer, KIND_USTAR, member, out);
 	if (result != ARCHIVE_OK) {
-		bool ascii = is_ascii(path) && is_ascii(archive_entry_hardlink(entry)) &&
+		bool ascii = is_ascii(from->path) && is_ascii(archive_entry_hardlink(entry)) &&
 			     is_ascii(archive_entry_symlink(entry));
 
 		xc_buf_truncate(out, start);
@@ -243,5 +243,6 @@ int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *me
 		return 0;
 	xc_buf_truncate(out, start);
 	return xc_err_set(err, XC_ERR_INTERNAL, "cannot write a tar header for %s: %s",
-			  XC_QUOTE(path), result == ARCHIVE_OK ? "it is too long" : writer->reason);
+			  XC_QUOTE(from->path),
+			  result == ARCHIVE_OK ? "it is too long" : writer->reason);
 }

@@ -31,16 +31,21 @@ struct xc_tar_writer;
 struct xc_tar_writer *xc_tar_writer_new(void);
 void xc_tar_writer_free(struct xc_tar_writer *writer); /* NULL is allowed */
 
+/* What a header is of. */
+struct xc_tar_entry {
+	const struct xc_member *member;
+	const char *path;      /* its stored path */
+	const char *link_path; /* the stored path of a hard link's target, else NULL */
+};
+#define XC_TAR_ENTRY(member, path, link_path) (&(struct xc_tar_entry){ member, path, link_path })
+
 /*
  * Append the header of a member to `out`, all that comes before its content:
- * a multiple of 512 bytes, among them the map of a sparse file. `path` is its
- * stored path, `link_path` the stored path of a hard link's target, else
- * NULL. Paths are taken as bytes in any locale. The same member always gives
- * the same bytes. INTERNAL if libarchive refuses.
+ * a multiple of 512 bytes, among them the map of a sparse file. Paths are taken as bytes in any
+ * locale. The same member always gives the same bytes. INTERNAL if libarchive refuses.
  */
-int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *member,
-			const char *path, const char *link_path, struct xc_buf *out,
-			struct xc_err *err) XC_CHECK;
+int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_tar_entry *entry,
+			struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 /*
  * The length of the header that xc_tar_write_header writes for the same
@@ -48,8 +53,7 @@ int xc_tar_write_header(struct xc_tar_writer *writer, const struct xc_member *me
  * header is written, and thrown away, for xattrs, sparse files and paths of
  * hundreds of bytes. Fails as xc_tar_write_header does.
  */
-int xc_tar_header_bytes(struct xc_tar_writer *writer, const struct xc_member *member,
-			const char *path, const char *link_path, uint32_t *ret_bytes,
-			struct xc_err *err) XC_CHECK;
+int xc_tar_header_bytes(struct xc_tar_writer *writer, const struct xc_tar_entry *entry,
+			uint32_t *ret_bytes, struct xc_err *err) XC_CHECK;
 
 #endif

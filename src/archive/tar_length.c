@@ -46,33 +46,34 @@ static bool numbers_fit(const struct xc_member *member)
 	       (member->type != XC_MEMBER_FILE || member->size_bytes < SIZE_LIMIT);
 }
 
-static int measure(struct xc_tar_writer *writer, const struct xc_member *member, const char *path,
-		   const char *link_path, uint32_t *ret_bytes, struct xc_err *err)
+static int measure(struct xc_tar_writer *writer, const struct xc_tar_entry *entry,
+		   uint32_t *ret_bytes, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf header;
 
 	xc_buf_init(&header, XC_TAR_HEADER_MAX + XC_TAR_BLOCK_BYTES);
-	if (xc_tar_write_header(writer, member, path, link_path, &header, err) < 0)
+	if (xc_tar_write_header(writer, entry, &header, err) < 0)
 		return -1;
 	*ret_bytes = (uint32_t)header.len_bytes;
 	return 0;
 }
 
-int xc_tar_header_bytes(struct xc_tar_writer *writer, const struct xc_member *member,
-			const char *path, const char *link_path, uint32_t *ret_bytes,
-			struct xc_err *err)
+int xc_tar_header_bytes(struct xc_tar_writer *writer, const struct xc_tar_entry *entry,
+			uint32_t *ret_bytes, struct xc_err *err)
 {
-	const char *link = member->type == XC_MEMBER_SYMLINK ? member->extra->target : link_path;
-	size_t path_bytes = strlen(path), link_bytes = link ? strlen(link) : 0;
+	const struct xc_member *member = entry->member;
+	const char *link =
+		member->type == XC_MEMBER_SYMLINK ? member->extra->target : entry->link_path;
+	size_t path_bytes = strlen(entry->path), link_bytes = link ? strlen(link) : 0;
 
 	if (has_more(member))
-		return measure(writer, member, path, link_path, ret_bytes, err);
+		return measure(writer, entry, ret_bytes, err);
 	if (numbers_fit(member) && link_bytes <= LINK_BYTES &&
-	    path_fits(path, path_bytes, member->type == XC_MEMBER_DIR))
+	    path_fits(entry->path, path_bytes, member->type == XC_MEMBER_DIR))
 		*ret_bytes = XC_TAR_BLOCK_BYTES;
 	else if (RECORDS_BYTES + path_bytes + link_bytes <= XC_TAR_BLOCK_BYTES)
 		*ret_bytes = 3 * XC_TAR_BLOCK_BYTES; /* pax header, its one block, ustar header */
 	else
-		return measure(writer, member, path, link_path, ret_bytes, err);
+		return measure(writer, entry, ret_bytes, err);
 	return 0;
 }

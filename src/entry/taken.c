@@ -18,18 +18,20 @@ static int check_entry(const struct xc_cache *cache, const struct xc_manifest *m
 	return is_suspect ? xc_packs_verify(cache, scope, manifest, err) : 0;
 }
 
-int xc_entry_taken(const struct xc_cache *cache, const char *key, const char *version,
-		   const char *suspect, struct xc_taken *ret_taken, struct xc_err *err)
+int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, const char *suspect,
+		   struct xc_taken *ret_taken, struct xc_err *err)
 {
+	char version[XC_VERSION_HEX + 1];
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_taken taken = { 0 };
 	bool has_manifest;
 
-	if (xc_name_entry(cache, cache->scopes->items[0], version, key, &name, err) < 0)
+	xc_key_version(query->paths, version);
+	if (xc_name_entry(cache, cache->scopes->items[0], version, query->key, &name, err) < 0)
 		return -1;
-	has_manifest =
-		xc_load_tagged(cache, name.data, version, key, &taken.tag, &manifest, err) == 0;
+	has_manifest = xc_load_tagged(cache, name.data, version, query->key, &taken.tag, &manifest,
+				      err) == 0;
 	if (has_manifest && check_entry(cache, &manifest,
 					suspect && strcmp(suspect, taken.tag.text) == 0, err) == 0)
 		taken.taken = true;

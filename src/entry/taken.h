@@ -12,12 +12,12 @@ struct xc_taken {
 };
 
 /*
- * Look for the entry of this key and version in the first scope. It is broken
+ * Look for the entry of exactly the query's key in the first scope. It is broken
  * if its manifest cannot be read, or a pack is missing or too short. Where its
  * manifest has the tag `suspect`, which may be NULL, its packs are read to the
  * end. An entry of another format is for other programs: the key is taken.
  */
-int xc_entry_taken(const struct xc_cache *cache, const char *key, const char *version,
-		   const char *suspect, struct xc_taken *ret_taken, struct xc_err *err) XC_CHECK;
+int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, const char *suspect,
+		   struct xc_taken *ret_taken, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -156,8 +156,8 @@ static int add_header(struct xc_member_reader *reader, struct xc_err *err)
 		xc_members_path(members, member->link, &reader->link_path);
 		link_path = reader->link_path.data;
 	}
-	if (xc_tar_write_header(reader->tar, member, reader->path.data, link_path, reader->raw,
-				err) < 0)
+	if (xc_tar_write_header(reader->tar, XC_TAR_ENTRY(member, reader->path.data, link_path),
+				reader->raw, err) < 0)
 		return -1;
 	member->header_bytes = (uint32_t)(reader->raw->len_bytes - start_bytes);
 	return 0;

@@ -92,7 +92,8 @@ static int measure(struct measuring *measuring, uint32_t position, struct xc_err
 		xc_members_path(measuring->members, member->link, &measuring->link_path);
 		link_path = measuring->link_path.data;
 	}
-	return xc_tar_header_bytes(measuring->tar, member, measuring->path.data, link_path,
+	return xc_tar_header_bytes(measuring->tar,
+				   XC_TAR_ENTRY(member, measuring->path.data, link_path),
 				   &member->header_bytes, err);
 }
 

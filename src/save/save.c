@@ -20,7 +20,6 @@ struct save {
 	const struct xc_query *query;
 	const struct xc_save_opts *opts;
 	const char *scope;
-	char version[XC_VERSION_HEX + 1];
 };
 
 /* The pack of what a scan found. */
@@ -48,7 +47,7 @@ static void fill_manifest(const struct save *save, const struct xc_layer *layer,
 			  struct xc_manifest *manifest)
 {
 	manifest->key = xc_strdup(save->query->key);
-	memcpy(manifest->version, save->version, sizeof(manifest->version));
+	xc_key_version(save->query->paths, manifest->version);
 	for (size_t i = 0; i < save->query->paths->count; i++)
 		xc_strlist_add(&manifest->paths, save->query->paths->items[i]);
 	manifest->created_ns = xc_clock_now_ns();
@@ -116,8 +115,8 @@ static int save_unless_taken(const struct save *save, struct xc_save_result *res
 {
 	struct xc_taken taken = { 0 };
 
-	if (!save->opts->update && xc_entry_taken(save->cache, save->query->key, save->version,
-						  save->opts->suspect, &taken, err) < 0)
+	if (!save->opts->update &&
+	    xc_entry_taken(save->cache, save->query, save->opts->suspect, &taken, err) < 0)
 		return -1;
 	result->exists = taken.taken;
 	result->healed = taken.broken;
@@ -129,7 +128,7 @@ int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
 		  struct xc_err *err)
 {
 	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
-	struct save save = {
+	const struct save save = {
 		.cache = cache,
 		.query = query,
 		.opts = opts,
@@ -139,7 +138,6 @@ int xc_cache_save(const struct xc_cache *cache, const struct xc_query *query,
 
 	if (xc_check_query(query, err) < 0)
 		return -1;
-	xc_key_version(query->paths, save.version);
 	if (save_unless_taken(&save, &result, err) < 0)
 		return -1;
 	result.total_ms = xc_clock_ms() - start_ms;

@@ -5,9 +5,9 @@
  *
  * What reading a member told (how long its header is, its xattrs, its content
  * hash, that it changed or vanished) is a part of the segment's result. The
- * table itself is not written here. Names, types, parents and
- * links of all members are read at any time; the rest only of those that the
- * item names, so that the caller may write that of members that came back.
+ * table itself is not written here. Names, types, parents and links of all
+ * members are read at any time; the rest only of those that the item names, so
+ * that the caller may write that of members that came back.
  */
 #ifndef XC_SAVE_SEGMENT_H
 #define XC_SAVE_SEGMENT_H

@@ -103,7 +103,9 @@ static void a_plan_knows_the_length_of_each_header(void **state)
 		xc_members_path(&index.members, i, &path);
 		if (member->type == XC_MEMBER_HARDLINK)
 			xc_members_path(&index.members, member->link, &link);
-		must(xc_tar_write_header(tar, member, path.data, link.data, &header, &err), &err);
+		must(xc_tar_write_header(tar, XC_TAR_ENTRY(member, path.data, link.data), &header,
+					 &err),
+		     &err);
 		if (member->header_bytes != header.len_bytes)
 			fail_msg("%s: planned %u, written %zu", path.data, member->header_bytes,
 				 header.len_bytes);

@@ -62,7 +62,8 @@ static void write_tar(struct xc_members *members, struct xc_buf *out)
 		member->mtime_ns = 500000000;
 		member->uid = member->gid = 1000;
 		xc_members_path(members, i, &path);
-		assert_int_equal(xc_tar_write_header(writer, member, path.data, NULL, out, &err),
+		assert_int_equal(xc_tar_write_header(writer, XC_TAR_ENTRY(member, path.data, NULL),
+						     out, &err),
 				 0);
 		member->header_bytes = (uint32_t)(out->len_bytes - start);
 		if (member->size_bytes > 0) {

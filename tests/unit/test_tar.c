@@ -62,7 +62,7 @@ static void add_member(struct xc_buf *out, const struct xc_member *member, const
 	struct xc_err err = { 0 };
 	size_t start = out->len_bytes;
 
-	if (xc_tar_write_header(writer, member, path, link_path, out, &err) < 0)
+	if (xc_tar_write_header(writer, XC_TAR_ENTRY(member, path, link_path), out, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal((out->len_bytes - start) % XC_TAR_BLOCK_BYTES, 0);
 	if (content) {
@@ -279,7 +279,8 @@ static void a_writer_keeps_nothing_of_the_last_member(void **state)
 		struct xc_err err = { 0 };
 
 		member.extra = i % 3 == 1 ? &extra : NULL;
-		assert_int_equal(xc_tar_write_header(writer, &member, "./a", NULL, &reused, &err),
+		assert_int_equal(xc_tar_write_header(writer, XC_TAR_ENTRY(&member, "./a", NULL),
+						     &reused, &err),
 				 0);
 		add_member(&fresh, &member, "./a", NULL, NULL);
 		assert_int_equal(reused.len_bytes, fresh.len_bytes);
@@ -535,9 +536,11 @@ static void a_header_that_has_no_room_fails_and_leaves_the_buffer(void **state)
 	(void)state;
 	xc_buf_init(&out, 600);
 	xc_buf_add_str(&out, "before");
-	assert_int_equal(xc_tar_write_header(writer, &member, "./a", NULL, &out, &err), 0);
+	assert_int_equal(
+		xc_tar_write_header(writer, XC_TAR_ENTRY(&member, "./a", NULL), &out, &err), 0);
 	xc_buf_truncate(&out, 100);
-	assert_int_equal(xc_tar_write_header(writer, &member, "./a", NULL, &out, &err), -1);
+	assert_int_equal(
+		xc_tar_write_header(writer, XC_TAR_ENTRY(&member, "./a", NULL), &out, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_INTERNAL);
 	assert_int_equal(out.len_bytes, 100);
 	xc_buf_release(&out);
@@ -562,8 +565,8 @@ static void check_length(struct xc_tar_writer *writer, const struct xc_member *m
 	struct xc_err err = { 0 };
 	uint32_t bytes = 0;
 
-	if (xc_tar_write_header(writer, member, path, link_path, &header, &err) < 0 ||
-	    xc_tar_header_bytes(writer, member, path, link_path, &bytes, &err) < 0)
+	if (xc_tar_write_header(writer, XC_TAR_ENTRY(member, path, link_path), &header, &err) < 0 ||
+	    xc_tar_header_bytes(writer, XC_TAR_ENTRY(member, path, link_path), &bytes, &err) < 0)
 		fail_msg("%s", err.msg);
 	if (bytes != header.len_bytes)
 		fail_msg("type %d, path of %zu bytes %s, link of %zu, uid %u, gid %u, size %llu, "
