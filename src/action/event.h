@@ -20,7 +20,9 @@ struct xc_action_event {
 	char *base_branch;    /* where a reviewed pull request or a merge group goes; else NULL */
 	char *message;        /* the head commit's, of a push or merge group; else NULL */
 	char *head_sha;       /* the head commit of a pull request; else NULL */
-	/* Whose head a pull request or workflow run is about; of others, and if unknown, neither.
+	/*
+	 * Whose head a pull request or workflow run is about; of
+	 * others, and if unknown, neither.
 	 */
 	bool own;  /* the repository's own */
 	bool fork; /* another one's, or a deleted one's */

@@ -65,7 +65,9 @@ struct xc_action_nearest {
 	bool other_paths;  /* of other path lines */
 };
 
-/* The entry whose key begins most like the one asked for, among 1000 of each of the run's scopes.
+/*
+ * The entry whose key begins most like the one asked for, among
+ * 1000 of each of the run's scopes.
  */
 void xc_action_nearest_find(const struct xc_action_run *run, struct xc_action_nearest *ret_nearest);
 void xc_action_nearest_release(struct xc_action_nearest *nearest);

@@ -9,6 +9,8 @@
 #define SCRATCH_BYTES_MAX ((size_t)64 << 20)
 /* Bodies that arrive more slowly than this, in bytes a second, are not worth many attempts. */
 #define TOTAL_PACE ((uint64_t)16 << 10)
+/* After so many times stall_ms without an answer that moves, no other attempt begins. */
+#define STALLS 6
 
 static struct xc_call_list *waiting_list(struct xc_call *call)
 {
@@ -334,14 +336,21 @@ static void delay(struct xc_call *call, const struct xc_outcome *outcome)
 	http->bulk_delayed += call->request->bulk;
 }
 
-/* Servers that are slow each time, or ask for long waits, would take eight times that. */
+/*
+ * Servers that are slow each time, or ask for long waits, would take eight times that. One that is
+ * silent or drips is given up sooner than one that says it is busy.
+ */
 static bool is_overdue(const struct xc_call *call, const struct xc_outcome *outcome)
 {
+	const struct xc_http_opts *opts = &call->http->opts;
 	const struct xc_http_request *request = call->request;
 	uint64_t bytes = (uint64_t)request->into_bytes + request->body_bytes;
-	uint64_t total_ms = call->http->opts.total_ms + 2 * (uint64_t)request->think_ms +
-			    bytes * 1000 / TOTAL_PACE;
+	uint64_t total_ms = opts->total_ms + 2 * (uint64_t)request->think_ms;
 
+	if (request->stalled)
+		total_ms = XC_MIN(total_ms, XC_MAX(STALLS * (uint64_t)opts->stall_ms,
+						   2 * (uint64_t)request->think_ms));
+	total_ms += bytes * 1000 / TOTAL_PACE;
 	return xc_clock_ms() + outcome->wait_least_ms >= call->begun_ms + total_ms;
 }
 

@@ -168,7 +168,9 @@ static int set_headers(struct xc_attempt *attempt, struct xc_err *err)
 			return xc_err_set(err, XC_ERR_USAGE,
 					  "a header must be 'Name: value' on one line");
 		if (value[1 + strspn(value + 1, " \t")] == '\0') {
-			/* How curl is told to send a header without a value, not to leave it out.
+			/*
+			 * How curl is told to send a header without a
+			 * value, not to leave it out.
 			 */
 			cleanup_free char *empty =
 				xc_asprintf("%.*s;", (int)(value - header), header);

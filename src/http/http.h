@@ -49,7 +49,8 @@ struct xc_http_opts {
 	unsigned attempts;           /* 8 */
 	/*
 	 * 300000: so long after a request's first attempt, and later by its think_ms twice and
-	 * by what its bodies take at 16 KiB/s, no other attempt begins.
+	 * by what its bodies take at 16 KiB/s, no other attempt begins. After an attempt that
+	 * stalled that is already so after 6 times stall_ms, or twice think_ms if that is more.
 	 */
 	unsigned total_ms;
 	/* No proxy, no name resolution: for addresses of the machine itself (169.254...). */
@@ -152,7 +153,9 @@ void xc_http_cancel(struct xc_http *http, atomic_bool *canceled);
 void xc_http_request_release(struct xc_http_request *request);
 #define cleanup_http_request __attribute__((cleanup(xc_http_request_release)))
 
-/* The last header of that name (any case) in the answer, trimmed, into `out`; false if none fits.
+/*
+ * The last header of that name (any case) in the answer, trimmed,
+ * into `out`; false if none fits.
  */
 bool xc_http_header(const struct xc_http_request *request, const char *name, char *out,
 		    size_t out_bytes);

@@ -11,7 +11,9 @@
 
 #define NAME_MISMATCH 62
 
-/* The numbers are those of X509_V_ERR_* (OpenSSL, x509_vfy.h), which are the same in all versions.
+/*
+ * The numbers are those of X509_V_ERR_* (OpenSSL, x509_vfy.h),
+ * which are the same in all versions.
  */
 static const char *trust_reason(long verify_result)
 {

@@ -42,7 +42,9 @@ static bool is_cut_sequence(const char *text)
 
 	if (length == 0 || length > 3 || xc_utf8_sequence(text) > 0)
 		return false;
-	/* For every first byte, one of the two is a valid second byte; each is a valid later one.
+	/*
+	 * For every first byte, one of the two is a valid second
+	 * byte; each is a valid later one.
 	 */
 	for (size_t i = 0; i < ARRAY_LEN(continuations); i++) {
 		char whole[5] = { 0 };

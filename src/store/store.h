@@ -252,6 +252,8 @@ struct xc_store {
 	unsigned read_concurrency;
 	size_t read_bytes;
 	size_t upload_bytes; /* how much memory an upload may hold */
+	/* Found out by a put under XC_PUT_WHEN_TAG: the server does not know the condition. */
+	atomic_bool checks_before_replace;
 };
 
 /*

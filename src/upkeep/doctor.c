@@ -145,6 +145,39 @@ static void check_condition(struct examination *examination)
 		xc_finder_tell(&examination->finder, "condition", XC_FINDING_BAD, "%s", err.msg);
 }
 
+/* With what is told where the server lacks or ignores If-Match. */
+#define MAY_LOSE                                                                                   \
+	"two jobs that update one entry (save --update) at the same moment may lose one save"
+
+/* With the right tag, and again with that one, which is then an old one. */
+static void check_replace(struct examination *examination)
+{
+	struct xc_store *store = examination->cache->store;
+	const struct xc_finder *finder = &examination->finder;
+	cleanup_buf struct xc_buf data = XC_BUF_INIT;
+	struct xc_store_tag tag;
+	struct xc_err err;
+
+	if (xc_store_get_tagged(store, examination->small, 4096, &data, &tag, &err) < 0 ||
+	    xc_store_put(store, examination->small, "second", 6, XC_PUT_IF_TAG(&tag), &err) < 0)
+		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
+			       "an entry cannot be replaced (save --update): %s", err.msg);
+	else if (xc_store_put(store, examination->small, "third", 5, XC_PUT_IF_TAG(&tag), &err) ==
+		 0)
+		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
+			       "the store ignores If-Match: " MAY_LOSE);
+	else if (err.kind != XC_ERR_EXISTS)
+		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
+			       "the store does not say that an entry has changed: %s", err.msg);
+	else if (atomic_load(&store->checks_before_replace))
+		xc_finder_tell(finder, "replace", XC_FINDING_NOTE,
+			       "the store has no If-Match, so xcache looks right before it "
+			       "replaces an entry: " MAY_LOSE);
+	else
+		xc_finder_tell(finder, "replace", XC_FINDING_GOOD,
+			       "an entry is replaced only while nobody else has replaced it");
+}
+
 static int upload(struct examination *examination, const char *block, struct xc_err *err)
 {
 	struct xc_upload *trial = NULL;
@@ -304,6 +337,7 @@ static void try_all(struct examination *examination)
 	if (!was_written)
 		return;
 	check_condition(examination);
+	check_replace(examination);
 	check_rate(examination);
 	check_remove(examination, examination->diagnosis->trial_bytes > 0);
 }

@@ -44,6 +44,26 @@ findings() {
     same "$(s3 list)" ""
 }
 
+@test "what a server does with If-Match is told in one row" {
+    ends 0 xc doctor
+    has "$output" "good     replace      an entry is replaced only while nobody else"
+    use_server radosgw
+    ends 0 xc doctor
+    has "$output" "good     replace      an entry is replaced only while nobody else"
+    use_faults '[{"method": "PUT", "header": {"if-match": "."}, "action": "unconditional"}]'
+    ends 0 xc doctor --store "$FAULTS_URL"
+    has "$output" "warning  replace      the store ignores If-Match"
+    has "$output" "may lose one save"
+    set_faults '[{"method": "PUT", "header": {"if-match": "."}, "action": "status", "code": "NotImplemented"}]'
+    ends 0 xc doctor --store "$FAULTS_URL"
+    has "$output" "note     replace      the store has no If-Match"
+    set_faults '[{"method": "PUT", "header": {"if-match": "."}, "action": "status", "code": "AccessDenied"}]'
+    ends 0 xc doctor --store "$FAULTS_URL"
+    has "$output" "warning  replace      an entry cannot be replaced (save --update)"
+    stop_proxies
+    same "$(s3 list)" ""
+}
+
 @test "a wrong secret is taken for something else" {
     use_server radosgw
     AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor

@@ -276,22 +276,19 @@ applied() {
     same "$(json 'sorted(e["key"] for e in d["entries"])' <<<"$output")" '["big", "small"]'
 }
 
-@test "a body that stalls is waited for without an end" {
+# The stalls are far longer than xc may take.
+@test "a body that stalls is sent for again" {
     for stage in answer-body before-answer; do
         set_faults "[{\"op\": \"GetObject\", \"nth\": [1, 4], \"action\": \"stall\",
-            \"seconds\": 50, \"stage\": \"$stage\"}]"
-        started=$(milliseconds)
+            \"seconds\": 600, \"stage\": \"$stage\"}]"
         ends 0 restore big
-        [ $(($(milliseconds) - started)) -lt 10000 ]
         applied 2
         restored_whole big
     done
     # A server may think for half a minute about what it was sent, but not while it is sent.
-    set_faults '[{"op": "UploadPart", "nth": 2, "action": "stall", "seconds": 55,
+    set_faults '[{"op": "UploadPart", "nth": 2, "action": "stall", "seconds": 600,
         "stage": "request-body"}]'
-    started=$(milliseconds)
     ends 0 save big
-    [ $(($(milliseconds) - started)) -lt 30000 ]
     applied 1
     saved_whole big
 }

@@ -37,6 +37,7 @@ What happens, by "action":
   length        Content-Length is off by "delta"
   etag          the answer's ETag is "value"
   whole         the whole object instead of a range (keys from AWS_ACCESS_KEY_ID ...)
+  unconditional a PUT is done whatever its conditions say (keys as for whole)
   delay         "seconds" before it goes to the server
   run           "command" is run by the shell before it goes to the server
   down          all connections are reset and new ones refused for "seconds"
@@ -353,6 +354,15 @@ def do_whole(ex):
         ex.answer(error.status, error.body)
 
 
+def do_unconditional(ex):
+    import s3
+    client = s3.Client(f"http://{ex.proxy.target[0]}:{ex.proxy.target[1]}",
+                       os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    bucket, _, key = s3.unquote(ex.request.path[1:]).partition("/")
+    client.put(bucket, key, b"".join(ex.request_pieces()))
+    ex.answer(200, b"")
+
+
 def do_delay(ex):
     ex.sleep()
     ex.relay()
@@ -399,6 +409,7 @@ ACTIONS = {
     "truncate": do_truncate, "stall": do_stall, "trickle": do_trickle, "flip": do_flip,
     "content-range": do_content_range, "length": do_length, "etag": do_etag, "whole": do_whole,
     "delay": do_delay, "run": do_run, "down": do_down, "skew": do_skew, "region": do_region,
+    "unconditional": do_unconditional,
 }
 
 

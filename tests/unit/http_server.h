@@ -47,6 +47,7 @@ struct server_step {
 	size_t piece_bytes; /* the body in pieces so large ... */
 	unsigned piece_ms;  /* ... each after so long */
 	unsigned delay_ms;  /* before the answer */
+	int after_status;   /* the answer waits for one with this status to another request */
 	unsigned read_ms;   /* before each read of at most 64 KiB of the request's body */
 };
 
@@ -65,7 +66,7 @@ struct server {
 	size_t steps_count;
 	struct server_seen *seen;
 	unsigned seen_count, connections, open, open_peak, busy, busy_peak;
-	atomic_bool stopping;
+	atomic_bool stopping, has_answered[600]; /* by status */
 	int listener;
 	int fds[SERVER_CONNS_MAX];
 	pthread_t acceptor, threads[SERVER_CONNS_MAX];
@@ -152,6 +153,8 @@ static inline bool server_answer(struct server_connection *c, const struct serve
 	int length;
 
 	usleep(step->delay_ms * 1000);
+	while (!c->server->has_answered[step->after_status] && !c->server->stopping)
+		usleep(1000);
 	if (step->deed == SERVER_CLOSE)
 		return false;
 	if (step->deed == SERVER_RAW) {
@@ -171,6 +174,7 @@ static inline bool server_answer(struct server_connection *c, const struct serve
 		sent = XC_MIN(step->body_sent, total);
 	if (!is_head && !server_send_body(c, step, sent))
 		return false;
+	c->server->has_answered[step->status] = true;
 	if (step->deed == SERVER_STALL)
 		server_hang(c);
 	return step->deed == SERVER_REPLY;
@@ -370,6 +374,7 @@ static inline struct server *server_start(const struct server_step *steps, size_
 	    listen(server->listener, 256) < 0 ||
 	    getsockname(server->listener, (struct sockaddr *)&address, &length) < 0)
 		abort();
+	server->has_answered[0] = true;
 	server->port = ntohs(address.sin_port);
 	pthread_create(&server->acceptor, NULL, server_accept, server);
 	return server;

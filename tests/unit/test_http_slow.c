@@ -105,6 +105,37 @@ static void ends_what_only_seems_alive(void **state)
 	scene_close(&scene);
 }
 
+/* A server that drips or is silent each time is known after a few stalls, not after all attempts.
+ */
+static void gives_up_what_stalls_each_time(void **state)
+{
+	static const struct {
+		struct server_step step;
+		unsigned think_ms, attempts_most;
+	} rows[] = {
+		{ { .deed = SERVER_SILENT, .times = UINT32_MAX }, 0, 6 },
+		{ { .deed = SERVER_SILENT, .times = UINT32_MAX }, 400, 2 },
+		{ { .body_bytes = 1000, .piece_bytes = 1, .piece_ms = 50, .times = UINT32_MAX },
+		  400,
+		  1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene scene = scene_open(
+			&rows[i].step, 1, (struct xc_http_opts){ .stall_ms = 100, .attempts = 50 });
+		cleanup_http_request struct xc_http_request request =
+			scene_request(&scene, "GET", "/");
+		struct xc_err err;
+
+		request.think_ms = rows[i].think_ms;
+		assert_int_equal(xc_http_perform(scene.http, &request, &err), -1);
+		assert_int_equal(err.kind, XC_ERR_TRANSIENT);
+		assert_in_range(request.attempts, 1, rows[i].attempts_most);
+		scene_close(&scene);
+	}
+}
+
 /* However many attempts there may be, and however long a server asks to wait, there is an end. */
 static void ends_in_total(void **state)
 {
@@ -346,6 +377,7 @@ int main(void)
 		cmocka_unit_test(resends_what_stalls),
 		cmocka_unit_test(waits_for_thinkers),
 		cmocka_unit_test(ends_what_only_seems_alive),
+		cmocka_unit_test(gives_up_what_stalls_each_time),
 		cmocka_unit_test(ends_in_total),
 		cmocka_unit_test(sends_over_slow_links),
 		cmocka_unit_test(hedges_the_tail),

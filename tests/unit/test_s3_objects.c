@@ -606,7 +606,10 @@ static void test_failed_part(void **state)
 	static const struct server_step steps[] = {
 		{ .path = "?uploads=", .text = CREATED },
 		{ .path = "partNumber=2&", .status = 403, .text = ERROR_XML("AccessDenied", "") },
-		PART_STEP,
+		{ .path = "partNumber",
+		  .headers = "ETag: \"e\"\r\n",
+		  .after_status = 403,
+		  .times = ALWAYS },
 	};
 	struct server *server = server_start(steps, ARRAY_LEN(steps));
 	struct xc_store *store = open_store(server, "&part-size=5");

@@ -227,7 +227,9 @@ static enum xc_http_verdict judge(struct xc_http_request *request, struct xc_err
 		said.code[0] = said.message[0] = '\0';
 	} else if (strcmp(said.code, "IDPCommunicationError") == 0 ||
 		   strncmp(said.code, "Throttling", 10) == 0) {
-		/* botocore repeats these as well; the first says that STS could not ask the issuer.
+		/*
+		 * botocore repeats these as well; the first says that
+		 * STS could not ask the issuer.
 		 */
 		again = true;
 	}

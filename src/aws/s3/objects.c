@@ -265,6 +265,11 @@ int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const voi
 	return holds(s3, key, data, length) ? 0 : is_another(key, err);
 }
 
+bool xc_s3_lacks_match(struct xc_s3 *s3)
+{
+	return xc_s3_flag(s3, &s3->lacks_match);
+}
+
 int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct xc_s3_page *ret_page,
 	       struct xc_err *err)
 {

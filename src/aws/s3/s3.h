@@ -97,6 +97,8 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
  */
 int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
 		  size_t length, struct xc_err *err) XC_CHECK;
+/* Whether xc_s3_replace has found that the server does not know the condition. */
+bool xc_s3_lacks_match(struct xc_s3 *s3);
 
 /* 0 also if there is none. Runs after a cancel, too: it cleans up. */
 int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err) XC_CHECK;

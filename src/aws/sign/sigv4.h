@@ -31,7 +31,9 @@ struct xc_sigv4_request {
 	const char *method;
 	const char *host; /* with :port unless it is the scheme's own */
 	const char *path; /* encoded as it is sent; "/" at least */
-	/* As it is sent, without '?'; "" without one. Signed as servers read it: sorted, encoded.
+	/*
+	 * As it is sent, without '?'; "" without one. Signed as
+	 * servers read it: sorted, encoded.
 	 */
 	const char *query;
 	/* "Name: value" each, to be signed beside host and the x-amz-* that signing adds. */

@@ -35,7 +35,9 @@ int xc_file_link_open(int fd, int folder_fd, const char *name)
 {
 	char self[32];
 
-	/* For root, and for everyone since Linux 6.10; the others go by /proc (open(2), O_TMPFILE).
+	/*
+	 * For root, and for everyone since Linux 6.10; the others
+	 * go by /proc (open(2), O_TMPFILE).
 	 */
 	if (linkat(fd, "", folder_fd, name, AT_EMPTY_PATH) == 0)
 		return 0;

@@ -99,11 +99,16 @@ static int check_digest(struct xc_s3_store *store, const char *key, const struct
 static int replace(struct xc_s3_store *store, const char *key, const struct xc_store_tag *tag,
 		   const void *data, size_t length, struct xc_err *err)
 {
-	if (!has_digest_tag(tag))
-		return xc_s3_replace(store->s3, key, tag->text, data, length, err);
-	return check_digest(store, key, tag, err) < 0
-		       ? -1
-		       : xc_s3_put(store->s3, key, data, length, false, err);
+	if (has_digest_tag(tag)) {
+		atomic_store(&store->base.checks_before_replace, true);
+		return check_digest(store, key, tag, err) < 0
+			       ? -1
+			       : xc_s3_put(store->s3, key, data, length, false, err);
+	}
+	if (xc_s3_replace(store->s3, key, tag->text, data, length, err) < 0)
+		return -1;
+	atomic_store(&store->base.checks_before_replace, xc_s3_lacks_match(store->s3));
+	return 0;
 }
 
 static int s3_put(struct xc_store *base, const char *name, const void *data, size_t length,

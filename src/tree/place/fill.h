@@ -33,7 +33,9 @@ struct xc_fill_attributes {
 	uint16_t mode;     /* 07777 */
 };
 
-/* Ceilings for the directories whose attributes are kept in mind until finish; CORRUPT past them.
+/*
+ * Ceilings for the directories whose attributes are kept in
+ * mind until finish; CORRUPT past them.
  */
 #define XC_FILL_DIRECTORIES_MAX     500000u
 #define XC_FILL_DIRECTORY_BYTES_MAX ((size_t)32 << 20)

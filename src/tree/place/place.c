@@ -42,7 +42,9 @@ struct xc_place {
 	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
 	bool inherits;
 	atomic_bool owner_dropped;
-	/* Per position of a file that could not be linked, its newest copy; NULL if there is none.
+	/*
+	 * Per position of a file that could not be linked, its
+	 * newest copy; NULL if there is none.
 	 */
 	uint32_t *copies;
 	uint64_t copied_links;
@@ -637,7 +639,9 @@ static bool is_closed(const struct xc_member *member)
 	return (member->mode & S_IRWXU) != S_IRWXU;
 }
 
-/* From the top down, each beside the last; the closed ones from below, as none is reached through.
+/*
+ * From the top down, each beside the last; the closed ones from
+ * below, as none is reached through.
  */
 static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
 			struct xc_err *err)
