@@ -13,14 +13,14 @@ static const struct command {
 	const char *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "restore", "Bring the files of an entry back", xc_cmd_restore },
+	{ "restore", "Restore the files of an entry", xc_cmd_restore },
 	{ "save", "Save files and directories as an entry", xc_cmd_save },
-	{ "lookup", "Tell which entry a restore would bring back", xc_cmd_lookup },
+	{ "lookup", "Show which entry a restore would use", xc_cmd_lookup },
 	{ "list", "List entries", xc_cmd_list },
 	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
 	{ "remove", "Remove entries", xc_cmd_remove },
-	{ "doctor", "Find out whether a store works, and if not, why", xc_cmd_doctor },
-	{ "lifecycle", "Print a bucket's rules for removing what is old", xc_cmd_lifecycle },
+	{ "doctor", "Check a store, and explain what does not work", xc_cmd_doctor },
+	{ "lifecycle", "Print lifecycle rules for a bucket", xc_cmd_lifecycle },
 	{ "action", "What the GitHub actions run", xc_cmd_action },
 	{ "version", "Print the version", xc_cmd_version },
 };

@@ -7,8 +7,9 @@
 static const struct xc_command command = {
 	.name = "doctor",
 	.usage = "[--store URL] [--json]",
-	.about = "Try all that a save and a restore need of the store, and say what is wrong.\n"
-		 "Writes 64 MiB under names of its own, and removes them again.",
+	.about =
+		"Try everything that a save and a restore need from a store, and report problems.\n"
+		"Writes 64 MiB under names of its own, and then removes them.",
 	.examples = "  xcache doctor --store 's3://bucket/prefix?region=eu-central-1'\n"
 		    "  xcache doctor --json | jq '.findings[] | select(.state == \"bad\")'",
 	.exits = "  0  a save and a restore would work\n"

@@ -26,7 +26,7 @@ static const struct xc_command command = {
 	.exits = "  0  shown\n"
 		 "  1  failed\n"
 		 "  2  wrong usage\n"
-		 "  3  there is no entry of this key",
+		 "  3  no entry has this key",
 };
 
 /* All layers' indexes: a listing that breaks off in the middle would be worse than none. */

@@ -23,8 +23,8 @@ static const struct xc_option options[] = {
 static const struct xc_command command = {
 	.name = "lifecycle",
 	.usage = "--store s3://BUCKET/PREFIX [--days N] [--xml]",
-	.about = "Print the rules by which a bucket removes old entries and the parts of\n"
-		 "uploads that never ended. Nothing is sent to the bucket.",
+	.about = "Print rules that make a bucket remove old entries, and the parts of uploads\n"
+		 "that never ended. Nothing is sent to the bucket.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache lifecycle --store s3://bucket/ci > rules.json\n"

@@ -22,8 +22,8 @@ static const struct xc_command command = {
 	.name = "list",
 	.usage = "[--key-prefix PREFIX] [--path PATH]...",
 	.about = "List the entries of the scopes, the newest first.\n"
-		 "SIZE is that of the files, STORED what they take in the store. VERSION stands\n"
-		 "for the --path lines that an entry was saved with: a restore finds only its own.",
+		 "SIZE is the size of the files, STORED the size in the store. VERSION identifies\n"
+		 "the --path lines of an entry: a restore finds it only with the same lines.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache list\n"

@@ -6,31 +6,24 @@
 
 static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY",
-		  "Entry to look for; if there is none, the\n"
+		  "Entry to look for; if it does not exist, the\n"
 		  "newest whose key starts with KEY"),
-	XC_OPTION("restore-key", LINES, restore_keys, "PREFIX",
-		  "Else the newest entry whose key starts with PREFIX;\n"
-		  "may be repeated (up to 9) and is tried in order"),
-	XC_OPTION("path", LINES, paths, "PATH",
-		  "The same lines in the same order as when saving,\n"
-		  "as an entry is found only by them; may be repeated"),
-	XC_OPTION("legacy-layout", FLAG, legacy_layout, NULL,
-		  "On a miss also look for KEY-base.tar.zst and the\n"
-		  "newest KEY-delta-*.tar.zst right below the store's\n"
-		  "URL, which hold the content of the one --path"),
+	XC_OPTION_RESTORE_KEY,
+	XC_OPTION_SAVED_PATH,
+	XC_OPTION_LEGACY_LAYOUT,
 };
 
 static const struct xc_command command = {
 	.name = "lookup",
 	.usage = "--key KEY [--restore-key PREFIX]... --path PATH...",
-	.about = "Tell which entry a restore with the same options would bring back.",
+	.about = "Show which entry a restore with the same options would use.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
 	.examples =
 		"  xcache lookup --key npm-1f2e3d --path node_modules || npm ci\n"
 		"  xcache lookup --json --key npm-1f2e3d --restore-key npm- --path node_modules",
-	.exits = "  0  there is an entry\n"
+	.exits = "  0  found\n"
 		 "  1  failed\n"
 		 "  2  wrong usage\n"
 		 "  3  no entry matches",

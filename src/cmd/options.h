@@ -59,6 +59,22 @@ struct xc_option {
 		.offset = offsetof(struct xc_args, field), .value = (called), .help = (text)       \
 	}
 
+/* What lookup and restore have in common. */
+#define XC_OPTION_RESTORE_KEY                                                                      \
+	XC_OPTION("restore-key", LINES, restore_keys, "PREFIX",                                    \
+		  "Otherwise the newest entry whose key starts with\n"                             \
+		  "PREFIX; may be repeated (up to 9), tried in order")
+#define XC_OPTION_SAVED_PATH                                                                       \
+	XC_OPTION("path", LINES, paths, "PATH",                                                    \
+		  "The lines that the entry was saved with, in the\n"                              \
+		  "same order; without them it is not found. May be\n"                             \
+		  "repeated")
+#define XC_OPTION_LEGACY_LAYOUT                                                                    \
+	XC_OPTION("legacy-layout", FLAG, legacy_layout, NULL,                                      \
+		  "On a miss also look for KEY-base.tar.zst and the\n"                             \
+		  "newest KEY-delta-*.tar.zst right below the store's\n"                           \
+		  "URL, which hold the content of the one --path")
+
 enum xc_command_needs {
 	XC_NEEDS_KEY = 1,
 	XC_NEEDS_PATHS = 2,

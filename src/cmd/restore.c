@@ -8,29 +8,21 @@
 
 static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY",
-		  "Entry to restore; if there is none, the\n"
+		  "Entry to restore; if it does not exist, the\n"
 		  "newest whose key starts with KEY"),
-	XC_OPTION("restore-key", LINES, restore_keys, "PREFIX",
-		  "Else the newest entry whose key starts with PREFIX;\n"
-		  "may be repeated (up to 9) and is tried in order"),
-	XC_OPTION("path", LINES, paths, "PATH",
-		  "The same lines in the same order as when saving,\n"
-		  "as an entry is found only by them; may be repeated"),
-	XC_OPTION("legacy-layout", FLAG, legacy_layout, NULL,
-		  "On a miss also look for KEY-base.tar.zst and the\n"
-		  "newest KEY-delta-*.tar.zst right below the store's\n"
-		  "URL, which hold the content of the one --path"),
+	XC_OPTION_RESTORE_KEY,
+	XC_OPTION_SAVED_PATH,
+	XC_OPTION_LEGACY_LAYOUT,
 	XC_OPTION("lookup-only", FLAG, lookup_only, NULL,
-		  "Only tell whether there is an entry, as lookup does"),
+		  "Only look for the entry, as lookup does"),
 };
 
 static const struct xc_command command = {
 	.name = "restore",
 	.usage = "--key KEY [--restore-key PREFIX]... --path PATH...",
-	.about =
-		"Bring the files of an entry back to where they were saved from.\n"
-		"Files that are there are replaced, others stay. If anything fails, everything is\n"
-		"as it was before.",
+	.about = "Restore the files of an entry to where they were saved from.\n"
+		 "Existing files are replaced, other files stay. If anything fails, nothing is\n"
+		 "changed.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,

@@ -29,16 +29,16 @@ static const struct xc_command command = {
 	.name = "save",
 	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
-		 "If there is an entry of that key already, it is kept and nothing is done,\n"
-		 "unless it is broken: then it is replaced.",
+		 "If the key has an entry already, nothing is saved. Only a broken entry is\n"
+		 "replaced, and with --update any.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
 	.examples = "  xcache save --key npm-$(sha256sum < package-lock.json | cut -c1-16) \\\n"
 		    "      --path node_modules --path ~/.npm\n"
 		    "  xcache save --key build --update --path target --path '!target/**/*.tmp'",
-	.exits = "  0  saved, or there already\n"
-		 "  1  failed, or no file matches; there is no new entry\n"
+	.exits = "  0  saved, or the key has an entry already\n"
+		 "  1  failed, or no file matches; nothing was saved\n"
 		 "  2  wrong usage",
 };
 

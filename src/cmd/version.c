@@ -8,7 +8,7 @@ static const struct xc_command command = {
 	.usage = "[--json]",
 	.about = "Print the version of this program, and in JSON also that of the format.",
 	.standalone = true,
-	.exits = "  0  always, but for wrong usage: 2",
+	.exits = "  0  always, except for wrong usage: 2",
 };
 
 int xc_cmd_version(int argc, char **argv)
