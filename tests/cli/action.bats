@@ -14,7 +14,7 @@ saved() {
     rm -rf "${2:-tree}"
 }
 
-@test "an exact hit of restore sets other outputs" {
+@test "an exact hit sets the outputs of actions/cache's restore" {
     in_workflow
     saved k-1
     act restore INPUT_KEY=k-1 INPUT_PATH=tree
@@ -28,7 +28,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "what there is beside actions/cache's outputs is missing" {
+@test "a restore also sets outputs of its own" {
     in_workflow
     saved k-1
     act restore INPUT_KEY=k-1 INPUT_PATH=tree
@@ -38,7 +38,7 @@ saved() {
     values_of "$GITHUB_OUTPUT" | grep -qx "cache-size=$(pack_bytes)"
 }
 
-@test "a hit by a restore key, or by the key as a prefix, counts as exact" {
+@test "a hit by a restore key, or by the key as a prefix, is not exact" {
     in_workflow
     saved k-1
     act restore INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=$'x-\nk-'
@@ -50,7 +50,7 @@ saved() {
     same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-'
 }
 
-@test "a key that differs in case alone is no hit" {
+@test "a key that differs only in case is a miss" {
     in_workflow
     saved Linux-Rust
     act restore INPUT_KEY=linux-rust INPUT_PATH=tree INPUT_RESTORE_KEYS=Linux
@@ -58,7 +58,7 @@ saved() {
     line "Cache hit for restore-key: Linux-Rust"
 }
 
-@test "a miss sets cache-hit, or fails" {
+@test "a miss sets no cache-hit and passes" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=tree
     same "$status" 0
@@ -70,7 +70,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "the nearest key and other path lines are not told" {
+@test "a miss names the closest key and entries of other path lines" {
     in_workflow
     saved npm-1
     act restore INPUT_KEY=npm-2 INPUT_PATH=tree
@@ -83,7 +83,7 @@ saved() {
     line "Nearest key: npm-1 in scope refs/heads/main, saved with other path lines, so it is another cache"
 }
 
-@test "nobody is told what a hit saved" {
+@test "a hit says how much time it saved" {
     in_workflow
     mkdir -p "$T/temp"
     export RUNNER_TEMP=$T/temp
@@ -106,7 +106,7 @@ saved() {
     same "$(ls "$T/temp")" ""
 }
 
-@test "an older entry wins, or restore keys are not tried in order" {
+@test "the newest entry wins, and restore keys are tried in order" {
     in_workflow
     saved k-old
     tick
@@ -118,7 +118,7 @@ saved() {
     line "Cache hit for restore-key: z-1"
 }
 
-@test "fail-on-cache-miss does not fail, or fails a hit" {
+@test "fail-on-cache-miss fails a miss and no hit" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_FAIL_ON_CACHE_MISS=TRUE INPUT_RESTORE_KEYS=r
     same "$status" 1
@@ -131,7 +131,7 @@ saved() {
     same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k'
 }
 
-@test "lookup-only restores, or does not tell" {
+@test "lookup-only restores nothing and reports the entry" {
     in_workflow
     saved k-1
     act restore INPUT_KEY=k-1 INPUT_PATH=tree INPUT_LOOKUP_ONLY=true
@@ -153,7 +153,7 @@ saved() {
     line "Cache saved with key: k-2"
 }
 
-@test "a value is set twice, or one more than are told" {
+@test "each output is set once, and none beyond those that are documented" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=tree
     same "$(names_set "$GITHUB_OUTPUT")" "cache-primary-key"
@@ -172,7 +172,7 @@ saved() {
     same "$(names_set "$GITHUB_OUTPUT")$(names_set "$GITHUB_STATE")" ""
 }
 
-@test "inputs that mean nothing here change something" {
+@test "inputs that only other actions know change nothing" {
     in_workflow
     put tree/file
     act save INPUT_KEY=k INPUT_PATH=tree INPUT_ENABLECROSSOSARCHIVE=true INPUT_UPLOAD_CHUNK_SIZE=bar
@@ -183,7 +183,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "the size in the log is cut instead of rounded" {
+@test "the size in the log is rounded as actions/cache does" {
     in_workflow
     mkdir tree
     head -c 1600000 /dev/urandom >tree/file
@@ -192,7 +192,7 @@ saved() {
     line "Cache Size: ~2 MB ($(pack_bytes) B)"
 }
 
-@test "what an older action saved is not found, or taken for an entry" {
+@test "what an older action saved is found only with legacy-layout" {
     in_workflow
     put old/file text
     touch -d @1500000000 old/file old
@@ -210,7 +210,7 @@ saved() {
     same_tree old tree
 }
 
-@test "inputs that cannot be pass a restore" {
+@test "invalid inputs fail a restore" {
     local nine=$'1\n2\n3\n4\n5\n6\n7\n8\n9' long
     in_workflow
     act restore INPUT_PATH=tree
@@ -242,7 +242,7 @@ saved() {
     same "$status $(commands)" "1 error Key Validation Error: b,c cannot contain commas."
 }
 
-@test "inputs that cannot be fail a save, or are annotated" {
+@test "invalid inputs pass a save, with a warning and no annotation" {
     local long
     in_workflow
     put tree/file
@@ -271,7 +271,7 @@ saved() {
     same "$(keys_in refs/heads/main)" ""
 }
 
-@test "a path that no save can use fails a restore" {
+@test "a path that no save can use is a miss for a restore" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=a/../b
     same "$status" 0
@@ -279,7 +279,7 @@ saved() {
     line "Cache not found for input keys: k"
 }
 
-@test "an event without a ref fails, or uses caches" {
+@test "an event without a ref passes and uses no caches" {
     in_workflow
     unset GITHUB_REF
     for entry in restore save main post; do
@@ -290,7 +290,7 @@ saved() {
     done
 }
 
-@test "an error of the store fails a restore, or is silent" {
+@test "an error of the store is a miss with a warning for a restore" {
     in_workflow
     saved k
     spoil_pack
@@ -313,7 +313,7 @@ saved() {
     same "$(outputs)" "cache-primary-key=k"
 }
 
-@test "an error of the store fails a save, or is silent" {
+@test "an error of the store is a warning for a save" {
     in_workflow
     put tree/file
     break_store
@@ -323,7 +323,7 @@ saved() {
     no_line_with "Cache saved"
 }
 
-@test "a store that cannot even be opened is no miss, or brings the program down" {
+@test "a store that cannot even be opened is a miss with a warning" {
     in_workflow
     put tree/file
     export XCACHE_CA_BUNDLE=$T INPUT_STORE='s3://bucket?region=r&endpoint=https://127.0.0.1:1'
@@ -338,7 +338,7 @@ saved() {
     [[ $(commands) == *"warning Failed to save: "* ]]
 }
 
-@test "a key that is there is saved again without update" {
+@test "a key with an entry is saved again only with update" {
     in_workflow
     saved k tree first
     put tree/file second
@@ -354,7 +354,7 @@ saved() {
     same "$(cat tree/file)" second
 }
 
-@test "the root action loses its key on the way to the end of the job" {
+@test "the root action keeps its key until the end of the job" {
     in_workflow
     act main INPUT_KEY=k-1 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
     same "$(outputs)" ""
@@ -381,7 +381,7 @@ saved() {
     same "$(commands)" "error Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: none"
 }
 
-@test "root restores, and saves by the name that it has at the end of a job" {
+@test "the root action restores, and saves when the job ends" {
     in_workflow
     act root INPUT_KEY=k INPUT_PATH=tree
     line "Cache not found for input keys: k"
@@ -395,7 +395,7 @@ saved() {
     same "$(keys_in refs/heads/main)" k
 }
 
-@test "the root action promises what its container cannot hold" {
+@test "the root action warns of paths that its container does not have" {
     in_workflow
     act main GITHUB_WORKSPACE=/github/workspace INPUT_KEY=k INPUT_PATH=$'~/.npm\n/opt/x\nnode_modules\n/github/workspace/a'
     same "$(commands | grep -c "^warning This action runs in a container.*so the path ")" 2
@@ -409,7 +409,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "no store at all is not explained" {
+@test "a missing store is explained" {
     in_workflow
     store=$INPUT_STORE
     unset INPUT_STORE
@@ -426,7 +426,7 @@ saved() {
     line "Cache not found for input keys: k"
 }
 
-@test "a fork's pull request, which gets no secrets, fails for lack of a store" {
+@test "a fork's pull request, which gets no secrets, passes without a store" {
     in_workflow
     unset INPUT_STORE
     export GITHUB_EVENT_NAME=pull_request GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
@@ -442,7 +442,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "settings that cannot be are not told" {
+@test "invalid settings are reported" {
     in_workflow
     put tree/file
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_SCOPE=branch
@@ -453,7 +453,7 @@ saved() {
     same "$status $(commands)" "1 error both store and s3-bucket are given; leave one out"
 }
 
-@test "a number of connections that cannot be fails a job" {
+@test "an invalid number of connections is a warning and no failure" {
     in_workflow
     saved k
     act restore INPUT_KEY=k INPUT_PATH=tree XCACHE_CONNECTIONS=many
@@ -462,7 +462,7 @@ saved() {
     line "Cache restored from key: k"
 }
 
-@test "refs see caches that are none of their business, or miss their own" {
+@test "a ref sees its own caches, its base's and the default branch's, and no others" {
     in_workflow
     export INPUT_CLEAR_TAG=
     saved k-main
@@ -495,7 +495,7 @@ saved() {
     line "Cache restored from key: k-older"
 }
 
-@test "the command line within a workflow does not read the default branch's" {
+@test "the command line in a workflow reads the default branch's caches" {
     in_workflow
     saved k-main
     ends 0 env GITHUB_REF=refs/heads/topic "$XCACHE" restore --store "$INPUT_STORE" --key k- --path tree
@@ -504,7 +504,7 @@ saved() {
         --store "$INPUT_STORE" --key k- --path tree
 }
 
-@test "scope repository is not shared" {
+@test "scope: repository is shared by all refs" {
     in_workflow
     export INPUT_SCOPE=repository
     GITHUB_REF=refs/heads/dev saved k
@@ -514,7 +514,7 @@ saved() {
     same "$(outputs)" "cache-primary-key=k"
 }
 
-@test "the cache mode is not obeyed" {
+@test "cache-mode is obeyed" {
     in_workflow
     saved k
     put tree/file
@@ -549,7 +549,7 @@ saved() {
     line "Cache save skipped: the effective cache-mode 'read' does not permit writes."
 }
 
-@test "the cache mode may have any case and white space around it" {
+@test "cache-mode may have any case and white space around it" {
     in_workflow
     saved k
     put tree/file
@@ -578,7 +578,7 @@ saved() {
     line "Only later jobs of this run can restore it: no other run reads a merge queue's branch."
 }
 
-@test "strangers' triggers write where everybody reads" {
+@test "untrusted triggers write to a scope of their own" {
     in_workflow
     saved k
     put tree/file
@@ -596,7 +596,7 @@ saved() {
     line "Cache saved with key: new"
 }
 
-@test "an event that cannot be read opens the default branch to strangers, or stops a push" {
+@test "an unreadable event keeps untrusted runs apart, and a push working" {
     in_workflow
     echo '{' >"$GITHUB_EVENT_PATH"
     put tree/file
@@ -607,7 +607,7 @@ saved() {
     has "$(commands)" "notice the event: line 2"
 }
 
-@test "text of others starts a workflow command" {
+@test "foreign text cannot start a workflow command" {
     in_workflow
     put tree/file
     key=$'k\n::error::forged\n::set-env name=PATH::x ##[error]forged\r##[add-path]x'
@@ -626,7 +626,7 @@ saved() {
     same "$(commands | wc -l)" 1
 }
 
-@test "secrets are shown before they are hidden" {
+@test "secrets are masked before they are printed" {
     in_workflow
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_AWS_SECRET_ACCESS_KEY=s3cr3t \
         INPUT_AWS_SESSION_TOKEN=$'tok1\n\ntok2' INPUT_AWS_ACCESS_KEY_ID=AKIA1 INPUT_GITHUB_TOKEN=ghs_1
@@ -642,7 +642,7 @@ saved() {
     same "$(commands)" ""
 }
 
-@test "the summary lacks what happened" {
+@test "the summary says what happened" {
     in_workflow
     # Enough to take a moment: what took none has no rate.
     saved npm-1 tree "$(seq 1 1000000)"
@@ -660,7 +660,7 @@ saved() {
     same "$status" 0
 }
 
-@test "outputs that nobody can write pass for a hit" {
+@test "outputs that cannot be written are no hit" {
     in_workflow
     saved k
     status=0
@@ -675,7 +675,7 @@ cleared() {
     has "$output" "The head commit's message holds the tag $1: no entry is used; removed $2 of key"
 }
 
-@test "the clear tag of a push is not obeyed" {
+@test "the clear tag of a push skips the cache and removes the key's entry" {
     in_workflow
     saved k
     saved k-older
@@ -691,7 +691,7 @@ cleared() {
     line "Cache saved with key: k"
 }
 
-@test "the clear tag takes other keys, or other refs' entries" {
+@test "the clear tag leaves other keys and the entries of other refs alone" {
     in_workflow
     saved k
     saved other
@@ -709,7 +709,7 @@ cleared() {
     line "Cache restored from key: k"
 }
 
-@test "the tag cannot be chosen" {
+@test "the clear tag can be chosen" {
     in_workflow
     saved k
     event '{"head_commit": {"message": "[ci-clear-cache] [fresh start]"}}'
@@ -721,7 +721,7 @@ cleared() {
     cleared '[fresh start]' 1
 }
 
-@test "the clear tag removes entries where a run only reads" {
+@test "the clear tag removes nothing where a run only reads" {
     in_workflow
     saved k
     event '{"head_commit": {"message": "[ci-clear-cache]"}}'
@@ -733,7 +733,7 @@ cleared() {
     same "$(keys_in refs/heads/main)" k
 }
 
-@test "a commit message is more than data" {
+@test "a commit message is only data" {
     in_workflow
     saved k
     python3 -c '
@@ -754,7 +754,7 @@ commit_with() {
     git rev-parse HEAD
 }
 
-@test "a pull request's message is not read from the checkout" {
+@test "a pull request's message is read from its checkout" {
     command -v git >/dev/null || skip "no git"
     in_workflow
     sha=$(commit_with $'fix\n\n[ci-clear-cache]')
@@ -769,7 +769,7 @@ commit_with() {
     line "Cache restored from key: k"
 }
 
-@test "a pull request's message that nobody knows goes unsaid" {
+@test "a pull request whose message is unknown says so" {
     in_workflow
     pull_request 0123456789abcdef0123456789abcdef01234567
     act restore INPUT_KEY=k INPUT_PATH=tree
@@ -783,7 +783,7 @@ commit_with() {
     same "$(commands)" ""
 }
 
-@test "a pull request's message is not fetched" {
+@test "a pull request's message is fetched from GitHub" {
     local sha=0123456789abcdef0123456789abcdef01234567
     in_workflow
     pull_request $sha
@@ -802,7 +802,7 @@ commit_with() {
     absent hurt
 }
 
-@test "a wrong word behind action is not refused" {
+@test "an unknown word after \"xcache action\" is refused" {
     ends 2 xc action
     has "$stderr" "Usage: xcache action restore | save | main | post"
     ends 2 xc action sav

@@ -26,14 +26,14 @@ unhurt() {
     same "$(find "$T" -name 'hurt*')" ""
 }
 
-@test "an object that replaces a commit forges its message" {
+@test "a replaced git object cannot forge the head commit's message" {
     checkout plain
     git replace "$sha" "$(git -c user.name=n -c user.email=e@x commit-tree -m '[ci-clear-cache]' "$sha^{tree}")"
     act restore INPUT_KEY=k INPUT_PATH=tree
     line "Cache restored from key: k"
 }
 
-@test "a program of the workspace is taken for git, or git is told secrets" {
+@test "a program in the workspace is not run as git, and git gets no secrets" {
     local folder
     checkout "[ci-clear-cache:none]"
     mkdir -p bin
@@ -63,7 +63,7 @@ unhurt() {
     lacks "$(cat "$T/environment")" s3cr3t
 }
 
-@test "a checkout's configuration runs programs when a commit is read" {
+@test "reading a commit runs no program of the checkout's configuration" {
     local name
     checkout plain
     git config core.repositoryformatversion 1
@@ -119,7 +119,7 @@ unhurt() {
     done
 }
 
-@test "a git that never ends holds a step up, or outlives a cancelled one" {
+@test "a git that hangs delays a step for a while only, and ends with a cancelled one" {
     local step since=$SECONDS
     checkout plain
     mkdir "$T/bin"
@@ -146,7 +146,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
     ends 1 kill -0 "$(cat "$T/pid")"
 }
 
-@test "GitHub's answers hold a step up, are followed elsewhere, or are believed" {
+@test "a hostile answer of GitHub neither delays a step, redirects it nor fools it" {
     local kind since
     in_workflow
     pull_request $SHA
@@ -165,7 +165,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
     done
 }
 
-@test "a file of the runner that nobody reads stops a step for good" {
+@test "a runner's file that nobody reads does not stop a step" {
     in_workflow
     put tree/file
     mkfifo "$T/fifo"
@@ -191,7 +191,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
     has "$(commands)" "warning cannot write to /dev/full"
 }
 
-@test "in a job's log the command line obeys keys and names of others" {
+@test "in a job's log, keys and names cannot give commands to the runner" {
     local key=$'::error::forged ##[add-path]/x'
     in_workflow
     put 'tree/##[error]forged'

@@ -94,18 +94,18 @@ job_says() {
     has "$(json "$1" <"$T/result")" "$2"
 }
 
-@test "the actions need more than BusyBox and its sh" {
+@test "the actions need only BusyBox and its sh" {
     container_root
     container_job
 }
 
-@test "an ordinary user without a name cannot use the actions" {
+@test "a user without a name can use the actions" {
     container_root
     enter_as 4242:4242
     container_job
 }
 
-@test "a home that is not there, or none, stops the actions" {
+@test "the actions work with a missing home, and without any" {
     container_root
     enter_as 4242:4242
     container_job tree 'HOME: "/nowhere/home"'
@@ -113,29 +113,29 @@ job_says() {
     container_job tree 'HOME: "home"'
 }
 
-@test "below a home that is not there yet nothing is restored" {
+@test "restoring below a missing home creates it" {
     container_root
     container_job '~/.tool/x' "HOME: \"$T/job/new\""
 }
 
-@test "a missing TMPDIR stops the actions" {
+@test "the actions work without TMPDIR" {
     container_root
     container_job tree 'TMPDIR: "/nowhere"' 'RUNNER_TEMP: "/nowhere/else"'
 }
 
-@test "a read-only root stops the actions" {
+@test "the actions work with a read-only root" {
     container_root
     enter_as 4242:4242 "mount -o remount,bind,ro \"$ROOT\""
     container_job tree 'HOME: "/root"'
 }
 
-@test "with /proc they do something else" {
+@test "the actions do the same without /proc" {
     container_root
     enter_as 4242:4242 "mount -t proc proc \"$ROOT/proc\""
     container_job
 }
 
-@test "what a read-only root keeps from being restored is not said" {
+@test "a restore names what a read-only root keeps it from writing" {
     container_root
     put tree/file
     HOME=/nowhere "$T/enter" "$T/xcache" save --key k --path tree
@@ -201,7 +201,7 @@ without_each() {
 # What came after Linux 4.18, which RHEL 8 has; and what seccomp profiles of 2019 know.
 NEW_CALLS=clone3,close_range,openat2,faccessat2,fchmodat2
 
-@test "a call that old kernels lack and old profiles deny is needed" {
+@test "no system call is needed that old kernels lack or old profiles deny" {
     alone
     sample_tree modes owners
     without_each <<END
@@ -223,7 +223,7 @@ EPERM statx
 END
 }
 
-@test "a file system's way to write, or the C library's, is needed" {
+@test "without newer ways to write, the older ones are used" {
     alone
     sample_tree
     without_each <<END
@@ -257,7 +257,7 @@ EPERM sched_setaffinity
 END
 }
 
-@test "an ordinary user needs what old kernels lack" {
+@test "a user on an old kernel can use the actions" {
     alone
     admit_user
     PROGRAM=$T/program
@@ -275,7 +275,7 @@ EISDIR O_TMPFILE
 END
 }
 
-@test "content is lost between file systems where the kernel does not copy" {
+@test "content crosses file systems where the kernel cannot copy" {
     local row
     alone
     need_root
@@ -295,7 +295,7 @@ END
     done
 }
 
-@test "a restore that cannot fit is refused before anything is placed" {
+@test "a restore that cannot fit is refused before anything is written" {
     alone
     need_root
     mkdir -p tree
@@ -327,7 +327,7 @@ END
     same "$output" large
 }
 
-@test "a store by https needs what old kernels lack" {
+@test "a store by https works on old kernels" {
     alone
     use_server radosgw tls
     URL=$XCACHE_STORE
@@ -339,7 +339,7 @@ EPERM clone3
 END
 }
 
-@test "without random numbers nobody says why nothing works" {
+@test "without random numbers the error says so" {
     alone
     put tree/file
     ends 1 "$TOOLS/deny" EPERM getrandom "$PROGRAM" save --key k --path tree
@@ -347,7 +347,7 @@ END
     absent "$T/store/local"
 }
 
-@test "root that may give nothing away, or does not know the users, restores nothing" {
+@test "a restricted root, or one without a user database, can restore" {
     local how
     alone
     need_root

@@ -53,7 +53,7 @@ round_trip_between() {
     same_tree "$T/original" "$T/root/tree"
 }
 
-@test "a program does not start where nothing else is" {
+@test "the programs start in an empty root" {
     for name in x64 arm64; do
         bare_root "$name"
         ends 0 inside "$name" version
@@ -62,15 +62,15 @@ round_trip_between() {
     done
 }
 
-@test "the program for x64 cannot save and restore where nothing else is" {
+@test "the program for x64 saves and restores in an empty root" {
     round_trip_between x64 x64
 }
 
-@test "the program for arm64 cannot save and restore where nothing else is" {
+@test "the program for arm64 saves and restores in an empty root" {
     round_trip_between arm64 arm64
 }
 
-@test "one processor cannot read what the other has saved" {
+@test "each processor reads what the other saved" {
     round_trip_between x64 arm64
     rm -rf "$T/root" "$T/original"
     round_trip_between arm64 x64
@@ -96,11 +96,11 @@ https_round_trip() {
     [ "$status" -ne 0 ] || fail "a server was trusted without certificates"
 }
 
-@test "the program for x64 does not speak https where nothing else is" {
+@test "the program for x64 speaks https in an empty root" {
     https_round_trip x64
 }
 
-@test "the program for arm64 does not speak https where nothing else is" {
+@test "the program for arm64 speaks https in an empty root" {
     https_round_trip arm64
 }
 
@@ -154,7 +154,7 @@ names_beyond_ascii() {
     find "$1" -depth -exec touch -h -d @1500000000 {} +
 }
 
-@test "a program loads a library, a locale or a module of the machine's" {
+@test "the programs load no library, locale or module of the machine" {
     can_watch
     names_beyond_ascii tree
     watched save --key k --path tree
@@ -166,7 +166,7 @@ names_beyond_ascii() {
     nothing_was_loaded
 }
 
-@test "by https a program loads a library, an engine or a configuration of the machine's" {
+@test "the programs load no library, engine or configuration of the machine for https" {
     can_watch
     use_server radosgw tls
     names_beyond_ascii tree
@@ -181,7 +181,7 @@ names_beyond_ascii() {
     nothing_was_loaded
 }
 
-@test "names of the older layout are translated, or by a module of the machine's" {
+@test "names in the legacy layout stay bytes, without modules of the machine" {
     can_watch
     names_beyond_ascii original
     mkdir -p "$T/store"
@@ -199,7 +199,7 @@ names_beyond_ascii() {
     nothing_was_loaded
 }
 
-@test "a program is for another processor, asks for a loader, or keeps its symbols" {
+@test "each program is for its processor, static, and stripped" {
     need_dist
     command -v readelf >/dev/null || skip "no readelf"
     has "$(readelf -h "$DIST/xcache-linux-x64")" X86-64
@@ -212,7 +212,7 @@ names_beyond_ascii() {
     done
 }
 
-@test "a program is larger than 7 MB or cannot be executed" {
+@test "the programs are executable and smaller than 7 MB" {
     need_dist
     for name in x64 arm64; do
         [ -x "$DIST/xcache-linux-$name" ] || fail "$name cannot be executed"
@@ -221,13 +221,13 @@ names_beyond_ascii() {
     done
 }
 
-@test "SHA256SUMS is of other programs" {
+@test "SHA256SUMS matches the programs" {
     need_dist
     (cd "$DIST" && sha256sum --strict --quiet -c SHA256SUMS)
     same "$(cut -c 67- "$DIST/SHA256SUMS" | xargs)" "xcache-linux-x64 xcache-linux-arm64"
 }
 
-@test "where it was built shows in a program" {
+@test "no program shows where it was built" {
     need_dist
     for name in x64 arm64; do
         run_split grep -acE '/tmp/tmp\.[A-Za-z0-9]|[A-Z][a-z]{2} [ 0-9][0-9] 20[0-9]{2}' \
@@ -236,7 +236,7 @@ names_beyond_ascii() {
     done
 }
 
-@test "the bill of materials is no CycloneDX or disagrees with BUILD.md, the sums or the licences" {
+@test "the bill of materials is CycloneDX and agrees with BUILD.md, the sums and the licences" {
     need_dist
     python3 - "$DIST" <<'END'
 import json, re, sys
@@ -284,7 +284,7 @@ link_again() {
         -lcares -lexpat -lssl -lcrypto >"$T/trace"
 }
 
-@test "a library that is linked is not named" {
+@test "every linked library is named" {
     command -v dpkg >/dev/null || skip "no dpkg"
     link_again
     named=$("$top/scripts/dist/linked" "$T/map" "$curl" | cut -f 4 | sort | xargs)
@@ -299,7 +299,7 @@ link_again() {
     same "$named" "$(cat "$T/taken")"
 }
 
-@test "a library under a licence that was not thought of gets in" {
+@test "a library under an unexpected licence is refused" {
     command -v dpkg >/dev/null || skip "no dpkg"
     for library in /usr/lib/*/libnettle.a /usr/lib/*/libacl.a /usr/lib/*/libattr.a; do
         [ -e "$library" ] || continue
@@ -313,7 +313,7 @@ link_again() {
     [ -n "${tried-}" ] || skip "no such library"
 }
 
-@test "a program without a map passes for one without libraries" {
+@test "a program without a link map is refused" {
     : >"$T/map"
     ends 1 "$top/scripts/dist/linked" "$T/map" "$T"
     has "$stderr" "no map"
@@ -349,7 +349,7 @@ made_and_committed() {
     git add . && git commit -qm dist
 }
 
-@test "dist/ is said to be what it is not" {
+@test "programs that these sources do not give fail the check" {
     made_and_committed
     ends 0 scripts/dist/check
     has "$output" "byte for byte"
@@ -361,7 +361,7 @@ made_and_committed() {
     has "$stderr" "does not agree with its SHA256SUMS"
 }
 
-@test "newer packages fail the check, or nobody hears of them" {
+@test "newer packages are reported and do not fail the check" {
     made_and_committed
     COLOUR=green PACKAGES=2.0 ends 0 scripts/dist/check
     has "$output" "-| libc | all | 1.0 | linked |"
@@ -371,14 +371,14 @@ made_and_committed() {
     has "$stderr" "make dist"
 }
 
-@test "other files of dist/ than the programs may say what they like" {
+@test "every file of dist/ is checked, not only the programs" {
     made_and_committed
     echo lies >>dist/BUILD.md
     ends 1 scripts/dist/check
     has "$output" "dist/BUILD.md"
 }
 
-@test "sources that changed since are taken for those of dist/, or nobody hears of them" {
+@test "sources that changed since are reported" {
     made_and_committed
     put src/source other
     git commit -qam "other sources"
@@ -389,7 +389,7 @@ made_and_committed() {
     has "$stderr" "the sources have changed since"
 }
 
-@test "dist/ of a commit that nobody has passes, or an empty one fails" {
+@test "dist/ of an unknown commit, or incomplete, is refused; an empty one passes" {
     quick_repository
     ends 0 scripts/dist/check
     has "$output" "dist/ is empty as yet"
@@ -404,7 +404,7 @@ made_and_committed() {
     has "$stderr" "dist/ is incomplete"
 }
 
-@test "what is in no commit gets into dist/" {
+@test "only committed files get into dist/" {
     quick_repository
     put src/source other
     ends 1 scripts/dist/make

@@ -118,7 +118,7 @@ miss_save_hit() {
     said post1 "Cache saved with key: k-2"
 }
 
-@test "in its container the root action does not restore and save" {
+@test "the root action restores and saves in its container" {
     in_containers
     miss_save_hit
     # What a later step or the summary shows has come out of the container as well.
@@ -126,7 +126,7 @@ miss_save_hit() {
     same "$(json "d['steps']['cache']['state']['CACHE_KEY']" <<<"$result")" "k-2"
 }
 
-@test "the container does not reach a server of the machine" {
+@test "the container reaches a server on the machine" {
     in_containers
     use_server radosgw
     STORE=$XCACHE_STORE
@@ -136,7 +136,7 @@ miss_save_hit() {
     lacks "$(json "'\n'.join(d['steps']['cache']['lines'])" <<<"$result")" "$AWS_SECRET_ACCESS_KEY"
 }
 
-@test "in its container the root action restores though it shall only look" {
+@test "lookup-only restores nothing in the container" {
     in_containers
     root_job k-1
     root_job k-1 true "lookup-only: true"
@@ -144,7 +144,7 @@ miss_save_hit() {
     said cache "Cache found and can be restored from key: k-1"
 }
 
-@test "a miss that must not be passes in the container, or the failed job is saved" {
+@test "fail-on-cache-miss fails in the container, and the failed job is not saved" {
     in_containers
     root_job k-1 true "fail-on-cache-miss: true"
     same "$(json 'd["success"]' <<<"$result") $(outcome_of cache)" "false failure"
@@ -155,14 +155,14 @@ miss_save_hit() {
     absent "$T/ws/.store"
 }
 
-@test "the cache mode stays outside of the container" {
+@test "the container gets the cache mode" {
     in_containers
     MODE=none root_job k-1
     said cache "the effective cache-mode 'none' does not permit reads"
     absent "$T/ws/.store"
 }
 
-@test "paths that the container does not have are passed over in silence" {
+@test "paths that the container does not have are reported" {
     in_containers
     OTHER_PATH=~/.tool root_job k-1
     has "$(json "str(d['steps']['cache']['commands'])" <<<"$result")" \
@@ -170,7 +170,7 @@ miss_save_hit() {
     said post1 "Cache saved with key: k-1"
 }
 
-@test "a job container without certificates does not reach a store by https" {
+@test "a job container without certificates reaches a store by https" {
     in_containers
     use_server radosgw tls
     # The action's folder as a runner mounts it, with the authority of this server.
@@ -190,7 +190,7 @@ miss_save_hit() {
     ends 0 save_in_container
 }
 
-@test "the image for another processor has not the program for it" {
+@test "each image has the program for its processor" {
     local image layer
     in_containers
     cp -r "$TREE" "$T/tree"

@@ -10,7 +10,7 @@ findings() {
     xc doctor --json 2>/dev/null | json '" ".join(f["check"] + "=" + f["state"] for f in d["findings"])'
 }
 
-@test "a folder that works is called ill, or something stays in it" {
+@test "a working folder is healthy, and nothing stays in it" {
     ends 0 xc doctor
     has "$output" "A save and a restore would work."
     lacks "$output" "bad "
@@ -18,7 +18,7 @@ findings() {
     same "$(xc doctor --json 2>/dev/null | json 'str(d["ok"]) + str(d["trial_bytes"])')" True67108864
 }
 
-@test "a folder that cannot be written is called fine" {
+@test "a folder that cannot be written is bad" {
     echo x >"$T/store"
     ends 1 xc doctor
     has "$output" "bad      put"
@@ -26,7 +26,7 @@ findings() {
     same "$(xc doctor --json 2>/dev/null | json 'd["ok"]')" false
 }
 
-@test "a bucket that works is called ill, or something stays in it" {
+@test "a working bucket is healthy, and nothing stays in it" {
     use_server radosgw
     ends 0 xc doctor
     has "$output" "an existing entry is not overwritten"
@@ -37,14 +37,14 @@ findings() {
     no_open_uploads
 }
 
-@test "a server that lacks conditions is called ill" {
+@test "a server without conditions is healthy, with a note" {
     use_server swift
     ends 0 xc doctor
     has "$output" "A save and a restore would work."
     same "$(s3 list)" ""
 }
 
-@test "what a server does with If-Match is told in one row" {
+@test "doctor reports in one row what a server does with If-Match" {
     ends 0 xc doctor
     has "$output" "good     replace      an entry is replaced only while nobody else"
     use_server radosgw
@@ -64,7 +64,7 @@ findings() {
     same "$(s3 list)" ""
 }
 
-@test "a wrong secret is taken for something else" {
+@test "a wrong secret is named" {
     use_server radosgw
     AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor
     has "$output" "a key is probably wrong"
@@ -74,13 +74,13 @@ findings() {
     has "$output" "is wrong, or a reverse proxy"
 }
 
-@test "a missing bucket is taken for something else" {
+@test "a missing bucket is named" {
     use_server radosgw
     ends 1 xc doctor --store "s3://no-such-bucket?region=us-east-1&endpoint=$XC_TEST_RADOSGW_ENDPOINT"
     has "$output" "there is no bucket no-such-bucket"
 }
 
-@test "a bucket in another region is not told of" {
+@test "a bucket in another region is reported" {
     use_server radosgw
     load proxy
     start_faults "${XC_TEST_RADOSGW_ENDPOINT#*//}"
@@ -100,7 +100,7 @@ use_faults() {
     FAULTS_URL="s3://$XC_TEST_RADOSGW_BUCKET/$PREFIX?region=us-east-1&endpoint=http://127.0.0.1:$FAULTS_PORT"
 }
 
-@test "a login page in place of the server is called that, by doctor, save and restore" {
+@test "a login page in place of the server is named, by doctor, save and restore" {
     use_faults '[{"action": "page"}]'
     mkdir src
     echo x >src/file
@@ -152,7 +152,7 @@ use_faults() {
     s3 clear
 }
 
-@test "a missing permission is not named" {
+@test "a missing permission is named" {
     use_server radosgw
     use_keys XC_TEST_RADOSGW_OTHER_KEY XC_TEST_RADOSGW_OTHER_SECRET
     ends 1 xc doctor
@@ -162,7 +162,7 @@ use_faults() {
     has "$(findings)" "put=bad get=bad miss=bad list=bad"
 }
 
-@test "a dead endpoint is taken for something else" {
+@test "a dead endpoint is named" {
     export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b
     # Nothing listens on port 1 of loopback.
     ends 1 xc doctor --store 's3://bucket?region=us-east-1&endpoint=http://127.0.0.1:1'
@@ -170,7 +170,7 @@ use_faults() {
     has "$(XCACHE_STORE='s3://bucket?region=r&endpoint=http://127.0.0.1:1' findings)" "bucket=bad"
 }
 
-@test "credentials that are missing are not asked for" {
+@test "missing credentials are asked for" {
     export AWS_EC2_METADATA_DISABLED=true
     ends 1 xc doctor --store 's3://bucket?region=us-east-1&endpoint=http://127.0.0.1:1'
     has "$output" "bad      credentials"

@@ -13,7 +13,7 @@ save_keys() {
     done
 }
 
-@test "list leaves entries out, or orders them wrongly" {
+@test "list shows all entries, the newest first" {
     save_keys b c a
     ends 0 xc list
     same "$stderr" ""
@@ -30,7 +30,7 @@ b"
 c"
 }
 
-@test "list of nothing is silent, or a failure" {
+@test "an empty list says so and succeeds" {
     ends 0 xc list
     same "$output" ""
     has "$stderr" "There are no entries in scope default"
@@ -39,7 +39,7 @@ c"
     same "$(xc list --json | json 'd["ok"], d["entries"]')" '[true, []]'
 }
 
-@test "list shows entries of other scopes or repositories" {
+@test "list shows only entries of its scopes and repository" {
     save_keys mine
     printf x >file
     xc save -q --key theirs --path file --scope other
@@ -55,7 +55,7 @@ theirs"
     same "$output" foreign
 }
 
-@test "list mixes up entries of different path lines" {
+@test "list tells entries of different path lines apart" {
     save_keys k
     put other
     xc save -q --key k --path other
@@ -65,7 +65,7 @@ k"
     same "$(xc list --json | json 'len({e["version"] for e in d["entries"]})')" 2
 }
 
-@test "list --json lacks what the manual promises" {
+@test "list --json has what the manual promises" {
     mktree plain tree
     xc save -q --key k --path tree
     xc list --json | json 'd["entries"][0]' >../entry
@@ -78,7 +78,7 @@ k"
     [[ $(json 'd["created"]' <../entry) =~ ^20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-9:.]+Z$ ]]
 }
 
-@test "one unreadable manifest hides all entries" {
+@test "one unreadable manifest does not hide the other entries" {
     save_keys good bad
     printf garbage >"$(manifests | grep /bad)"
     ends 0 xc list
@@ -92,7 +92,7 @@ k"
     ends 3 xc restore --key bad --path file
 }
 
-@test "inspect does not tell what an entry is" {
+@test "inspect shows what an entry consists of" {
     mktree plain tree
     xc save -q --key k --path tree
     ends 0 xc inspect --key k
@@ -108,13 +108,13 @@ k"
     same "$(tail -c +$((offset + 1)) "$(packs)" | head -c "$size" | sha256sum | cut -d' ' -f1)" "$digest"
 }
 
-@test "inspect takes a prefix for the key" {
+@test "inspect takes the exact key only" {
     save_keys k1
     ends 3 xc inspect --key k
     has "$stderr" "no entry for key k"
 }
 
-@test "inspect shows the older of two entries, or of the wrong path lines" {
+@test "inspect shows the newest entry, or the one of the path lines" {
     save_keys k
     put other
     xc save -q --key k --path other
@@ -123,7 +123,7 @@ k"
     ends 3 xc inspect --key k --path none
 }
 
-@test "inspect --files is not what ls -l says" {
+@test "inspect --files agrees with ls -l" {
     mktree plain tree
     mktree modes tree/modes
     mktree hard tree/hard
@@ -139,7 +139,7 @@ k"
     grep -q 'link to ./tree/hard' ../listing
 }
 
-@test "inspect --files --json is not what the tree is" {
+@test "inspect --files --json agrees with the tree" {
     mktree plain tree
     mktree names tree/names
     mktree hard tree/hard
@@ -173,7 +173,7 @@ assert members[b"tree/times/f4"]["mtime"].startswith("1919-04-20T")
 END
 }
 
-@test "names in listings break lines or reach the terminal" {
+@test "names in listings cannot break lines or reach the terminal" {
     put $'tree/a\nb\e[31m' x
     xc save -q --key k --path tree
     ends 0 xc inspect --key k --files
@@ -181,7 +181,7 @@ END
     same "$(wc -l <<<"$output")" 2
 }
 
-@test "remove of a key takes others along, or leaves it" {
+@test "remove of a key removes that entry only" {
     save_keys a ab b
     ends 0 xc remove --key a
     has "$output" "Removed a (version "
@@ -194,7 +194,7 @@ ab"
     has "$stderr" "no entry whose key is a"
 }
 
-@test "remove of a prefix takes others along, or leaves some" {
+@test "remove of a prefix removes all entries that start with it, and no others" {
     save_keys x-1 y-1 x-2
     ends 0 xc remove --key-prefix x-
     same "$(wc -l <<<"$output")" 2
@@ -202,7 +202,7 @@ ab"
     ends 3 xc remove --key-prefix x-
 }
 
-@test "remove without a key removes all" {
+@test "remove needs a key or a prefix" {
     save_keys a
     ends 2 xc remove
     ends 2 xc remove --key a --key-prefix a
@@ -211,7 +211,7 @@ ab"
     same "$(xc list --keys-only)" a
 }
 
-@test "removed packs go from under a running restore, or without a trace" {
+@test "removed packs stay for running restores, and a tombstone names them" {
     save_keys a b
     before=$(packs)
     pack=$(xc inspect --key a --json | json 'd["layers"][0]["pack"]')
@@ -225,7 +225,7 @@ ab"
     same "$(count manifests)" 0
 }
 
-@test "remove reaches into scopes that are only read, or other path lines" {
+@test "remove leaves scopes that are only read, and other path lines, alone" {
     save_keys a
     printf x >file
     xc save -q --key a --path file --scope other
@@ -240,7 +240,7 @@ ab"
     ends 0 xc lookup --key a --path file --scope other
 }
 
-@test "remove --json lacks what was removed" {
+@test "remove --json has what was removed" {
     save_keys a b
     save_keys ax
     xc remove --key-prefix a --json 2>../err >../out
@@ -248,7 +248,7 @@ ab"
     has "$(cat ../err)" "Removed a"
 }
 
-@test "an entry cannot be saved again after its removal" {
+@test "an entry can be saved again after its removal" {
     save_keys a
     xc remove -q --key a
     printf new >file
@@ -258,7 +258,7 @@ ab"
     same "$(cat file)" new
 }
 
-@test "a very long key pads all rows, or is said to be unreadable by its name alone" {
+@test "a very long key neither pads all rows nor counts as unreadable" {
     put a content
     key=$(printf 'ä%.0s' {1..400})
     xc save -q --key "$key" --path a

@@ -112,11 +112,11 @@ for name, job in json.load(sys.stdin).items():
     '
 }
 
-@test "a workflow of the documentation has a name that GitHub does not know" {
+@test "GitHub knows every name in the documentation's workflows" {
     "$RUNNER/check-actions" "$ROOT" "$XC_WORKFLOWS"/*.yml
 }
 
-@test "a misspelled name in a workflow is passed over" {
+@test "a misspelled name in a workflow is noticed" {
     local problems file
     mkdir misspelled
     misspell "$XC_WORKFLOWS" misspelled
@@ -150,7 +150,7 @@ for path in Path(sys.argv[1]).iterdir():
         (Path(sys.argv[2]) / name).write_text(wrong)' "$1" "$2"
 }
 
-@test "the README's workflow has no hit in its second run" {
+@test "the README's workflow has a hit in its second run" {
     in_project
     flow README-1
     same "$told" "test: success
@@ -223,7 +223,7 @@ twice() {
     same "$told" "$3"
 }
 
-@test "the example for node does not spare npm" {
+@test "the example for node spares npm the download" {
     in_project
     twice node "test: success
   miss
@@ -239,7 +239,7 @@ twice() {
   npm ci"
 }
 
-@test "the example for cargo compiles again, or keeps what it leaves out" {
+@test "the example for cargo does not compile again, and leaves out what it says" {
     in_project
     twice cargo "test: success
   miss
@@ -256,7 +256,7 @@ twice() {
   saved"
 }
 
-@test "the example for ccache compiles again, or keeps its first objects for ever" {
+@test "the example for ccache reuses objects, and refreshes them" {
     local apk="apk add --no-cache build-base ccache git"
     in_project
     twice ccache "build: success
@@ -275,7 +275,7 @@ twice() {
     lacks "$told" "one.c; compiled"
 }
 
-@test "the example for gradle downloads again, or pull requests save" {
+@test "the example for gradle downloads once, and pull requests only read" {
     in_project
     twice gradle "build: success
   miss
@@ -291,7 +291,7 @@ twice() {
     lacks "$told" warning
 }
 
-@test "the example that looks first builds what is there, or goes on without it" {
+@test "the example that looks first builds only on a miss" {
     in_project
     twice lookup "look: success
   miss
@@ -313,7 +313,7 @@ test: success
   hit"
 }
 
-@test "the matrix shares one cache, or none has a hit" {
+@test "each job of the matrix has its own cache, and a hit" {
     local version runner first="" second=""
     in_project
     for version in 20 22 24; do
@@ -334,7 +334,7 @@ test: success
     twice matrix "${first%?}" "${second%?}"
 }
 
-@test "a workflow of the pages has no hit in its second run" {
+@test "every workflow of the pages has a hit in its second run" {
     local name count=0
     in_project
     for name in "$T/workflows"/{ACTIONS,MIGRATING}-*.yml; do
@@ -351,7 +351,7 @@ test: success
     [ "$count" -ge 7 ] || fail "only $count pages' blocks were found"
 }
 
-@test "who comes from a shell action begins without a cache" {
+@test "a switch from a shell action starts with its cache" {
     local source
     in_project
     # The object of that action, with what ccache had.
@@ -369,7 +369,7 @@ test: success
     has "$told" "  hit"
 }
 
-@test "a path that differs between restore and save goes unseen in these tests" {
+@test "these tests notice a path that differs between restore and save" {
     in_project
     sed -i '$!N; /org.xcache.save/,$ s|path: node_modules|path: ./node_modules|; P; D' \
         "$T/workflows/README-1.yml"
@@ -378,7 +378,7 @@ test: success
     has "$told" "  miss"
 }
 
-@test "the policies do not let the README's workflow work, or let pull requests write for main" {
+@test "with the policies the README's workflow works, and pull requests cannot write for main" {
     local policies=$ROOT/docs/policies ours=(--repository octo-org/octo-repo)
     in_project
     needs sts

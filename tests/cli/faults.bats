@@ -158,7 +158,7 @@ check_restored_or_not() {
     done
 }
 
-@test "a save that is interrupted is whole or not there" {
+@test "an interrupted save is complete or absent" {
     give_tree
     local total
     total=$(milliseconds save)
@@ -173,7 +173,7 @@ check_restored_or_not() {
     done
 }
 
-@test "a restore that is interrupted is whole or not there" {
+@test "an interrupted restore is complete or absent" {
     give_tree
     save
     rm -rf tree
@@ -190,7 +190,7 @@ check_restored_or_not() {
     done
 }
 
-@test "a merge that is interrupted leaves what was there" {
+@test "an interrupted merge leaves what was there before" {
     give_tree
     save
     local total
@@ -217,7 +217,7 @@ check_restored_or_not() {
     done
 }
 
-@test "a save that is killed is whole or not there, and the next one works" {
+@test "a killed save is complete or absent, and the next one works" {
     give_tree
     local total
     total=$(milliseconds save)
@@ -239,7 +239,7 @@ check_restored_or_not() {
     done
 }
 
-@test "a restore that is killed is whole or not there, and the next one cleans up" {
+@test "a killed restore is complete or absent, and the next one cleans up" {
     give_tree
     save
     rm -rf tree
@@ -278,7 +278,7 @@ check_restored_or_not() {
     is_whole
 }
 
-@test "two restores of a tree at once leave it whole" {
+@test "two restores of a tree at once leave it complete" {
     give_tree
     save
     for _ in 1 2 3; do
@@ -321,7 +321,7 @@ stop_writer() {
     echo "$taken of 6 were taken"
 }
 
-@test "a file that grows while it is saved" {
+@test "a file that grows while it is saved is saved as it was at one moment" {
     mkdir tree
     (while [ ! -e "$T/stop" ]; do echo 0123456 >>tree/f; done) & writer=$!
     in_order() { ! grep -qv '^0123456$' tree/f; }
@@ -329,7 +329,7 @@ stop_writer() {
     stop_writer
 }
 
-@test "a large file that is written to while it is saved" {
+@test "a large file that is rewritten while it is saved is never part old, part new" {
     mkdir tree
     letters() { head -c "$2" /dev/zero | tr '\0' "$1"; }
     letters a 12M >tree/f
@@ -343,7 +343,7 @@ stop_writer() {
     stop_writer
 }
 
-@test "a file that is replaced while it is saved" {
+@test "a file that is replaced while it is saved is saved old or new" {
     mkdir tree
     head -c 100000 /dev/zero | tr '\0' a >a
     head -c 200000 /dev/zero | tr '\0' b >b
@@ -357,7 +357,7 @@ stop_writer() {
     stop_writer
 }
 
-@test "files and directories that come and go while they are saved" {
+@test "files and directories that come and go do not spoil a save" {
     mkdir -p tree/steady
     echo steady >tree/steady/f
     (while [ ! -e "$T/stop" ]; do
@@ -369,7 +369,7 @@ stop_writer() {
     stop_writer
 }
 
-@test "a store that may not be written to" {
+@test "a store without write permission fails a save with a reason" {
     give_tree
     mkdir "$T/store"
     chmod 555 "$T/store"
@@ -381,7 +381,7 @@ stop_writer() {
     no_object
 }
 
-@test "a store on a file system that is mounted read-only" {
+@test "a store on a read-only file system fails a save with a reason" {
     need_mounts
     give_tree
     mkdir "$T/small"
@@ -394,7 +394,7 @@ stop_writer() {
     one_line_error
 }
 
-@test "a store that goes away under a restore" {
+@test "a store that disappears fails a restore and leaves nothing behind" {
     give_tree
     save
     cp -a "$T/store" "$T/kept"
@@ -415,7 +415,7 @@ stop_writer() {
     done
 }
 
-@test "a file that may not be read" {
+@test "an unreadable file fails a save with its name" {
     mkdir tree
     echo secret >tree/secret
     chmod 000 tree/secret
@@ -427,7 +427,7 @@ stop_writer() {
     no_object
 }
 
-@test "a target that may not be written to" {
+@test "a target without write permission fails a restore with a reason" {
     give_tree
     save
     rm -rf tree

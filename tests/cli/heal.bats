@@ -59,7 +59,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     done
 }
 
-@test "the packs of a broken entry that was replaced are named by a tombstone" {
+@test "a tombstone names the packs of a broken entry that was replaced" {
     save_text k old
     truncate -s -1 "$(packs)"
     local pack
@@ -69,7 +69,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     has "$(cat $(tombstones))" "$pack"
 }
 
-@test "a sound entry and one of another format are kept" {
+@test "a good entry and one of another format are kept" {
     save_text k old
     sed -i 's/"xcache":1/"xcache":2/; s/"xcache": 1/"xcache": 2/' "$(manifests)"
     local before
@@ -151,7 +151,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     same "$(grep -c hint: <<<"$stderr")" 9
 }
 
-@test "a restore step's spoilt pack is replaced by the save step of the same job" {
+@test "a broken pack that a restore step met is replaced by the save step of the same job" {
     in_workflow
     export RUNNER_TEMP=$T/temp
     mkdir "$RUNNER_TEMP"
@@ -171,7 +171,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     same "$(find "$RUNNER_TEMP" -name 'xcache-broken-*')" ""
 }
 
-@test "a note that a sound entry is broken does not replace it" {
+@test "a false note that an entry is broken does not replace it" {
     in_workflow
     export RUNNER_TEMP=$T/temp
     mkdir "$RUNNER_TEMP"
@@ -234,7 +234,7 @@ PY
     until [ -s "$T/port" ]; do sleep 0.05; done
 }
 
-@test "a save to a page that says 200 to everything fails" {
+@test "a save to a page that answers 200 to everything fails" {
     start_page '<html>Sign in</html>'
     export AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b
     export XCACHE_STORE="s3://b/p?region=us-east-1&endpoint=http://127.0.0.1:$(cat "$T/port")"
@@ -246,7 +246,7 @@ PY
     done
 }
 
-@test "updates of a key side by side leave no pack that nothing names" {
+@test "concurrent updates of a key leave no pack that nothing names" {
     for round in $(seq 8); do
         rm -rf "$T/store"
         local pids=() pid
@@ -263,7 +263,7 @@ PY
     done
 }
 
-@test "updates and removals of a key side by side leave no pack that nothing names" {
+@test "concurrent updates and removals of a key leave no pack that nothing names" {
     for round in $(seq 8); do
         rm -rf "$T/store"
         local pids=() pid
@@ -284,7 +284,7 @@ PY
     done
 }
 
-@test "a bucket heals as a folder does, also where it knows no conditions" {
+@test "a bucket heals as a folder does, even without conditions" {
     for server in radosgw swift; do
         needs "$server"
         use_server "$server"

@@ -17,14 +17,14 @@ found() {
     xc lookup --json --path file --key "$@" | json 'd["key"]'
 }
 
-@test "an entry is not found by its key" {
+@test "an entry is found by its key" {
     save_key linux-1
     ends 0 xc restore --key linux-1 --path file
     has "$output" "Restored linux-1: 1 file"
     same "$(xc lookup --json --key linux-1 --path file | json 'd["exact"]')" true
 }
 
-@test "a miss is a failure, or a hit" {
+@test "a miss exits with 3" {
     ends 3 xc restore --key none --path file
     has "$stderr" "no entry for key none"
     ends 3 xc lookup --key none --path file
@@ -35,7 +35,7 @@ found() {
     ends 3 xc restore --key linux-11 --path file
 }
 
-@test "the key does not count as a prefix" {
+@test "the key also matches as a prefix" {
     save_key linux-abc
     same "$(found linux-)" linux-abc
     same "$(xc lookup --json --key linux- --path file | json 'd["exact"], d["matched_by"]')" \
@@ -44,13 +44,13 @@ found() {
     has "$output" "linux-abc (the newest that starts with linux-)"
 }
 
-@test "a prefix of the key goes before the key itself" {
+@test "the key itself goes before a key that it is a prefix of" {
     save_key linux
     save_key linux-newer
     same "$(found linux)" linux
 }
 
-@test "an older entry goes before a newer one" {
+@test "a newer entry goes before an older one" {
     save_key linux-b
     save_key linux-c
     save_key linux-a
@@ -58,7 +58,7 @@ found() {
     same "$(found linux-none --restore-key linux-)" linux-a
 }
 
-@test "restore keys are not tried in order" {
+@test "restore keys are tried in order" {
     save_key linux-1
     save_key mac-1
     same "$(found none --restore-key linux- --restore-key mac-)" linux-1
@@ -68,18 +68,18 @@ found() {
     has "$output" "mac-1 (by restore key mac-)"
 }
 
-@test "a restore key goes before a prefix of the key" {
+@test "a prefix of the key goes before a restore key" {
     save_key linux-1-old
     save_key other
     same "$(found linux-1 --restore-key other)" linux-1-old
 }
 
-@test "upper and lower case are the same" {
+@test "keys are case-sensitive" {
     save_key Linux
     ends 3 xc lookup --key linux --path file
 }
 
-@test "entries of other path lines are found" {
+@test "entries of other path lines are not found" {
     save_key linux-1
     printf x >other
     ends 3 xc lookup --key linux-1 --path other
@@ -88,7 +88,7 @@ found() {
     has "$stderr" "--path lines"
 }
 
-@test "entries of other scopes are found" {
+@test "entries of other scopes are not found" {
     save_key linux-1 --scope refs/heads/one
     ends 3 xc lookup --key linux-1 --path file --scope refs/heads/two
     ends 3 xc lookup --key linux-1 --path file --scope refs/heads
@@ -97,14 +97,14 @@ found() {
     same "$(found linux-1 --scope refs/heads/one)" linux-1
 }
 
-@test "entries of other repositories are found" {
+@test "entries of other repositories are not found" {
     save_key linux-1 --repository o/one
     ends 3 xc lookup --key linux-1 --path file --repository o/two
     ends 3 xc lookup --key linux-1 --path file --repository o
     same "$(GITHUB_REPOSITORY=o/one found linux-1)" linux-1
 }
 
-@test "the second scope is not read, or goes before the first" {
+@test "the second scope is read after the first" {
     save_key linux-1 --scope refs/heads/main
     same "$(found linux-1 --scope refs/heads/x --scope refs/heads/main)" linux-1
     ends 0 xc restore --path file --key linux-1 --scope refs/heads/x --scope refs/heads/main
@@ -115,7 +115,7 @@ found() {
     same "$(found linux-1 --restore-key linux- --scope refs/heads/x --scope refs/heads/main)" linux-0
 }
 
-@test "a pull request does not see what its base saved, or the base sees the pull request's" {
+@test "a pull request sees what its base saved, and the base nothing of the pull request" {
     export GITHUB_REPOSITORY=o/r
     GITHUB_REF=refs/heads/main save_key base
     export GITHUB_REF=refs/pull/7/merge GITHUB_BASE_REF=main
@@ -126,7 +126,7 @@ found() {
     GITHUB_REF=refs/pull/8/merge ends 3 xc lookup --key mine --path file
 }
 
-@test "a key of unusual letters is refused, changed, or mixed up with another" {
+@test "keys of unusual characters are kept apart" {
     # shellcheck disable=SC2016 # nothing is to be expanded
     local keys=(
         'a b' ' lead' 'trail ' '%' '%2F' 'a%' '"q"' "it's" 'back\slash' 'a/b' 'a//b' '/' '/a' 'a/'
@@ -151,7 +151,7 @@ found() {
     same "$(ls -A "$T")" "$(printf '%s\n' home listed store ws)"
 }
 
-@test "a key that is not UTF-8 cannot be used" {
+@test "a key that is not UTF-8 can be used" {
     key=$'\xff\xc0/x'
     printf bytes >file
     xc save -q --path file --key "$key"
@@ -161,7 +161,7 @@ found() {
     same "$(xc lookup --json --path file --key "$key" | json 'd["key"]')" '{"base64": "/8AveA=="}'
 }
 
-@test "a key prints control characters on the terminal" {
+@test "a key cannot print control characters on the terminal" {
     save_key $'a\e[31mred'
     ends 0 xc list
     lacks "$output" $'\e'
@@ -171,7 +171,7 @@ found() {
     lacks "$output$stderr" $'\e'
 }
 
-@test "long keys are refused, or mixed up where their names are cut" {
+@test "long keys are kept apart, even where their names are cut" {
     local letters percents emoji
     letters=$(printf 'é%.0s' {1..511})
     percents=$(printf '%%%.0s' {1..511})
@@ -197,7 +197,7 @@ found() {
     ends 0 xc inspect --key "${letters}2"
 }
 
-@test "a key that no cache may have is taken" {
+@test "invalid keys are refused" {
     printf x >file
     ends 2 xc save --path file --key ''
     has "$stderr" "--key"
@@ -213,7 +213,7 @@ found() {
     same "$(count manifests)" 0
 }
 
-@test "ten restore keys beside the key are taken, or nine are not" {
+@test "nine restore keys are allowed, and ten are not" {
     local nine
     nine=$(printf 'r%d\n' {1..9})
     ends 3 xc lookup --path file --key k --restore-key "$nine"
@@ -221,7 +221,7 @@ found() {
     has "$stderr" "Key Validation Error: Keys are limited to a maximum of 10."
 }
 
-@test "an entry of a later format is a failure, or hides older ones" {
+@test "an entry of a later format is passed over with a reason" {
     save_key linux-1
     save_key linux-2
     python3 - "$(manifests | grep linux-2)" <<'END'

@@ -23,7 +23,7 @@ combine() {
         "$(manifest old)" "$(manifest new)" "$@"
 }
 
-@test "a newer layer does not override an older one, or loses what only that has" {
+@test "a newer layer overrides an older one, and members of only the older one stay" {
     put tree/same one
     put tree/changed one
     put tree/sub/old-only one
@@ -47,7 +47,7 @@ combine() {
     same "$(xc inspect --key both --files | grep -c changed)" 2
 }
 
-@test "directories of an older layer lose what a newer one puts there" {
+@test "directories of an older layer keep what a newer one adds" {
     mktree plain tree
     mktree times tree/times
     layer old
@@ -61,7 +61,7 @@ combine() {
     same_tree --no-dir-times ../expected tree
 }
 
-@test "a directory keeps the mode or the time that an older layer gave it" {
+@test "a directory takes the mode and the time of the newer layer" {
     mkdir -p tree/sub/inner
     put tree/sub/inner/old one
     put tree/sub/old one
@@ -85,7 +85,7 @@ combine() {
     done
 }
 
-@test "an older layer's large files, links and attributes get lost" {
+@test "an older layer's large files, links and attributes are restored" {
     mktree plain tree
     for kind in hard links sparse big names; do mktree "$kind" "tree/$kind"; done
     layer old
@@ -100,7 +100,7 @@ combine() {
     same_tree --no-times ../expected tree
 }
 
-@test "a layer that is dead as a whole is brought back or spoils the restore" {
+@test "a layer without live members is ignored" {
     mktree plain tree
     layer old
     layer new
@@ -110,7 +110,7 @@ combine() {
     same_tree ../original tree
 }
 
-@test "a directory in place of an older layer's file cannot be restored" {
+@test "a directory replaces an older layer's file" {
     put tree/thing file
     layer old
     rm tree/thing
@@ -122,7 +122,7 @@ combine() {
     same_tree ../expected tree
 }
 
-@test "a member that two layers have alive is taken from either" {
+@test "a member that is alive in two layers is refused" {
     put tree/a one
     layer old
     printf two >tree/a
@@ -141,7 +141,7 @@ END
     same "$(ls -A)" ""
 }
 
-@test "a wrong list of dead members is taken" {
+@test "an invalid list of dead members is refused" {
     put tree/a one
     layer old
     for dead in AA== AQA= AAM= /w== gA== '!' AAEAAQ== AQEA; do

@@ -30,7 +30,7 @@ found() {
     legacy lookup --json --path t --key "$@" | json 'd["key"]'
 }
 
-@test "a base does not come back as it was" {
+@test "a base is restored as it was" {
     put "$T/tree/a/b/c" text
     ln "$T/tree/a/b/c" "$T/tree/a/hard"
     ln -s b/c "$T/tree/a/soft"
@@ -44,7 +44,7 @@ found() {
     lacks "$output" delta
 }
 
-@test "names beyond ASCII, and long ones, are lost" {
+@test "non-ASCII and long names are kept" {
     local format
     put "$T/tree/ümlaut/$(printf 'x%.0s' {1..200})/ö" 1
     put "$T/tree/$(printf '\377')" 2
@@ -57,7 +57,7 @@ found() {
     done
 }
 
-@test "a sparse file is not restored, or fills the disk" {
+@test "a sparse file is restored with its holes" {
     mkdir "$T/tree"
     truncate -s 200M "$T/tree/sparse"
     printf x | dd of="$T/tree/sparse" bs=1M seek=100 conv=notrunc status=none
@@ -67,7 +67,7 @@ found() {
     [ "$(stat -c %b t/sparse)" -lt 10000 ]
 }
 
-@test "a delta is not put on top, or an older one" {
+@test "the newest delta is applied over its base" {
     put "$T/base/keep" 1
     put "$T/base/change" 1
     put "$T/base/sub/gone" 1
@@ -89,12 +89,12 @@ found() {
     same "$(json 'd["objects"]' <<<"$output")" '["k-base.tar.zst", "k-delta-10.tar.zst"]'
 }
 
-@test "a delta alone is taken for a cache" {
+@test "a delta without a base is no cache" {
     one k-delta-1.tar.zst 1
     ends 3 legacy restore --key k --restore-key k- --path t
 }
 
-@test "another base goes before the one of the key, or an older one" {
+@test "the key's own base goes first, then the newest of a restore key" {
     one npm-a-base.tar.zst a
     one npm-b-base.tar.zst b
     one npm-c-base.tar.zst c
@@ -109,7 +109,7 @@ found() {
     same "$(cat t/file)" b
 }
 
-@test "a key with slashes is not found" {
+@test "a key with slashes is found" {
     one linux/x64/1-base.tar.zst 1
     same "$(found linux/x64/1)" linux/x64/1
     same "$(found linux/x64/2 --restore-key linux/)" linux/x64/1
@@ -118,13 +118,13 @@ found() {
     ends 3 legacy lookup --key ../k --path t
 }
 
-@test "an entry is taken for an object of the older layout" {
+@test "an entry is not taken for an object of the legacy layout" {
     put file 1
     xc save -q --key a-base.tar.zst --path file
     ends 3 legacy lookup --key none --restore-key l --path t
 }
 
-@test "an entry does not go before the older layout" {
+@test "an entry goes before the legacy layout" {
     one k-base.tar.zst old
     put t/file new
     xc save -q --key k --path t
@@ -138,14 +138,14 @@ found() {
     same "$(found k)" k-2
 }
 
-@test "the older layout is looked for unasked" {
+@test "the legacy layout is only used when asked for" {
     one k-base.tar.zst 1
     ends 3 xc restore --key k --path t
     ends 3 xc lookup --key k --path t
     ends 2 xc save --legacy-layout --key k --path t
 }
 
-@test "the document does not tell the layout" {
+@test "the JSON document names the layout" {
     one k-base.tar.zst text
     ends 0 legacy lookup --json --key k --path t
     same "$(json 'd["ok"], d["exact"], d["layout"], d["key"], d["paths"], list(d["totals"])' \
@@ -162,7 +162,7 @@ found() {
     has "$stderr" "no entry for key none, nor objects of the older layout"
 }
 
-@test "several paths or wildcards are taken for one directory" {
+@test "several paths and wildcards are refused" {
     one k-base.tar.zst 1
     for lines in $'t\nu' 't*' $'t\n!t/x'; do
         ends 2 legacy restore --key k --path "$lines"
@@ -172,7 +172,7 @@ found() {
     absent t
 }
 
-@test "what stands in the target is lost, or not replaced" {
+@test "existing files in the target are kept or replaced, as with any restore" {
     one k-base.tar.zst new
     put t/file old
     put t/mine mine
@@ -181,7 +181,7 @@ found() {
     has "$output" "replacing 1 existing file"
 }
 
-@test "special files are restored, or not told" {
+@test "special files are left out and counted" {
     mkdir "$T/tree"
     mkfifo "$T/tree/fifo"
     put "$T/tree/file" 1
@@ -192,7 +192,7 @@ found() {
     present t/file
 }
 
-@test "an archive that is not whole leaves something behind" {
+@test "an incomplete archive changes nothing" {
     mkdir "$T/tree"
     head -c 1000000 /dev/urandom >"$T/tree/noise"
     archive k-base.tar.zst "$T/tree"
@@ -213,7 +213,7 @@ found() {
     same "$(cat t/file)" old
 }
 
-@test "names that lead out are placed" {
+@test "names that lead out of the target are refused" {
     put outside/file theirs
     mkdir "$T/tree"
     python3 - "$T/store" <<'PY'
@@ -245,7 +245,7 @@ PY
     absent /tmp/xcache-placed
 }
 
-@test "in a bucket names are encoded, or another client's are not found" {
+@test "names in a bucket are found, encoded or not" {
     use_server radosgw
     local key
     head -c 30000000 /dev/urandom >"$T/noise"

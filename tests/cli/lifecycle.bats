@@ -16,7 +16,7 @@ soon_empty() {
     done
 }
 
-@test "old entries and abandoned parts stay, or others go" {
+@test "the rules remove old entries and abandoned parts, and nothing else" {
     use_server radosgw
     put tree/file
     ends 0 xc save --key old --path tree
@@ -39,7 +39,7 @@ soon_empty() {
     s3 no-lifecycle
 }
 
-@test "the rules are no JSON, or of another folder" {
+@test "the rules are JSON, for the store's own folder" {
     ends 0 xc lifecycle --store 's3://bucket/a%20b/?region=x'
     same "$(json 'd["Rules"][0]["Filter"]["Prefix"]' <<<"$output")" "a b/"
     same "$(json 'd["Rules"][0]["Expiration"]["Days"]' <<<"$output")" 14

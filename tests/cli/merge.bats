@@ -18,7 +18,7 @@ restore_fails() {
     same_tree --no-dir-times ../before .
 }
 
-@test "a restore over a tree loses what the entry lacks, or keeps old content" {
+@test "a restore over a tree replaces what the entry has and keeps the rest" {
     put tree/a new
     put tree/sub/b new
     ln -s a tree/link
@@ -35,7 +35,7 @@ restore_fails() {
     same "$(readlink tree/link)" a
 }
 
-@test "a restore over a tree keeps old modes and times" {
+@test "a restore over a tree sets modes and times" {
     mktree modes tree
     entry_of_tree
     mktree modes tree
@@ -44,7 +44,7 @@ restore_fails() {
     same_tree ../original tree
 }
 
-@test "a restore writes into a replaced file instead of beside it" {
+@test "a restore replaces a file and never writes into it" {
     put tree/a new
     entry_of_tree
     put tree/a old
@@ -56,7 +56,7 @@ restore_fails() {
     same "$(cat tree/a)" new
 }
 
-@test "a restore through a symlink changes what it points to" {
+@test "a restore does not change what a symlink points to" {
     put tree/dir/a new
     put tree/file new
     entry_of_tree
@@ -94,7 +94,7 @@ restore_fails() {
     same "$(cat tree/a)" new
 }
 
-@test "a directory cannot replace a file" {
+@test "a directory replaces a file" {
     put tree/dir/a new
     entry_of_tree
     put tree/dir file
@@ -102,7 +102,7 @@ restore_fails() {
     same "$(cat tree/dir/a)" new
 }
 
-@test "a file cannot replace an empty directory" {
+@test "a file replaces an empty directory" {
     put tree/a new
     entry_of_tree
     mkdir -p tree/a
@@ -110,7 +110,7 @@ restore_fails() {
     same "$(cat tree/a)" new
 }
 
-@test "a file replaces a directory with content, or a restore that fails leaves half" {
+@test "a file does not replace a directory with content, and nothing changes" {
     mktree plain tree
     put tree/zz/file new
     entry_of_tree
@@ -125,7 +125,7 @@ restore_fails() {
     same "$(cat tree/sub/to-a/inside)" precious
 }
 
-@test "a restore that fails in the second path leaves the first" {
+@test "a restore that fails in the second path changes nothing in the first" {
     put tree/a new
     put other/b new
     xc save -q --key k --path tree --path other
@@ -137,7 +137,7 @@ restore_fails() {
     absent tree
 }
 
-@test "a restore leaves its staging folders" {
+@test "a restore leaves no staging folder" {
     mktree plain tree
     put file x
     xc save -q --key k --path tree --path file
@@ -148,7 +148,7 @@ restore_fails() {
     same "$(cat file)" x
 }
 
-@test "a folder above the target is not made" {
+@test "missing folders above the target are made" {
     put a/b/c/file content
     xc save -q --key k --path a/b/c
     rm -r a
@@ -158,7 +158,7 @@ restore_fails() {
 755"
 }
 
-@test "restoring where nobody may write fails without a reason, or leaves something" {
+@test "a restore without write permission fails with a reason and leaves nothing" {
     admit_user
     put closed/tree/a content
     xc save -q --key k --path closed/tree
@@ -171,7 +171,7 @@ restore_fails() {
     same "$(ls -A closed)" ""
 }
 
-@test "a writable target in a folder that is not cannot be filled" {
+@test "a writable target in a read-only folder can be filled" {
     admit_user
     put closed/tree/a content
     xc save -q --key k --path closed/tree
@@ -184,7 +184,7 @@ restore_fails() {
     same "$(ls -A closed/tree)" a
 }
 
-@test "the current directory is exchanged from under a shell" {
+@test "the current directory of a shell keeps its inode" {
     put a content
     xc save -q --key k --path .
     rm a
@@ -193,7 +193,7 @@ restore_fails() {
     same "$(cat "$PWD/a")" content
 }
 
-@test "restoring twice differs from restoring once" {
+@test "restoring twice is the same as restoring once" {
     mktree plain tree
     for kind in modes hard links sparse names; do mktree "$kind" "tree/$kind"; done
     entry_of_tree
@@ -202,7 +202,7 @@ restore_fails() {
     same_tree ../original tree
 }
 
-@test "two restores at once into one place spoil each other" {
+@test "two restores at once into one place do not disturb each other" {
     mktree plain tree
     mktree many tree/many
     entry_of_tree
@@ -214,7 +214,7 @@ restore_fails() {
     same_tree --no-dir-times ../original tree
 }
 
-@test "a damaged pack is restored" {
+@test "a damaged pack is not restored" {
     mktree plain tree
     mktree big tree/big
     entry_of_tree
@@ -237,7 +237,7 @@ restore_fails() {
     same "$(xc restore --key k --path tree --json 2>../err | json 'd["error"]["kind"]')" corrupt
 }
 
-@test "a damaged index is trusted" {
+@test "a damaged index is refused" {
     mktree plain tree
     entry_of_tree
     pack=$(packs)
@@ -253,7 +253,7 @@ restore_fails() {
     done
 }
 
-@test "a manifest of another entry is trusted" {
+@test "a manifest of another entry is refused" {
     put tree/a one
     entry_of_tree
     put tree/a two
@@ -282,7 +282,7 @@ restore_fails() {
     same "$(stat -c %h tree/g tree/h tree/i)" $'3\n3\n3'
 }
 
-@test "a file with more names than the file system allows comes back as copies" {
+@test "a file with more names than the file system allows is restored as copies" {
     put tree/a one
     chmod 0400 tree/a
     for name in b c d; do ln tree/a "tree/$name"; done

@@ -20,7 +20,7 @@ job() {
     export GITHUB_REPOSITORY=octo-org/octo-repo
 }
 
-@test "a job cannot save and restore with its identity alone" {
+@test "a job saves and restores with only its identity" {
     job trust-default-branch default-branch
     export GITHUB_REF=refs/heads/main
     put a/one
@@ -35,7 +35,7 @@ job() {
     has "$output" "A save and a restore would work."
 }
 
-@test "a pull request changes what main restores, or cannot use it" {
+@test "a pull request uses main's caches and cannot change them" {
     job trust-default-branch default-branch
     local main_role=$ROLE
     put a/one
@@ -71,7 +71,7 @@ job() {
     same_tree b a
 }
 
-@test "a job that may not have tokens is not told what to change" {
+@test "a job without permission for tokens is told what to change" {
     job trust-default-branch default-branch
     unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN
     ends 1 xc lookup --role-arn "$ROLE" --key k --path a

@@ -4,7 +4,7 @@
 
 load helpers
 
-@test "--quiet prints something although all went well" {
+@test "--quiet prints nothing when all goes well" {
     put file x
     for command in "save --key k --path file" "save --key k --path file" \
         "save --update --key k --path file" "restore --key k --path file" \
@@ -20,7 +20,7 @@ load helpers
     same "$output$stderr" ""
 }
 
-@test "--quiet prints warnings, or hides errors" {
+@test "--quiet hides warnings and prints errors" {
     mktree special tree
     ends 0 xc save --key k --path tree -q
     same "$output$stderr" ""
@@ -30,7 +30,7 @@ load helpers
     [ -n "$stderr" ]
 }
 
-@test "--quiet hides what list and inspect are asked for" {
+@test "--quiet prints what list and inspect were asked for" {
     put file x
     xc save -q --key k --path file
     ends 0 xc list -q
@@ -39,7 +39,7 @@ load helpers
     has "$output" ./file
 }
 
-@test "short work shows progress in a log" {
+@test "short work prints no progress in a log" {
     mktree many tree
     ends 0 xc save --key k --path tree
     same "$stderr" ""
@@ -51,7 +51,7 @@ load helpers
     same "$stderr" ""
 }
 
-@test "--json mixes text for people into the document" {
+@test "--json prints only the document to standard output" {
     mktree special tree
     local command
     for command in "save --key k --path tree" "save --key k --path tree" \
@@ -73,14 +73,14 @@ load helpers
     same "$(json 'd["saved"]' <<<"$output")" true
 }
 
-@test "a document spreads over lines in a pipe, or lacks its end" {
+@test "in a pipe a document is one complete line" {
     put file x
     xc save -q --key k --path file
     same "$(xc lookup --key k --path file --json 2>../err | wc -l)" 1
     same "$(xc list --json | wc -l)" 1
 }
 
-@test "save --json lacks what the manual promises" {
+@test "save --json has what the manual promises" {
     mktree plain tree
     xc save --key k --path tree --json 2>../err >../document
     same "$(json 'sorted(d)' <../document)" \
@@ -90,7 +90,7 @@ load helpers
     has "$(cat ../err)" "Saved k: 4 files"
 }
 
-@test "restore --json lacks what the manual promises" {
+@test "restore --json has what the manual promises" {
     mktree plain tree
     xc save --key k-1 --path tree -q
     xc restore --key none --restore-key k- --path tree --json 2>../err >../document
@@ -103,7 +103,7 @@ load helpers
     has "$(cat ../err)" "Restored k-1 (by restore key k-)"
 }
 
-@test "--verbose tells nothing more, or --quiet does not outdo it" {
+@test "--verbose prints more, and --quiet overrides it" {
     put file x
     ends 0 xc save --key k --path file -v
     has "$stderr" "Store file://$T/store, repository local, scope default, workspace $T/ws"
@@ -114,7 +114,7 @@ load helpers
     same "$output$stderr" ""
 }
 
-@test "output that cannot be written counts as success" {
+@test "output that cannot be written is a failure" {
     [ -e /dev/full ] || skip "no /dev/full"
     put file x
     xc save -q --key k --path file
@@ -125,7 +125,7 @@ load helpers
     done
 }
 
-@test "a reader that has seen enough is told of a failure" {
+@test "a reader that has seen enough causes no error" {
     put file x
     for i in $(seq 20); do xc save -q --key "k$i" --path file; done
     run_split bash -o pipefail -c "$XCACHE list | head -1"
@@ -133,7 +133,7 @@ load helpers
     same "$stderr" ""
 }
 
-@test "names in messages start a workflow command" {
+@test "names in messages cannot start a workflow command" {
     name=$'x\n::error::y'
     put "tree/$name" x
     xc save -q --key "$name" --path tree

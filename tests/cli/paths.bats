@@ -12,7 +12,7 @@ bring_back() {
     xc restore -q --key k "$@"
 }
 
-@test "a pattern matches too much or too little" {
+@test "a pattern matches what it should and nothing else" {
     put a.txt
     put b.txt
     put c.log
@@ -24,7 +24,7 @@ bring_back() {
 ./b.txt"
 }
 
-@test "a pattern over directories matches too much or too little" {
+@test "a pattern over directories matches what it should and nothing else" {
     for file in p/node_modules/x p/src/y q/deep/node_modules/z node_modules/w; do put "$file"; done
     bring_back --path '**/node_modules'
     same "$(find . -type f | LC_ALL=C sort)" "./node_modules/w
@@ -32,7 +32,7 @@ bring_back() {
 ./q/deep/node_modules/z"
 }
 
-@test "question marks and brackets are taken literally" {
+@test "question marks and brackets are wildcards" {
     for file in f1 f2 f3 f10 'f[1]'; do put "$file"; done
     bring_back --path 'f[12]' --path 'f??'
     same "$(names_below .)" "./f1
@@ -40,13 +40,13 @@ bring_back() {
 ./f2"
 }
 
-@test "a backslash does not take the meaning from a bracket" {
+@test "a backslash makes a bracket literal" {
     for file in f1 'f[1]'; do put "$file"; done
     bring_back --path 'f\[1]'
     same "$(names_below .)" "./f[1]"
 }
 
-@test "an exclusion below a directory that matched has no effect" {
+@test "an exclusion below a matched directory works" {
     put a/b/dropped
     put a/c/kept
     bring_back --path a --path '!a/b'
@@ -55,7 +55,7 @@ bring_back() {
 ./a/c/kept"
 }
 
-@test "an exclusion by pattern has no effect" {
+@test "an exclusion by pattern works" {
     put a/keep.o
     put a/x.tmp
     put a/deep/er/y.tmp
@@ -64,14 +64,14 @@ bring_back() {
     present a/deep/er
 }
 
-@test "a line after an exclusion cannot include again" {
+@test "a line after an exclusion can include again" {
     put a/b/dropped
     put a/b/c/kept
     bring_back --path a --path '!a/b' --path a/b/c
     same "$(find . -type f)" "./a/b/c/kept"
 }
 
-@test "a restore removes or replaces what was excluded" {
+@test "a restore neither removes nor replaces what was excluded" {
     put a/b/private saved
     put a/c one
     xc save -q --key k --path a --path '!a/b'
@@ -82,14 +82,14 @@ bring_back() {
     same "$(cat a/c)" one
 }
 
-@test "comments and empty lines are taken for paths" {
+@test "comments and empty lines are no paths" {
     put a
     put '#b'
     bring_back --path $'# a comment\n\n  a  \n#b\r\n'
     same "$(names_below .)" "./a"
 }
 
-@test "several lines in one value are another cache than one line each" {
+@test "several lines in one value are the same as one line each" {
     put a
     put b
     xc save -q --key k --path $'a\nb'
@@ -97,25 +97,25 @@ bring_back() {
     ends 3 xc lookup --key k --path b --path a
 }
 
-@test "a file cannot be saved as a path of its own" {
+@test "a file can be a path of its own" {
     put sub/deep/file content
     bring_back --path sub/deep/file
     same "$(cat sub/deep/file)" content
 }
 
-@test "a path within another is saved twice" {
+@test "a path within another is saved once" {
     put a/b/c
     bring_back --path a --path a/b --path a/b/c
     same "$(xc inspect --key k --files | wc -l)" 3
 }
 
-@test "a path that is there is not saved because another is missing" {
+@test "a missing path does not keep the others from being saved" {
     put a
     bring_back --path missing --path a
     same "$(names_below .)" "./a"
 }
 
-@test "relative paths do not start at the workspace of the job" {
+@test "relative paths start at the job's workspace" {
     put sub/here wrong
     mkdir "$T/job"
     put "$T/job/here" right
@@ -129,14 +129,14 @@ bring_back() {
     same "$(cat "$T/ws/sub/here")" wrong
 }
 
-@test "--workspace does not count more than the job's" {
+@test "--workspace overrides the job's" {
     put "$T/other/file" content
     GITHUB_WORKSPACE=$T/ws xc save -q --key k --path file --workspace "$T/other"
     xc restore -q --key k --path file
     same "$(cat file)" content
 }
 
-@test "the tilde does not stand for the home of whoever restores" {
+@test "the tilde is the home of whoever restores" {
     put "$HOME/.npm/x" content
     # shellcheck disable=SC2088 # the program is to expand it
     line='~/.npm'
@@ -147,7 +147,7 @@ bring_back() {
     same "$(cat "$T/elsewhere/.npm/x")" content
 }
 
-@test "a cache of the workspace does not come back in another workspace" {
+@test "a cache of the workspace restores into another workspace" {
     put tree/x content
     xc save -q --key k --path tree
     mkdir "$T/ws2"
@@ -156,7 +156,7 @@ bring_back() {
     same "$(cat tree/x)" content
 }
 
-@test "the whole workspace or the whole home cannot be a path" {
+@test "the whole workspace and the whole home can be paths" {
     put a/b
     put "$HOME/.c"
     xc save -q --key k --path . --path '~'
@@ -168,7 +168,7 @@ bring_back() {
     same "$(stat -c %i .)" "$inode"
 }
 
-@test "an absolute path outside of workspace and home does not come back" {
+@test "an absolute path outside of workspace and home is restored there" {
     put "$T/outside/dir/x" content
     xc save -q --key k --path "$T/outside/dir"
     rm -r "$T/outside"
@@ -176,7 +176,7 @@ bring_back() {
     same "$(cat "$T/outside/dir/x")" content
 }
 
-@test "an absolute path into the workspace or the home is lost where those are others" {
+@test "an absolute path into the workspace or the home is restored where those are now" {
     put a content
     put "$HOME/.c/x" home
     before=$HOME
@@ -190,7 +190,7 @@ bring_back() {
     same "$(cat "$before/.c/x")" home
 }
 
-@test "a path below the home goes to the workspace because that lies there, too" {
+@test "a path below the home stays there, even if the workspace is there too" {
     put "$HOME/work/repo/x" content
     xc save -q --key k --path '~/work/repo/x' --workspace "$HOME/work/repo"
     rm -r "$HOME/work"
@@ -199,7 +199,7 @@ bring_back() {
     same "$(cat "$HOME/work/repo/x")" content
 }
 
-@test "a symlink as a path is followed" {
+@test "a symlink as a path is saved as a symlink" {
     put real/x content
     ln -s real link
     bring_back --path link
@@ -207,7 +207,7 @@ bring_back() {
     absent real
 }
 
-@test "a path through a symlink of the user's own cannot be used" {
+@test "a path through the user's own symlink can be used" {
     put "$T/elsewhere/cache/x" content
     ln -s "$T/elsewhere" link
     xc save -q --key k --path link/cache
@@ -217,21 +217,21 @@ bring_back() {
     [ -L link ]
 }
 
-@test "two dots lead out of the workspace unnoticed" {
+@test "two dots cannot lead out of the workspace" {
     put "$T/other/x"
     ends 2 xc save --key k --path ../other
     has "$stderr" "../other"
     same "$(count manifests)" 0
 }
 
-@test "a path of unusual bytes cannot be given" {
+@test "a path of unusual bytes can be given" {
     name=$'a b\t"c"\xff'
     put "$name" content
     bring_back --path "$name"
     same "$(cat "$name")" content
 }
 
-@test "a name that tar takes for an option or an escape is lost, or breaks the save" {
+@test "names that tar takes for options or escapes are saved" {
     local names=(-x --checkpoint-action=exec=false 'back\nslash\' $'line\nbreak' cache.tzst manifest.txt '@list')
     for name in "${names[@]}"; do put "$name" && put "tree/$name"; done
     before=$(names_below .)
@@ -240,7 +240,7 @@ bring_back() {
     for name in "${names[@]}"; do same "$(cat -- "$name" "tree/$name")" "${name}tree/$name"; done
 }
 
-@test "a store within the path breaks saving or restoring" {
+@test "a store within the path does not break saving or restoring" {
     put tree/x content
     export XCACHE_STORE=file://$T/ws/tree/store
     xc save -q --key k --path tree
@@ -249,7 +249,7 @@ bring_back() {
     same "$(cat tree/x)" content
 }
 
-@test "path lines that match nothing are not told" {
+@test "path lines that match nothing are reported" {
     put a content
     ends 0 xc save --key k --path a --path '$HOME/.gradle' --path '"~/.m2"' --path typo
     has "$stderr" "the path line \$HOME/.gradle matches nothing: nothing expands \$VARIABLE"
@@ -258,7 +258,7 @@ bring_back() {
     has "$(xc save -q --key j --path a --path typo --json)" '"unmatched":["typo"]'
 }
 
-@test "a path that is a symlink is saved as if it were full" {
+@test "a path that is a symlink is reported" {
     put "$T/disk/x" content
     ln -s "$T/disk" link
     ends 0 xc save --key k --path link
@@ -266,7 +266,7 @@ bring_back() {
     has "$stderr" "holds no file"
 }
 
-@test "a save goes where no restore would follow" {
+@test "a save leaves out what no restore would follow" {
     put a/dist/f 1
     put "$HOME/out/pkg/dist/g" 2
     ln -s "$HOME/out" bazel-out

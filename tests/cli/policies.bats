@@ -41,7 +41,7 @@ lists() {
     S3_URL=${XCACHE_STORE/"$PREFIX?"/$PREFIX/octo-org%252Focto-repo?} s3_with_keys list
 }
 
-@test "default-branch.json keeps main from its own folder or lets it write another's" {
+@test "default-branch.json lets main write its own folder only" {
     role_of trust-default-branch default-branch
     assume "$ROLE"
     reads "$MAIN"
@@ -54,7 +54,7 @@ lists() {
     denied s3_with_keys list
 }
 
-@test "pull-requests.json lets a pull request write what main restores" {
+@test "pull-requests.json keeps pull requests from writing what main restores" {
     role_of trust-pull-requests pull-requests
     assume "$ROLE" ref=refs/pull/7/merge event_name=pull_request
     reads "$MAIN"
@@ -63,7 +63,7 @@ lists() {
     denied s3_with_keys remove "$MAIN/there"
 }
 
-@test "read-only.json lets a job write" {
+@test "read-only.json lets no job write" {
     role_of trust-default-branch read-only
     assume "$ROLE"
     reads "$MAIN"
@@ -71,7 +71,7 @@ lists() {
     denied s3_with_keys remove "$MAIN/there"
 }
 
-@test "all-refs.json reaches another repository" {
+@test "all-refs.json does not reach another repository" {
     role_of trust-default-branch all-refs
     assume "$ROLE"
     writes "$MAIN"
@@ -80,7 +80,7 @@ lists() {
     denied reads "$STRANGER"
 }
 
-@test "trust policies know a repository with and without its IDs" {
+@test "trust policies accept a repository with and without its IDs" {
     role_of trust-default-branch read-only
     (assume "$ROLE" && reads "$MAIN")
     (assume "$ROLE" "$(with_ids ref:refs/heads/main)" && reads "$MAIN")
@@ -96,7 +96,7 @@ lists() {
     denied assume "$ROLE" "$(with_ids ref:refs/heads/main)"
 }
 
-@test "trust policies give the role to other jobs" {
+@test "trust policies give the role to no other job" {
     role_of trust-default-branch read-only
     denied assume "$ROLE" ref=refs/heads/topic
     denied assume "$ROLE" event_name=pull_request

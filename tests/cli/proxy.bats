@@ -64,7 +64,7 @@ with open("got", "wb") as file:
 PY
 }
 
-@test "what no rule is for arrives changed" {
+@test "requests without a rule pass unchanged" {
     start_faults "$TARGET"
     get three
     cmp got "$FILES/three"
@@ -72,7 +72,7 @@ PY
         "('GetBucket', 200, 3000000, None)"
 }
 
-@test "the server sees another Host than the client sent" {
+@test "the server sees the Host that the client sent" {
     start_faults "$TARGET"
     same "$(python3 -c '
 import sys, urllib.request
@@ -81,7 +81,7 @@ print(urllib.request.urlopen(urllib.request.Request(url, bytes(700000), method="
 ' "$FAULTS_PORT")" "700000 for 127.0.0.1:$FAULTS_PORT"
 }
 
-@test "a rule for the second request, once, applies to another one" {
+@test "a rule for the second request applies to that one only" {
     start_faults "$TARGET"
     set_faults '[{"path": "small", "nth": 2, "action": "status", "code": "SlowDown"}]'
     ends 0 get small
@@ -96,7 +96,7 @@ print(urllib.request.urlopen(urllib.request.Request(url, bytes(700000), method="
     same "$(requests 'r["n"]' | wc -l)" 4
 }
 
-@test "faults of connections and bodies do not happen" {
+@test "faults of connections and bodies happen" {
     start_faults "$TARGET"
     while IFS='|' read -r rule expected; do
         set_faults "[$rule]"
@@ -117,7 +117,7 @@ print(urllib.request.urlopen(urllib.request.Request(url, bytes(700000), method="
 ROWS
 }
 
-@test "changed bytes, other headers, and a body that stalls" {
+@test "bytes are changed, headers replaced, and bodies stalled" {
     start_faults "$TARGET"
     set_faults '[{"action": "flip", "at": 2000000}]'
     get three
@@ -135,7 +135,7 @@ ROWS
     same "$(cat got)" other
 }
 
-@test "the same seed brings other faults" {
+@test "the same seed gives the same faults" {
     start_faults "$TARGET"
     for i in 1 2; do
         set_faults '{"seed": 7, "rules": [{"probability": 0.4, "action": "status"}]}'
@@ -146,7 +146,7 @@ ROWS
     same "$(sort -u ../seen1 | tr '\n' ' ')" "200 500 "
 }
 
-@test "a proxy outlives the shell that started it" {
+@test "the proxy ends with the shell that started it" {
     bash -c '. "$1"; start_faults "$2"; echo "$FAULTS_PID"' sh \
         "${BATS_TEST_DIRNAME}/proxy.bash" "$TARGET" >pid
     bash -c '. "$1"; start_slow "$2"; echo "$SLOW_PID"' sh \
@@ -158,7 +158,7 @@ ROWS
     done
 }
 
-@test "a slow connection is not slow, or changes bytes" {
+@test "a slow connection is slow and changes no byte" {
     start_slow "$TARGET" --rate 10000000 --delay 20
     start=$(date +%s%N)
     get three "$SLOW_PORT"

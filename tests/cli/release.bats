@@ -65,7 +65,7 @@ for place, step in steps:
 assert seen'
 }
 
-@test "every job of the project ends after a time and has no more rights than it names" {
+@test "every job of the project has a time limit and names its rights" {
     strict_workflows '
 for place, job in jobs:
     if not 0 < job.get("timeout-minutes", 0) <= 120:
@@ -78,7 +78,7 @@ for place, step in steps:
         problems.append(f"{place}: an expression within run:")'
 }
 
-@test "the program says the name that the Makefile gives the repository" {
+@test "the program uses the Makefile's name for the repository" {
     local name
     name=$(name_in_makefile "$ROOT")
     ends 0 xc action --help
@@ -87,7 +87,7 @@ for place, step in steps:
     ! grep -rn "$name" "$ROOT/src" || fail "the sources name the repository beside XC_REPOSITORY"
 }
 
-@test "a new name of the repository stands everywhere, and the old one back again" {
+@test "a new name of the repository is written everywhere, and can be undone" {
     local old owner=some-one other
     other=$owner/x.cache
     # Without what has the name in none of its files and is long to copy.
@@ -103,7 +103,7 @@ for place, step in steps:
     ends 0 git diff --exit-code --stat
 }
 
-@test "a name that GitHub would not take, or that cannot be told apart, changes nothing" {
+@test "a name that is invalid or ambiguous changes nothing" {
     local name
     copy_of_project ':!dist' ':!tests/fuzz/corpus' ':!tests/vectors'
     for name in xcache /xcache a/ a/b/c 'a b/c' -a/b 'a/b;c' actions/cache; do
@@ -155,7 +155,7 @@ END
     rm -f "$T/asked"
 }
 
-@test "a release holds the programs, their checksums, the licences and its part of the changelog" {
+@test "a release contains the programs, checksums, licences and its part of the changelog" {
     released_project
     ends 0 scripts/release/prepare v1.2.3 release
     same "$(tr -d '\n' <release/notes.md)" "- new"
@@ -165,7 +165,7 @@ END
     has "$(tar -tf licenses.tar.gz)" "dist/LICENSES/curl.txt"
 }
 
-@test "a tag that is not the version, that has no changelog or is not on main is not released" {
+@test "only a tag that matches the version, has a changelog and is on main is released" {
     released_project
     ends 1 scripts/release/prepare v1.2.4 release
     has "$stderr" "the Makefile's VERSION is 1.2.3"
@@ -205,7 +205,7 @@ END
     lacks "$(cat "$T/asked")" "sha="
 }
 
-@test "a release that failed halfway is repeated: drafts anew, what is published stays" {
+@test "a release that failed halfway can be repeated: drafts are made anew, published files stay" {
     released_project
     scripts/release/prepare v1.2.3 release
     fake_gh true true v1 v1.2.3
@@ -235,7 +235,7 @@ END
     chmod +x bin/*
 }
 
-@test "only the pinned source of curl is built, and another one is pinned on purpose" {
+@test "only the pinned source of curl is built, and pinning another takes a command" {
     mirror_with 9.9.9-1 good
     PATH=$PWD/bin:$PATH ends 1 scripts/curl out
     has "$stderr" "pins curl 8.14.1 for $codename, which has 9.9.9-1"

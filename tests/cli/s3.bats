@@ -46,19 +46,19 @@ everything() {
     s3 clear
 }
 
-@test "something does not work over http with Ceph" {
+@test "everything works over http with Ceph" {
     everything radosgw
 }
 
-@test "something does not work over https with Ceph" {
+@test "everything works over https with Ceph" {
     everything radosgw tls
 }
 
-@test "something does not work with Swift" {
+@test "everything works with Swift" {
     everything swift
 }
 
-@test "a bucket in the host name is not found" {
+@test "a bucket in the host name is found" {
     use_server radosgw
     put tree/file
     local port=${XC_TEST_RADOSGW_ENDPOINT##*:}
@@ -70,7 +70,7 @@ everything() {
     present tree/file
 }
 
-@test "of saves at the same time none wins, or all do" {
+@test "of several saves at the same time exactly one wins" {
     local i winners=0
     use_server radosgw
     for i in 1 2 3 4; do
@@ -89,7 +89,7 @@ everything() {
     no_open_uploads
 }
 
-@test "encryption is not asked for" {
+@test "encryption is requested" {
     use_server radosgw
     put tree/file
     XCACHE_STORE+="&sse=aws:kms&kms-key=test-1"

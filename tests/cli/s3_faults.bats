@@ -158,7 +158,7 @@ applied() {
     [ "$(faults_applied)" -ge "$1" ] || fail "only $(faults_applied) faults: $(request_log | tail -20)"
 }
 
-@test "a few SlowDowns fail a save or a restore" {
+@test "a few SlowDowns do not fail a save or a restore" {
     set_faults '[{"op": "GetObject|PutObject|UploadPart|CreateMultipartUpload|CompleteMultipartUpload",
         "nth": [1, 2, 5, 6, 7], "action": "status", "code": "SlowDown"}]'
     ends 0 save big
@@ -170,7 +170,7 @@ applied() {
     restored_whole big
 }
 
-@test "a server that only says SlowDown is asked for ever, or has no entry" {
+@test "a server that only says SlowDown is given up, as an error and not a miss" {
     set_faults '[{"method": "GET", "action": "status", "code": "SlowDown"}]'
     ends 1 restore small
     has "$stderr" SlowDown
@@ -182,7 +182,7 @@ applied() {
     nothing_saved
 }
 
-@test "an InternalError of any operation ends a save or a restore" {
+@test "an InternalError of any operation is retried" {
     # shellcheck disable=SC2086 # several words
     once '"action": "status", "code": "InternalError"' $SAVE_OPS
     ends 0 save big
@@ -194,7 +194,7 @@ applied() {
     restored_whole big
 }
 
-@test "an error within a 200 is taken for success" {
+@test "an error within a 200 is an error" {
     once '"action": "error-in-200"' CompleteMultipartUpload
     ends 0 save big
     applied 1
@@ -208,7 +208,7 @@ applied() {
     nothing_saved
 }
 
-@test "a connection that is reset at some stage ends a save" {
+@test "a connection that is reset at any stage does not end a save" {
     for stage in request-head request-body before-answer answer-head answer-body; do
         # shellcheck disable=SC2086
         once "\"action\": \"reset\", \"stage\": \"$stage\"" $SAVE_OPS
@@ -222,7 +222,7 @@ applied() {
     saved_whole big
 }
 
-@test "an answer that is lost makes a save fail, or say that another one was first" {
+@test "a lost answer fails no save, and is not taken for another save's" {
     # shellcheck disable=SC2086
     once '"action": "lost"' $SAVE_OPS
     ends 0 save big
@@ -240,7 +240,7 @@ applied() {
     done
 }
 
-@test "a connection that is reset at some stage ends a restore" {
+@test "a connection that is reset at any stage does not end a restore" {
     for stage in request-head before-answer answer-head answer-body; do
         # The manifest, and two requests for parts of the pack.
         set_faults "[{\"op\": \"GetObject\", \"nth\": [1, 3, 5], \"action\": \"reset\",
@@ -258,7 +258,7 @@ applied() {
     nothing_restored
 }
 
-@test "a body that is cut off counts as whole" {
+@test "a truncated body is fetched again" {
     set_faults '[{"op": "GetObject", "nth": [1, 3, 5], "action": "truncate"}]'
     ends 0 restore big
     applied 3
@@ -293,7 +293,7 @@ applied() {
     saved_whole big
 }
 
-@test "wrong bytes in a range are restored" {
+@test "wrong bytes in a range are not restored" {
     set_faults '[{"op": "GetObject", "range": ".", "nth": [1, 2, 3], "action": "flip"}]'
     ends 0 restore big
     applied 3
@@ -303,7 +303,7 @@ applied() {
     nothing_restored
 }
 
-@test "another range than was asked for is taken for it" {
+@test "another range than was asked for is refused" {
     set_faults '[{"op": "GetObject", "range": ".", "nth": [1, 3], "action": "content-range"}]'
     whole_or_nothing big
     applied 1
@@ -313,7 +313,7 @@ applied() {
     nothing_restored
 }
 
-@test "an object that is replaced between two ranges is restored half and half" {
+@test "an object that is replaced between two ranges is not mixed" {
     cp -a "$B/big/tree" .
     xc save -q --key big --path tree --store "$DIRECT"
     pack=$(s3 list | sed -n 's/^[0-9]* \(.*\.tar\.zst\)$/\1/p')
@@ -333,7 +333,7 @@ applied() {
     whole_or_nothing big
 }
 
-@test "a name that no server has is a miss" {
+@test "an unknown host name is an error, not a miss" {
     through http://no-such-host.invalid
     ends 1 restore small
     has "$stderr" no-such-host.invalid
@@ -343,7 +343,7 @@ applied() {
     one_line
 }
 
-@test "a port that nobody listens at is a miss" {
+@test "a closed port is an error, not a miss" {
     through http://127.0.0.1:1
     ends 1 restore small
     has "$stderr" 127.0.0.1:1
@@ -364,7 +364,7 @@ certificate() {
     through "https://127.0.0.1:$FAULTS_PORT"
 }
 
-@test "a certificate that is wrong is trusted, or tried again for long" {
+@test "a wrong certificate is refused at once" {
     export AWS_CA_BUNDLE=$XC_TEST_CA
     certificate good 2 IP:127.0.0.1
     ends 0 restore small
@@ -387,7 +387,7 @@ certificate() {
     [ $(($(milliseconds) - started)) -lt 8000 ]
 }
 
-@test "a bucket in another region is not found" {
+@test "a bucket in another region is found" {
     set_faults '[{"action": "region", "region": "eu-west-9"}]'
     ends 0 restore big
     restored_whole big
@@ -399,7 +399,7 @@ certificate() {
     saved_whole big
 }
 
-@test "a clock that is a quarter of an hour off makes requests fail" {
+@test "a clock that is a quarter of an hour off is corrected" {
     for seconds in 840 -840; do
         set_faults "[{\"action\": \"skew\", \"seconds\": $seconds}]"
         ends 0 restore big
@@ -425,7 +425,7 @@ SCRIPT
     unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 }
 
-@test "keys that expire in the middle of the work end it" {
+@test "keys that expire in the middle of the work are renewed" {
     use_process
     set_faults '[{"op": "GetObject", "nth": 4, "action": "status", "code": "ExpiredToken"}]'
     ends 0 restore big
@@ -440,7 +440,7 @@ SCRIPT
     saved_whole big
 }
 
-@test "keys that have expired for good are a miss, or asked for without an end" {
+@test "expired keys are an error, and are not tried for ever" {
     set_faults '[{"action": "status", "code": "ExpiredToken"}]'
     ends 1 restore small
     has "$stderr" xpired
@@ -451,7 +451,7 @@ SCRIPT
     [ "$(wc -l <"$T/calls")" -le 5 ]
 }
 
-@test "what is forbidden is a miss" {
+@test "a forbidden request is an error, not a miss" {
     set_faults '[{"action": "status", "code": "AccessDenied"}]'
     ends 1 restore small
     has "$stderr" AccessDenied
@@ -465,14 +465,14 @@ SCRIPT
     nothing_restored
 }
 
-@test "a bucket that is not there is a miss" {
+@test "a missing bucket is an error, not a miss" {
     set_faults '[{"action": "status", "code": "NoSuchBucket"}]'
     ends 1 restore small
     has "$stderr" "there is no bucket"
     nothing_restored
 }
 
-@test "an entry whose pack is gone is restored in part, or a defect" {
+@test "an entry whose pack is gone is a miss with a warning, and nothing is restored" {
     save small
     pack=$(s3 list | sed -n 's/^[0-9]* \(.*\.tar\.zst\)$/\1/p')
     s3 remove "$pack"
@@ -483,7 +483,7 @@ SCRIPT
     s3 clear
 }
 
-@test "a server without ranges gives other bytes" {
+@test "a server without ranges gives the same bytes" {
     set_faults '[{"op": "GetObject", "range": ".", "action": "whole"}]'
     whole_or_nothing small
     set_faults '[{"op": "GetObject", "range": ".", "nth": [1, 3], "action": "whole"}]'
@@ -491,7 +491,7 @@ SCRIPT
     applied 1
 }
 
-@test "a server without conditional writes cannot be saved to" {
+@test "a server without conditional writes can be saved to" {
     set_faults '[{"method": "PUT", "header": {"if-none-match": "."}, "action": "status",
         "code": "NotImplemented"}]'
     ends 0 save small
@@ -505,7 +505,7 @@ SCRIPT
     saved_whole small
 }
 
-@test "a listing of several pages with odd keys is cut, or garbled" {
+@test "a listing of several pages with odd keys is complete" {
     save small small
     python3 - "$SERVERS" "$DIRECT" <<'PY'
 import concurrent.futures, json, os, sys
@@ -534,7 +534,7 @@ PY
     s3 clear
 }
 
-@test "a server that is away for a second ends a save or a restore" {
+@test "a server that is away for a second ends no save and no restore" {
     # The pauses between requests must add up to more than that.
     unset XCACHE_BACKOFF_MS
     set_faults '[{"op": "UploadPart", "nth": 2, "action": "down", "seconds": 1}]'
@@ -547,7 +547,7 @@ PY
     restored_whole big
 }
 
-@test "a server that is gone for good leaves a restore hanging, or half a tree" {
+@test "a server that is gone for good ends a restore and leaves nothing" {
     set_faults '[{"op": "GetObject", "nth": 4, "action": "down", "seconds": 100}]'
     ends 1 restore big
     applied 1
@@ -569,7 +569,7 @@ serving_process() {
     done
 }
 
-@test "a server that is killed and started again ends a save or a restore" {
+@test "a server that is killed and started again ends no save and no restore" {
     "$SERVERS/radosgw" start "$T/rgw" $$
     # shellcheck source=/dev/null
     . "$T/rgw/env"
@@ -599,7 +599,7 @@ SCRIPT
     [ "$status" -eq 0 ]
 }
 
-@test "a save that is interrupted leaves parts in the store" {
+@test "an interrupted save leaves no parts in the store" {
     cp -a "$B/big/tree" .
     set_faults '[{"op": "UploadPart", "nth": 2, "action": "delay", "seconds": 3}]'
     "$XCACHE" save -q --key big --path tree 2>../err &
@@ -616,7 +616,7 @@ SCRIPT
     same "$(s3 list)" ""
 }
 
-@test "of many saves and restores with random faults some are wrong" {
+@test "many saves and restores with random faults are all correct" {
     set_faults '{"seed": 11, "rules": [{"probability": 0.02, "action": "random"}]}'
     for i in $(seq 100); do
         printf '%s' "$i" >"$T/content"
@@ -636,7 +636,7 @@ SCRIPT
     s3 clear
 }
 
-@test "odd keys are other keys, or none" {
+@test "odd keys are kept apart" {
     local keys i server
     keys=("two words" " lead and trail " "1+1=2" "100%" "%2F/%2f" "a/b//c" "quote\"s'" 'back\slash'
         "ключ-ü-日本-😀" $'tab\tnewline\ncontrol\x01' "?query&amp;#<x>" "~*()!$&;:@=" "../up" "."
@@ -664,7 +664,7 @@ SCRIPT
     done
 }
 
-@test "a hit, a save or a miss takes more requests than it needs" {
+@test "a hit, a save and a miss take no more requests than they need" {
     ends 0 restore big
     same "$(requests 'r["op"], "/entries/" in r["path"], r["range"] is None' | head -1)" \
         "('GetObject', True, True)"

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2154 # set by run
 load helpers
 
-@test "a second save of a key fails, or changes the entry" {
+@test "a second save of a key succeeds and changes nothing" {
     put file one
     ends 0 xc save --key k --path file
     has "$output" "Saved k: 1 file"
@@ -22,7 +22,7 @@ load helpers
     same "$(cat file)" one
 }
 
-@test "a save reads all files before it finds that the key is taken" {
+@test "a save checks that the key is free before it reads files" {
     mkdir tree
     xc save -q --key k --path tree
     rm -r tree
@@ -30,7 +30,7 @@ load helpers
     has "$output" "already"
 }
 
-@test "--update keeps the old content, or drops the old pack from under a running restore" {
+@test "--update replaces the content, and keeps the old pack for running restores" {
     put file one
     xc save -q --key k --path file
     old=$(packs)
@@ -48,14 +48,14 @@ load helpers
     same "$(cat file)" two
 }
 
-@test "--update fails where there is nothing to replace" {
+@test "--update saves where there is nothing to replace" {
     put file one
     xc save -q --update --key k --path file
     xc restore -q --key k --path file
     same "$(count tombstones)" 0
 }
 
-@test "an update leaves entries of other path lines with the new content" {
+@test "an update leaves entries of other path lines alone" {
     put file one
     put other other
     xc save -q --key k --path file
@@ -68,7 +68,7 @@ load helpers
     absent file
 }
 
-@test "of two saves at once both win, or one fails" {
+@test "of two saves at once one wins and both succeed" {
     mktree big tree
     for i in 1 2 3; do
         xc save --key k --path tree -j1 --level 5 >"../out$i" 2>"../err$i" &
@@ -91,7 +91,7 @@ load helpers
     same_tree ../original tree
 }
 
-@test "saves of different keys at once disturb each other" {
+@test "saves of different keys at once do not disturb each other" {
     for i in 1 2 3 4; do
         put "tree$i/file" "$i"
         xc save -q --key k --path "tree$i" &
@@ -105,7 +105,7 @@ load helpers
     done
 }
 
-@test "an interrupted save leaves an entry, a pack, or exits as if it had saved" {
+@test "an interrupted save leaves nothing and exits with 1" {
     mkdir tree
     seq 1 5000000 >tree/numbers
     "$XCACHE" save --key k --path tree -j1 --level 17 &
@@ -119,7 +119,7 @@ load helpers
     ends 3 xc lookup --key k --path tree
 }
 
-@test "special files are read, or left out silently" {
+@test "special files are left out and reported" {
     mktree special tree
     ends 0 xc save --key k --path tree
     same "$(wc -l <<<"$stderr")" 1
@@ -133,7 +133,7 @@ load helpers
     same "$(names_below tree)" "./file"
 }
 
-@test "a save tells of capabilities and ACLs that it does not keep" {
+@test "a save reports capabilities and ACLs that it does not keep" {
     put tree/plain 1
     put tree/able 1
     setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 tree/able ||
@@ -162,13 +162,13 @@ load helpers
     has "$stderr" ".store is the folder of the store itself"
 }
 
-@test "a special file as the only path makes an empty entry" {
+@test "a special file as the only path is an error" {
     mkfifo fifo
     ends 1 xc save --key k --path fifo
     same "$(count manifests)" 0
 }
 
-@test "an empty directory alone cannot be saved" {
+@test "an empty directory can be saved" {
     mkdir empty
     xc save -q --key k --path empty
     rmdir empty
@@ -176,7 +176,7 @@ load helpers
     [ -d empty ]
 }
 
-@test "the store is made before there is anything to keep" {
+@test "the store is made when there is something to keep" {
     ends 3 xc restore --key k --path p
     ends 0 xc list
     ends 3 xc inspect --key k
@@ -188,7 +188,7 @@ load helpers
         "$(printf '%s\n' ./local/default/entries/X/k ./local/default/packs/X.tar.zst)"
 }
 
-@test "the store's permissions do not follow the umask" {
+@test "the store's permissions follow the umask" {
     put p
     umask 077
     xc save -q --key k --path p
@@ -203,7 +203,7 @@ load helpers
     same "$(find "$T/group" -type f -printf '%m\n' | sort -u)" 664
 }
 
-@test "a store that may not be written to fails without a reason" {
+@test "a store without write permission fails with a reason" {
     admit_user
     put p
     mkdir -m 555 "$T/store"
@@ -213,7 +213,7 @@ load helpers
     same "$(ls -A "$T/store")" ""
 }
 
-@test "a store that may only be read from cannot be restored from" {
+@test "a read-only store can be restored from" {
     admit_user
     put p content
     xc save -q --key k --path p
@@ -226,7 +226,7 @@ load helpers
     chmod -R u+w "$T/store"
 }
 
-@test "a file that changes while it is saved ends up half old, half new" {
+@test "a file that changes while it is saved is never half old, half new" {
     mkdir tree
     (while :; do date +%N >>tree/log; done) &
     writer=$!
@@ -248,7 +248,7 @@ load helpers
     esac
 }
 
-@test "members whose headers are long are cut into more segments, the same for any number of threads" {
+@test "members with long headers are cut into more segments, the same for any number of threads" {
     # 71 MB of headers alone; by their contents they would be one segment.
     python3 - <<'PY'
 import os

@@ -5,7 +5,7 @@
 load helpers
 load servers
 
-@test "two uses of one server see each other's objects" {
+@test "two uses of one server do not see each other's objects" {
     use_server radosgw
     put here one
     s3 put a/b here
@@ -15,7 +15,7 @@ load servers
     no_open_uploads
 }
 
-@test "the other client has the keys of the test, or those of another server" {
+@test "the other client has its own keys" {
     use_server swift
     no_keys
     put here two
@@ -25,7 +25,7 @@ load servers
     same "$(s3 list)" ""
 }
 
-@test "a server is asked over plain http where https was wanted" {
+@test "https is used where https was asked for" {
     use_server radosgw tls
     has "$XCACHE_STORE" "endpoint=https%3A%2F%2F"
     same "$(s3 list)" ""

@@ -22,7 +22,7 @@ differs() {
     has "$output" "$1"
 }
 
-@test "treediff misses a difference" {
+@test "treediff sees every difference" {
     differs "./a.txt: differs within" sh -c 'printf Alpha >.x; touch -r a.txt .t
         dd if=.x of=a.txt conv=notrunc status=none; touch -r .t a.txt; rm .x .t'
     differs "./a.txt: has 6 bytes in A, 7 in B" sh -c 'echo >>a.txt'
@@ -44,7 +44,7 @@ differs() {
         dd if=/dev/zero of=hole bs=1M count=1 conv=notrunc status=none; touch -r .t hole; rm .t'
 }
 
-@test "treediff misses another owner" {
+@test "treediff sees another owner" {
     need_root
     differs "./b.txt: belongs to 0:0 in A, 12:34 in B" chown 12:34 b.txt
     differs "./sub/to-a: belongs to" chown -h 12:34 sub/to-a
@@ -52,7 +52,7 @@ differs() {
     same_tree --no-owner a b
 }
 
-@test "treediff misses another extended attribute" {
+@test "treediff sees another extended attribute" {
     mktree xattrs probe
     differs "./b.txt: has 0 xattrs in A, 1 in B" setfattr -n user.x -v 1 b.txt
     differs "./sub: has 0 xattrs in A, 1 in B" setfattr -n user.x -v 1 sub
@@ -63,7 +63,7 @@ differs() {
     same_tree --no-xattrs probe probe2
 }
 
-@test "treediff ignores more or less than it is asked to" {
+@test "treediff ignores exactly what it is asked to" {
     after touch -d 2001-01-01 b.txt
     same_tree --no-times a b
     ends 1 same_tree --seconds --no-dir-times a b

@@ -4,7 +4,7 @@
 
 load helpers
 
-@test "the program does not start" {
+@test "the program starts" {
     ends 0 xc version
     [[ $output =~ ^xcache\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
     same "$stderr" ""
@@ -17,7 +17,7 @@ load helpers
     ends 0 env -i "$XCACHE" version
 }
 
-@test "the program depends on libraries of the machine" {
+@test "the program needs no libraries of the machine" {
     [ -n "${STATIC-set}" ] || skip "built with shared libraries"
     case $(ldd "$XCACHE" 2>/dev/null) in
     *libasan* | *libtsan*) skip "built with sanitizers" ;;
@@ -25,7 +25,7 @@ load helpers
     ends 1 ldd "$XCACHE"
 }
 
-@test "no command is not explained" {
+@test "a missing command is explained" {
     ends 2 xc
     has "$stderr" "Usage: xcache COMMAND"
     same "$output" ""
@@ -35,7 +35,7 @@ load helpers
     ends 0 xc -h
 }
 
-@test "a mistyped command is not put right" {
+@test "a mistyped command gets a suggestion" {
     ends 2 xc svae --key k --path p
     has "$stderr" "did you mean save?"
     ends 2 xc frobnicate
@@ -45,7 +45,7 @@ load helpers
     has "$stderr" "the command comes first"
 }
 
-@test "a command's help fails or lacks options" {
+@test "a command's help succeeds and lists its options" {
     local command option
     declare -A options=(
         [save]="key path update level" [restore]="key restore-key path lookup-only legacy-layout"
@@ -71,7 +71,7 @@ load helpers
     ends 2 xc help frobnicate
 }
 
-@test "a missing path is not said" {
+@test "a missing path is reported" {
     for command in save restore lookup; do
         ends 2 xc "$command" --key k
         has "$stderr" "At least one directory or file path is required"
@@ -81,7 +81,7 @@ load helpers
     absent ../store
 }
 
-@test "a mistyped option is ignored, or not put right" {
+@test "a mistyped option is refused with a suggestion" {
     ends 2 xc save --kee k --path p
     has "$stderr" "unknown option --kee; did you mean --key?"
     ends 2 xc restore --key k --path p --lookup
@@ -96,7 +96,7 @@ load helpers
     has "$stderr" "--update takes no value"
 }
 
-@test "a word without an option is ignored" {
+@test "a word without an option is refused" {
     put p
     ends 2 xc save --key k p
     has "$stderr" "unexpected argument p"
@@ -108,7 +108,7 @@ load helpers
     absent ../store
 }
 
-@test "an option without its value takes the next option for it" {
+@test "an option without its value does not take the next option for it" {
     ends 2 xc save --path p --key
     has "$stderr" "--key needs a value"
     ends 2 xc save --key --path p
@@ -117,7 +117,7 @@ load helpers
     has "$stderr" "the value of --key is empty"
 }
 
-@test "numbers out of range, or no numbers, are taken" {
+@test "numbers out of range, and what is no number, are refused" {
     put p
     for level in 0 20 -1 3x '' 99999999999999999999; do
         ends 2 xc save --key k --path p --level="$level"
@@ -133,7 +133,7 @@ load helpers
     ends 0 xc save --key k --path p -j256 --level 19
 }
 
-@test "letters of options cannot be joined, or values not follow at once" {
+@test "letters of options can be joined, and values can follow at once" {
     put p
     ends 0 xc save --key k --path p -qj2
     same "$output$stderr" ""
@@ -141,7 +141,7 @@ load helpers
     same "$output$stderr" ""
 }
 
-@test "a store that cannot be is not said" {
+@test "an invalid store is explained" {
     put p
     for url in nonsense 'http://x/y' '' 'file://host/path' 'file:relative' 'file:///%zz' 'file:///a#b' \
         'file:///a?x=1' 's4://bucket'; do
@@ -155,7 +155,7 @@ load helpers
     has "$stderr" "give --store"
 }
 
-@test "a store that is a file is taken for an empty one" {
+@test "a store that is a file is refused" {
     put p
     put ../store file
     ends 1 xc lookup --key k --path p
@@ -164,14 +164,14 @@ load helpers
     has "$stderr" "$T/store"
 }
 
-@test "special characters in the store's URL are not decoded" {
+@test "special characters in the store's URL are decoded" {
     put p
     xc save -q --key k --path p --store "file://$T/with%20space%2Fand%25"
     present "../with space/and%/local/default/entries"
     xc lookup -q --key k --path p --store "file://$T/with space/and%25"
 }
 
-@test "an empty XCACHE_STORE is an error, as an empty --store is" {
+@test "an empty XCACHE_STORE is an error, like an empty --store" {
     put p
     local value
     for value in '' ' ' $'\n'; do
@@ -183,7 +183,7 @@ load helpers
     has "$stderr" "white space"
 }
 
-@test "without XCACHE_STORE there is no store" {
+@test "without XCACHE_STORE the store is a folder of the user's" {
     put p
     unset XCACHE_STORE
     xc save -q --key k --path p
@@ -196,7 +196,7 @@ load helpers
     absent relative
 }
 
-@test "paths that match nothing make an empty entry" {
+@test "paths that match nothing are an error" {
     ends 1 xc save --key k --path missing
     has "$stderr" "Path Validation Error: Path(s) specified in the action for caching do(es) not exist"
     ends 1 xc save --key k --path 'missing/**' --path '!x'
@@ -205,7 +205,7 @@ load helpers
     same "$(count manifests)$(count packs)" 00
 }
 
-@test "a file that cannot be read is left out silently" {
+@test "a file that cannot be read fails the save" {
     admit_user
     put tree/open
     put tree/closed
@@ -218,7 +218,7 @@ load helpers
     same "$(find "$T/store" -type f 2>/dev/null)" ""
 }
 
-@test "a directory that cannot be read is left out silently" {
+@test "a directory that cannot be read fails the save" {
     admit_user
     put tree/sub/file
     chmod 0 tree/sub
@@ -230,7 +230,7 @@ load helpers
     chmod 755 tree/sub
 }
 
-@test "errors with --json are not JSON" {
+@test "errors with --json are JSON" {
     local kind
     check() {
         kind=$1

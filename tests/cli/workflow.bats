@@ -103,7 +103,7 @@ steps:
 YAML
 }
 
-@test "a workflow's second job has no hit, or its first one has" {
+@test "a workflow's first job misses and the second one hits" {
     in_repository
     with_each_shell two_jobs
 }
@@ -135,7 +135,7 @@ two_jobs() {
     same "$(commands_of cache)$(commands_of save)" ""
 }
 
-@test "a failed job is not saved although it asked for that" {
+@test "a failed job is saved if it asked for that" {
     in_repository
     with_each_shell failed_job
 }
@@ -158,7 +158,7 @@ YAML
     said save "Cache saved with key: k"
 }
 
-@test "a job that only looks restores, or fails to tell" {
+@test "a lookup-only job restores nothing and reports the entry" {
     in_repository
     with_each_shell only_look
 }
@@ -186,7 +186,7 @@ only_look() {
     same "$(commands_of look)" "error Failed to restore cache entry. Exiting as fail-on-cache-miss is set. Input key: npm-2"
 }
 
-@test "the clear tag does not lead to a clean build" {
+@test "the clear tag leads to a clean build" {
     in_repository
     with_each_shell clear_and_build
 }
@@ -209,7 +209,7 @@ clear_and_build() {
     has "$(commands_of cache)" "notice Whether the head commit asks to clear caches is not known"
 }
 
-@test "a pull request's clear tag, read from its checkout, is not obeyed" {
+@test "a pull request's clear tag is read from its checkout" {
     command -v git >/dev/null || skip "no git"
     in_repository
     with_each_shell clear_in_checkout
@@ -238,7 +238,7 @@ YAML
     said cache "removed 1 of key k"
 }
 
-@test "a stranger's run writes what others read" {
+@test "an untrusted run cannot write what others read" {
     local repository='repository: {full_name: owner/name, default_branch: main}'
     local head='head: {sha: 0123456789abcdef0123456789abcdef01234567, repo: {full_name: stranger/name}}'
     in_repository
@@ -256,7 +256,7 @@ YAML
     same "$(output_of cache cache-matched-key)" "npm-1"
 }
 
-@test "the root action does not restore and save" {
+@test "the root action restores and saves" {
     in_repository
     SHELL_OF_STEPS=dash STORE=file://$T/store
     root_job k-1
@@ -358,7 +358,7 @@ YAML
     absent "$T/store"
 }
 
-@test "what a runner gives to other kinds of steps alone is taken for granted" {
+@test "the actions need nothing that a runner gives only to other kinds of steps" {
     in_repository
     SHELL_OF_STEPS=dash STORE=file://$T/store
     # The cache mode reaches the Docker action; its inputs keep their dashes.
@@ -378,7 +378,7 @@ YAML
     said cache "the effective cache-mode 'none' does not permit reads"
 }
 
-@test "inputs are code to the shell" {
+@test "inputs are never code to the shell" {
     in_repository
     with_each_shell hostile_inputs
 }
@@ -409,7 +409,7 @@ YAML
     absent "$T/ws/hurt"
 }
 
-@test "other runners fail without a sentence" {
+@test "unsupported runners pass with one sentence" {
     in_repository
     with_each_shell other_runners
 }
@@ -445,7 +445,7 @@ other_runners() {
     done
 }
 
-@test "a program that is missing or cannot run is a miss with a sentence" {
+@test "a program that is missing or cannot run is a miss with one sentence" {
     in_repository
     printf '\177ELF\2\1\1' >"$TREE"/dist/xcache-linux-x64
     with_each_shell no_program
@@ -469,11 +469,11 @@ no_program() {
     same "$(output_of cache cache-hit)" ""
 }
 
-@test "an action.yml or an example holds what a runner refuses or ignores" {
+@test "action.yml files and examples hold only what a runner accepts" {
     "$BATS_TEST_DIRNAME/../runner/check-actions" "$BATS_TEST_DIRNAME/../.."
 }
 
-@test "the runner of these tests takes anything" {
+@test "the runner of these tests refuses what GitHub's refuses" {
     local values="import sys; from files import *; print(read_values(sys.stdin.read()))"
     export PYTHONPATH=$BATS_TEST_DIRNAME/../runner
     same "$(printf 'a=1<<2\nb<<X\n1\n=\nX\n' | python3 -c "$values")" "{'a': '1<<2', 'b': '1\\n='}"
