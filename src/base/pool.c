@@ -18,10 +18,11 @@ struct xc_pool {
 	pthread_cond_t finished; /* a job that somebody waits for finished */
 	struct xc_job *first, *last;
 	enum xc_pool_order order;
-	size_t pending; /* queued and running */
-	bool waiting;   /* the owner sleeps on `finished` */
+	size_t pending;   /* queued and running */
+	unsigned waiting; /* threads that sleep on `finished` */
 	bool ending;
-	bool serial_busy; /* one thread: a submit further up the stack runs the queue */
+	bool serial_busy; /* no threads: a submit runs the queue, further up the stack or elsewhere
+			   */
 	unsigned count;   /* threads; 0 if serial */
 	void *serial_context;
 	struct worker_thread threads[];
@@ -56,8 +57,8 @@ static void finish(struct xc_pool *pool, struct xc_job *job)
 {
 	job->pending = false;
 	pool->pending--;
-	if (pool->waiting)
-		pthread_cond_signal(&pool->finished);
+	if (pool->waiting > 0)
+		pthread_cond_broadcast(&pool->finished);
 }
 
 static void *work_loop(void *arg)
@@ -134,6 +135,7 @@ void xc_pool_free(struct xc_pool *pool)
 	free(pool);
 }
 
+/* With the mutex held, which is let go while a job runs. */
 static void run_serially(struct xc_pool *pool)
 {
 	struct xc_job *job;
@@ -142,7 +144,9 @@ static void run_serially(struct xc_pool *pool)
 		return;
 	pool->serial_busy = true;
 	while ((job = pop(pool)) != NULL) {
+		pthread_mutex_unlock(&pool->mutex);
 		job->run(job, pool->serial_context);
+		pthread_mutex_lock(&pool->mutex);
 		finish(pool, job);
 	}
 	pool->serial_busy = false;
@@ -150,33 +154,31 @@ static void run_serially(struct xc_pool *pool)
 
 void xc_pool_submit(struct xc_pool *pool, struct xc_job *job)
 {
-	if (pool->count == 0) {
-		push(pool, job);
-		run_serially(pool);
-		return;
-	}
 	pthread_mutex_lock(&pool->mutex);
 	push(pool, job);
-	pthread_cond_signal(&pool->work);
+	if (pool->count == 0)
+		run_serially(pool);
+	else
+		pthread_cond_signal(&pool->work);
 	pthread_mutex_unlock(&pool->mutex);
 }
 
 void xc_pool_wait(struct xc_pool *pool, struct xc_job *job)
 {
 	pthread_mutex_lock(&pool->mutex);
-	pool->waiting = true;
+	pool->waiting++;
 	while (job->pending)
 		pthread_cond_wait(&pool->finished, &pool->mutex);
-	pool->waiting = false;
+	pool->waiting--;
 	pthread_mutex_unlock(&pool->mutex);
 }
 
 void xc_pool_drain(struct xc_pool *pool)
 {
 	pthread_mutex_lock(&pool->mutex);
-	pool->waiting = true;
+	pool->waiting++;
 	while (pool->pending > 0)
 		pthread_cond_wait(&pool->finished, &pool->mutex);
-	pool->waiting = false;
+	pool->waiting--;
 	pthread_mutex_unlock(&pool->mutex);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/internal.h"
 
+#include "entry/layer.h"
 #include "report/document.h"
 #include "report/files.h"
 #include "report/manifest.h"
@@ -29,50 +30,23 @@ static const struct xc_command command = {
 		 "  3  no entry has this key",
 };
 
-/* All layers' indexes: a listing that breaks off in the middle would be worse than none. */
-struct contents {
-	struct xc_index *indexes;
-	uint32_t count;
-};
-
-static void contents_release(struct contents *contents)
+static void print_files(const struct xc_entry_layers *layers)
 {
-	for (uint32_t i = 0; i < contents->count; i++)
-		xc_index_release(&contents->indexes[i]);
-	free(contents->indexes);
+	for (uint32_t i = 0; i < layers->count; i++)
+		xc_files_print(&layers->items[i].index.members, &layers->items[i].alive, stdout);
 }
 
-static int contents_load(struct contents *contents, const struct xc_cache *cache,
-			 const struct xc_match *match, struct xc_err *err)
-{
-	struct xc_index_budget budget = { 0 };
-	uint32_t layers = match->manifest.layer_count;
-
-	contents->indexes = xc_calloc(layers, sizeof(*contents->indexes));
-	for (; contents->count < layers; contents->count++)
-		if (xc_cache_load_index(cache, match, contents->count, &budget,
-					&contents->indexes[contents->count], err) < 0)
-			return -1;
-	return 0;
-}
-
-static void print_files(const struct contents *contents, const struct xc_match *match)
-{
-	for (uint32_t i = 0; i < contents->count; i++)
-		xc_files_print(&contents->indexes[i], &match->manifest.layers[i], stdout);
-}
-
-static void print_files_json(const struct contents *contents, const struct xc_match *match)
+static void print_files_json(const struct xc_entry_layers *layers, const struct xc_match *match)
 {
 	cleanup_json json_t *document = xc_document_inspect(match);
 	bool first = true;
 
 	xc_document_begin_array(document, "members", stdout);
-	for (uint32_t i = 0; i < contents->count; i++) {
-		const struct xc_members *members = &contents->indexes[i].members;
+	for (uint32_t i = 0; i < layers->count; i++) {
+		const struct xc_members *members = &layers->items[i].index.members;
 
 		for (uint32_t j = 0; j < members->count; j++) {
-			if (xc_layer_is_dead(&match->manifest.layers[i], j))
+			if (!xc_member_set_has(&layers->items[i].alive, j))
 				continue;
 			xc_document_add_element(xc_files_json(members, j), first, stdout);
 			first = false;
@@ -82,12 +56,12 @@ static void print_files_json(const struct contents *contents, const struct xc_ma
 }
 
 static void report(const struct xc_args *args, const struct xc_match *match,
-		   const struct contents *contents)
+		   const struct xc_entry_layers *layers)
 {
 	if (args->files && args->json) {
-		print_files_json(contents, match);
+		print_files_json(layers, match);
 	} else if (args->files) {
-		print_files(contents, match);
+		print_files(layers);
 	} else if (args->json) {
 		cleanup_json json_t *document = xc_document_inspect(match);
 
@@ -102,7 +76,7 @@ int xc_cmd_inspect(int argc, char **argv)
 	cleanup_args struct xc_args args = XC_ARGS_INIT;
 	cleanup_session struct xc_session session = XC_SESSION_INIT;
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
-	__attribute__((cleanup(contents_release))) struct contents contents = { 0 };
+	cleanup_layers struct xc_entry_layers layers = XC_ENTRY_LAYERS_INIT;
 	char version[XC_VERSION_HEX + 1];
 	struct xc_err err;
 	int code;
@@ -113,9 +87,10 @@ int xc_cmd_inspect(int argc, char **argv)
 	    xc_cache_find_key(&session.cache, args.key, xc_cmd_version_of(&args, version), &match,
 			      &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	if (args.files && contents_load(&contents, &session.cache, &match, &err) < 0)
+	if (args.files &&
+	    xc_layers_load(&session.cache, match.scope, &match.manifest, false, &layers, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
 	xc_session_rest(&session);
-	report(&args, &match, &contents);
+	report(&args, &match, &layers);
 	return XC_EXIT_DONE;
 }

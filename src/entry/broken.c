@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "entry/layer.h"
 #include "entry/objects.h"
+#include "fetch/reads.h"
 
 bool xc_is_broken(const struct xc_err *err)
 {
@@ -65,21 +67,48 @@ void xc_broken_hand_over(const struct xc_cache *cache, struct xc_broken *broken)
 	xc_broken_release(broken);
 }
 
+/* The last byte of a pack says that all of it is there. */
+static int read_last_bytes(const struct xc_cache *cache, const struct xc_reads_item *items,
+			   uint32_t count, struct xc_err *err)
+{
+	struct xc_reads *reads = xc_reads_new(
+		&(struct xc_reads_opts){
+			.store = cache->store,
+			.in_flight = XC_READS_IN_FLIGHT_MAX,
+			.bytes = XC_READS_IN_FLIGHT_MAX,
+		},
+		items, count);
+	const char *data;
+	int result = 0;
+
+	for (uint32_t i = 0; result == 0 && i < count; i++) {
+		result = xc_cancel_check(cache->cancel, err);
+		if (result == 0)
+			result = xc_reads_next(reads, &data, err);
+	}
+	xc_reads_free(reads);
+	return result;
+}
+
 int xc_packs_look(const struct xc_cache *cache, const char *scope,
 		  const struct xc_manifest *manifest, struct xc_err *err)
 {
-	for (uint32_t i = 0; i < manifest->layer_count; i++) {
-		const struct xc_layer *layer = &manifest->layers[i];
-		cleanup_buf struct xc_buf name = XC_BUF_INIT;
-		char last;
+	cleanup_strlist struct xc_strlist names = XC_STRLIST_INIT;
+	cleanup_free struct xc_reads_item *items = xc_calloc(manifest->layer_count, sizeof(*items));
 
-		if (xc_cancel_check(cache->cancel, err) < 0 ||
-		    xc_name_pack(cache, scope, layer->pack, &name, err) < 0 ||
-		    xc_store_read_wait(cache->store, name.data, layer->pack_bytes - 1, &last, 1,
-				       err) < 0)
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		cleanup_buf struct xc_buf name = XC_BUF_INIT;
+
+		if (xc_name_pack(cache, scope, manifest->layers[i].pack, &name, err) < 0)
 			return -1;
+		xc_strlist_add(&names, name.data);
+		items[i] = (struct xc_reads_item){
+			.name = names.items[i],
+			.offset = manifest->layers[i].pack_bytes - 1,
+			.length = 1,
+		};
 	}
-	return 0;
+	return read_last_bytes(cache, items, manifest->layer_count, err);
 }
 
 static int verify_segment(const struct xc_cache *cache, const char *pack_name,
@@ -99,32 +128,24 @@ static int verify_segment(const struct xc_cache *cache, const char *pack_name,
 			  (unsigned long long)segment->offset);
 }
 
-static int verify_layer(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
+static int verify_layer(const struct xc_cache *cache, const struct xc_entry_layer *layer,
 			struct xc_err *err)
 {
-	const struct xc_layer *from = &match->manifest.layers[layer];
-	struct xc_index_budget budget = { 0 };
-	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	struct xc_index index;
-	int result = 0;
-
-	if (xc_name_pack(cache, match->scope, from->pack, &name, err) < 0 ||
-	    xc_cache_load_index(cache, match, layer, &budget, &index, err) < 0)
-		return -1;
-	for (uint32_t i = 0; result == 0 && i < index.segment_count; i++)
-		result = verify_segment(cache, name.data, &index.segments[i], err);
-	xc_index_release(&index);
-	return result;
+	for (uint32_t i = 0; i < layer->index.segment_count; i++)
+		if (verify_segment(cache, layer->pack_name, &layer->index.segments[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 int xc_packs_verify(const struct xc_cache *cache, const char *scope,
 		    const struct xc_manifest *manifest, struct xc_err *err)
 {
-	cleanup_free char *own = xc_strdup(scope);
-	const struct xc_match match = { .scope = own, .manifest = *manifest };
+	cleanup_layers struct xc_entry_layers layers = XC_ENTRY_LAYERS_INIT;
 
-	for (uint32_t i = 0; i < manifest->layer_count; i++)
-		if (verify_layer(cache, &match, i, err) < 0)
+	if (xc_layers_load(cache, scope, manifest, false, &layers, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < layers.count; i++)
+		if (verify_layer(cache, &layers.items[i], err) < 0)
 			return -1;
 	return 0;
 }

@@ -24,7 +24,7 @@ bool xc_broken_has(const struct xc_broken *broken, const char *object);
 void xc_broken_hand_over(const struct xc_cache *cache, struct xc_broken *broken);
 
 /*
- * Whether the packs of an entry are there and long enough: one request each.
+ * Whether the packs of an entry are there and long enough: a small request each, side by side.
  * NOT_FOUND or CORRUPT if one is not.
  */
 int xc_packs_look(const struct xc_cache *cache, const char *scope,

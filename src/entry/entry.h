@@ -157,13 +157,6 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		    struct xc_err *err) XC_CHECK;
 
 /*
- * Read and check the index of one layer; as xc_fetch_index (fetch/index.h).
- */
-int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_index_budget *budget, struct xc_index *ret_index,
-			struct xc_err *err) XC_CHECK;
-
-/*
  * The entry of exactly this key in the first scope that has it, whatever its
  * version unless `version` is given; the newest if there are several.
  * NOT_FOUND if there is none.

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "entry/lookup.h"
-#include "fetch/index.h"
 #include "tree/patterns/patterns.h"
 
 int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
@@ -66,22 +65,6 @@ int xc_load_tagged(const struct xc_cache *cache, const char *object, const char 
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
 	return 0;
-}
-
-int xc_cache_load_index(const struct xc_cache *cache, const struct xc_match *match, uint32_t layer,
-			struct xc_index_budget *budget, struct xc_index *ret_index,
-			struct xc_err *err)
-{
-	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	struct xc_index_source source = {
-		.store = cache->store,
-		.layer = &match->manifest.layers[layer],
-	};
-
-	if (xc_name_pack(cache, match->scope, source.layer->pack, &name, err) < 0)
-		return -1;
-	source.pack_name = name.data;
-	return xc_fetch_index(&source, budget, ret_index, err);
 }
 
 int xc_write_tombstone(const struct xc_cache *cache, const char *scope,

@@ -3,7 +3,6 @@
 #ifndef XC_FETCH_INDEX_H
 #define XC_FETCH_INDEX_H
 
-#include "fetch/readahead.h"
 #include "pack/index.h"
 #include "pack/manifest.h"
 #include "store/store.h"
@@ -13,15 +12,16 @@ struct xc_index_source {
 	struct xc_store *store;
 	const char *pack_name; /* the pack's object */
 	const struct xc_layer *layer;
-	struct xc_readahead *ahead; /* may hold it already; NULL: nothing does */
 };
 
 /*
- * Read and check an index. `budget` is the one of its entry, whose other
- * indexes are kept too. CORRUPT if it is not what the manifest says, or takes
- * more memory than the entry may.
+ * Check and parse the index that was read as `data`, layer->index_bytes long.
+ * If it is not the one that the manifest names, the store is asked once more.
+ * `budget` is the one of its entry, whose other indexes are kept too. CORRUPT
+ * if it is not what the manifest says, or takes more memory than the entry may.
  */
-int xc_fetch_index(const struct xc_index_source *source, struct xc_index_budget *budget,
-		   struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
+int xc_fetch_index(const struct xc_index_source *source, const char *data,
+		   struct xc_index_budget *budget, struct xc_index *ret_index,
+		   struct xc_err *err) XC_CHECK;
 
 #endif

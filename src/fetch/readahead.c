@@ -17,10 +17,8 @@ struct xc_readahead {
 
 static void tell(struct xc_readahead *ahead)
 {
-	struct xc_store_read read = ahead->read;
-
-	read.owner = ahead->owner;
-	ahead->done(&read, ahead->result);
+	ahead->read.owner = ahead->owner;
+	ahead->done(&ahead->read, ahead->result);
 }
 
 static void note_end(struct xc_store_read *read, int result)
@@ -94,16 +92,16 @@ int xc_readahead_wait(struct xc_readahead *ahead, uint64_t offset, const char **
 	return 0;
 }
 
-char *xc_readahead_take(struct xc_readahead *ahead, void *owner,
-			void (*done)(struct xc_store_read *read, int result))
+void xc_readahead_take(struct xc_readahead *ahead, char **ret_data, void *owner,
+		       void (*done)(struct xc_store_read *read, int result))
 {
 	pthread_mutex_lock(&ahead->lock);
+	*ret_data = STEAL_PTR(ahead->data);
 	ahead->owner = owner;
 	ahead->done = done;
 	if (ahead->is_done)
 		tell(ahead);
 	pthread_mutex_unlock(&ahead->lock);
-	return STEAL_PTR(ahead->data);
 }
 
 void xc_readahead_free(struct xc_readahead *ahead)

@@ -28,12 +28,12 @@ int xc_readahead_wait(struct xc_readahead *ahead, uint64_t offset, const char **
 		      struct xc_err *err) XC_CHECK;
 
 /*
- * Take the buffer over, and have `done` called once it is filled, as for any
- * read whose `owner` that is: perhaps at once, on any thread. To be freed
- * with free() after that.
+ * Take the buffer over: it is in *ret_data before `done` is called, as for any
+ * read whose `owner` that is; perhaps at once, on any thread. To be freed with
+ * free() after that.
  */
-char *xc_readahead_take(struct xc_readahead *ahead, void *owner,
-			void (*done)(struct xc_store_read *read, int result));
+void xc_readahead_take(struct xc_readahead *ahead, char **ret_data, void *owner,
+		       void (*done)(struct xc_store_read *read, int result));
 
 /* Waits for the end of the read. NULL is allowed. */
 void xc_readahead_free(struct xc_readahead *ahead);

@@ -22,19 +22,16 @@ bool xc_manifest_names(const struct xc_manifest *manifest, const char *pack)
 	return false;
 }
 
-bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position)
+void xc_layer_alive(const struct xc_layer *layer, struct xc_member_set *ret_alive)
 {
-	uint32_t low = 0, high = layer->dead_count;
+	struct xc_member_set alive;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (layer->dead[middle].first <= position)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > 0 && position - layer->dead[low - 1].first < layer->dead[low - 1].count;
+	xc_member_set_init(&alive, layer->member_count, true);
+	for (uint32_t i = 0; i < layer->dead_count; i++)
+		for (uint32_t k = layer->dead[i].first;
+		     k < alive.size && k - layer->dead[i].first < layer->dead[i].count; k++)
+			xc_member_set_remove(&alive, k);
+	*ret_alive = alive;
 }
 
 void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
@@ -46,9 +43,11 @@ void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
 		[XC_MEMBER_SYMLINK] = &totals->symlinks,
 		[XC_MEMBER_HARDLINK] = &totals->hardlinks,
 	};
+	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
 
-	for (uint32_t i = 0; i < members->count; i++) {
-		if (xc_layer_is_dead(layer, i))
+	xc_layer_alive(layer, &alive);
+	for (uint32_t i = 0; i < XC_MIN(members->count, alive.size); i++) {
+		if (!xc_member_set_has(&alive, i))
 			continue;
 		++*counts[members->items[i].type];
 		if (members->items[i].type == XC_MEMBER_FILE)

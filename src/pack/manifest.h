@@ -21,6 +21,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/member.h"
+#include "base/member_set.h"
 #include "base/strlist.h"
 
 #define XC_FORMAT_VERSION 1
@@ -85,8 +86,8 @@ int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_m
 /* Whether one of the layers is in the pack of this id. */
 bool xc_manifest_names(const struct xc_manifest *manifest, const char *pack);
 
-/* Whether member `position` of a layer is dead. */
-bool xc_layer_is_dead(const struct xc_layer *layer, uint32_t position);
+/* The members of a layer that are not dead. To be released. */
+void xc_layer_alive(const struct xc_layer *layer, struct xc_member_set *ret_alive);
 
 /* Add the members of a layer that are not dead to all of the totals but stored_bytes. */
 void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,

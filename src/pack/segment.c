@@ -149,13 +149,10 @@ static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segme
 
 static int make_room(struct xc_segment_decoder *decoder, size_t raw_bytes, struct xc_err *err)
 {
-	/* Most segments are a little longer than the target. */
-	size_t usual_bytes = XC_SEGMENT_TARGET_BYTES + XC_SEGMENT_TARGET_BYTES / 4;
-
 	if (raw_bytes <= decoder->raw_capacity)
 		return 0;
 	free(decoder->raw);
-	decoder->raw_capacity = XC_MAX(raw_bytes, usual_bytes);
+	decoder->raw_capacity = XC_MAX(raw_bytes, XC_SEGMENT_USUAL_BYTES);
 	decoder->raw = malloc(decoder->raw_capacity);
 	if (decoder->raw)
 		return 0;
@@ -185,4 +182,12 @@ int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segmen
 	return 0;
 fail:
 	return xc_err_wrap(err, "segment at byte %llu", (unsigned long long)segment->offset);
+}
+
+void xc_segment_decoder_trim(struct xc_segment_decoder *decoder)
+{
+	if (decoder->raw_capacity <= XC_SEGMENT_USUAL_BYTES)
+		return;
+	free(STEAL_PTR(decoder->raw));
+	decoder->raw_capacity = 0;
 }

@@ -12,6 +12,8 @@
 
 /* The length at which a run of members is cut, and of the pieces of a large file. */
 #define XC_SEGMENT_TARGET_BYTES ((size_t)8 << 20)
+/* Few segments are longer than this: a decoder keeps so much for the next one. */
+#define XC_SEGMENT_USUAL_BYTES (XC_SEGMENT_TARGET_BYTES + ((size_t)1 << 20))
 /* No segment decodes to more; a single member's header may take it past the target. */
 #define XC_SEGMENT_RAW_MAX    ((size_t)64 << 20)
 #define XC_SEGMENT_STORED_MAX ((size_t)65 << 20)
@@ -65,5 +67,8 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder); /* NULL is all
  */
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
 		      const void *stored, const char **ret_raw, struct xc_err *err) XC_CHECK;
+
+/* Give back what a decoder holds beyond XC_SEGMENT_USUAL_BYTES, and with it what it decoded. */
+void xc_segment_decoder_trim(struct xc_segment_decoder *decoder);
 
 #endif

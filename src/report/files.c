@@ -94,15 +94,15 @@ static void print_member(const struct xc_members *members, uint32_t position,
 	fwrite(line->data, 1, line->len_bytes, out);
 }
 
-void xc_files_print(const struct xc_index *index, const struct xc_layer *layer, FILE *out)
+void xc_files_print(const struct xc_members *members, const struct xc_member_set *alive, FILE *out)
 {
-	struct widths widths = measure(&index->members);
+	struct widths widths = measure(members);
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
 	cleanup_buf struct xc_buf line = XC_BUF_INIT;
 
-	for (uint32_t i = 0; i < index->members.count; i++)
-		if (!xc_layer_is_dead(layer, i))
-			print_member(&index->members, i, &widths, &path, &line, out);
+	for (uint32_t i = 0; i < members->count; i++)
+		if (xc_member_set_has(alive, i))
+			print_member(members, i, &widths, &path, &line, out);
 }
 
 static const char *type_name(uint8_t type)

@@ -6,16 +6,16 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "pack/index.h"
-#include "pack/manifest.h"
+#include "base/member.h"
+#include "base/member_set.h"
 
 #define XC_MODE_TEXT_MAX 11
 
 /* "-rwxr-xr-x", "drwxrwxrwt": as ls writes it; a hard link shows as the file it is. */
 const char *xc_files_mode(enum xc_member_type type, unsigned mode, char ret_text[XC_MODE_TEXT_MAX]);
 
-/* All members of a layer that still count, one line each. */
-void xc_files_print(const struct xc_index *index, const struct xc_layer *layer, FILE *out);
+/* The members of a layer that are alive, one line each. */
+void xc_files_print(const struct xc_members *members, const struct xc_member_set *alive, FILE *out);
 
 /*
  * One member as a JSON object: "path", "type" ("file", "directory",

@@ -3,7 +3,7 @@
 
 #include "archive/reader.h"
 #include "entry/legacy.h"
-#include "fetch/stream.h"
+#include "fetch/reads.h"
 #include "tree/place/fill.h"
 #include "tree/stage/stage.h"
 
@@ -15,9 +15,60 @@ struct pour {
 	struct xc_totals *totals;
 };
 
+/* An object from its beginning to its end. */
+struct stream {
+	struct xc_reads_item *items;
+	size_t count, next;
+	struct xc_reads *reads;
+};
+
+#define STREAM_READ_BYTES ((size_t)8 << 20)
+#define STREAM_READS      3u
+
 static int read_stream(void *context, const char **ret_data, size_t *ret_length, struct xc_err *err)
 {
-	return xc_stream_read(context, ret_data, ret_length, err);
+	struct stream *stream = context;
+
+	if (stream->next == stream->count) {
+		*ret_data = "";
+		*ret_length = 0;
+		return 0;
+	}
+	if (xc_reads_next(stream->reads, ret_data, err) < 0)
+		return -1;
+	*ret_length = stream->items[stream->next++].length;
+	return 0;
+}
+
+static void stream_open(struct stream *stream, struct xc_store *store, const char *name,
+			uint64_t size_bytes)
+{
+	*stream = (struct stream){
+		.count = (size_t)((size_bytes + STREAM_READ_BYTES - 1) / STREAM_READ_BYTES),
+	};
+	stream->items = xc_calloc(stream->count, sizeof(*stream->items));
+	for (size_t i = 0; i < stream->count; i++) {
+		uint64_t offset = (uint64_t)i * STREAM_READ_BYTES;
+
+		stream->items[i] = (struct xc_reads_item){
+			.name = name,
+			.offset = offset,
+			.length = (size_t)XC_MIN(size_bytes - offset, (uint64_t)STREAM_READ_BYTES),
+		};
+	}
+	stream->reads = xc_reads_new(
+		&(struct xc_reads_opts){
+			.store = store,
+			.in_flight = XC_MAX(1u, XC_MIN(store->read_concurrency, STREAM_READS)),
+			.bytes = STREAM_READS * STREAM_READ_BYTES,
+		},
+		stream->items, stream->count);
+}
+
+static void stream_close(struct stream *stream)
+{
+	xc_reads_free(stream->reads);
+	free(stream->items);
 }
 
 static int pour_file(struct pour *pour, const struct xc_archive_member *member,
@@ -91,21 +142,22 @@ static int pour_members(struct pour *pour, struct xc_err *err)
 static int pour_object(struct pour *pour, const char *name, uint64_t size_bytes, bool delta,
 		       struct xc_restore_result *result, struct xc_err *err)
 {
-	struct xc_stream *stream = xc_stream_new(pour->cache->store, name, size_bytes);
+	struct stream stream;
 	int poured;
 
+	stream_open(&stream, pour->cache->store, name, size_bytes);
 	pour->archive = xc_archive_new(&(struct xc_archive_opts){
 		.decoder = &xc_decoder_zstd,
 		.format = &xc_archive_tar,
 		.read = read_stream,
-		.context = stream,
+		.context = &stream,
 		.delta = delta,
 	});
 	poured = pour_members(pour, err);
 	result->left_out += xc_archive_left_out(pour->archive);
 	result->fetched_bytes += size_bytes;
 	xc_archive_free(pour->archive);
-	xc_stream_free(stream);
+	stream_close(&stream);
 	xc_progress_add(pour->cache->progress, 0, 0, size_bytes);
 	return poured < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;
 }

@@ -7,9 +7,8 @@
 
 #include "base/clock.h"
 #include "entry/broken.h"
+#include "entry/layer.h"
 #include "entry/lookup.h"
-#include "entry/objects.h"
-#include "fetch/index.h"
 #include "restore/extract.h"
 #include "restore/legacy.h"
 #include "restore/room.h"
@@ -21,12 +20,6 @@ void xc_restore_result_release(struct xc_restore_result *result)
 {
 	xc_match_release(&result->match);
 }
-
-/*
- * A first segment that does not compress is a little longer than its content,
- * and would else be read twice.
- */
-#define AHEAD_MARGIN_BYTES ((size_t)64 << 10)
 
 /* One place in the file system that a restore fills; layers may share it. */
 struct target {
@@ -42,102 +35,25 @@ struct restore {
 	const struct xc_cache *cache;
 	const struct xc_match *match;
 	struct xc_patterns *patterns;
+	struct xc_entry_layers loaded;
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
-	struct xc_index_budget budget;    /* of all indexes together */
-	struct xc_readahead *index_ahead; /* of the first layer; NULL if it comes otherwise */
-	uint32_t **layer_targets;         /* per layer, per top */
-	struct target *targets;           /* sorted by stored path */
+	uint32_t **layer_targets; /* per layer, per top */
+	struct target *targets;   /* sorted by stored path */
 	uint32_t target_count;
 	struct xc_stage_target *stage_targets;
 	struct xc_stage *stage;
 };
 
-static bool is_alive(void *context, uint32_t position)
-{
-	return xc_extract_is_alive(context, position);
-}
-
-static void fill_dead(struct xc_extract_layer *layer)
-{
-	const struct xc_layer *from = layer->layer;
-
-	if (from->dead_count == 0)
-		return;
-	layer->dead = xc_calloc((size_t)from->member_count / 8 + 1, 1);
-	for (uint32_t i = 0; i < from->dead_count; i++)
-		for (uint32_t k = 0; k < from->dead[i].count; k++) {
-			uint32_t position = from->dead[i].first + k;
-
-			layer->dead[position / 8] |= (uint8_t)(1u << position % 8);
-		}
-}
-
-/*
- * The index first, as nothing begins without it. Most layers begin with
- * members that all count, so their first bytes can be asked for unseen.
- * Returns what will hold the index.
- */
-static struct xc_readahead *start_ahead(struct restore *restore, struct xc_extract_layer *layer)
-{
-	struct xc_store *store = restore->cache->store;
-	const struct xc_layer *from = layer->layer;
-	uint64_t length = from->pack_bytes;
-	size_t most = XC_MAX(store->read_bytes, XC_SEGMENT_TARGET_BYTES) + AHEAD_MARGIN_BYTES;
-
-	if (from->dead_count == 0 && length <= most) {
-		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
-		return layer->ahead;
-	}
-	restore->index_ahead =
-		xc_readahead_start(store, layer->pack_name, from->index_offset, from->index_bytes);
-	length = XC_MIN(from->index_offset, (uint64_t)most);
-	if (from->dead_count == 0 && length > 0)
-		layer->ahead = xc_readahead_start(store, layer->pack_name, 0, (size_t)length);
-	return restore->index_ahead;
-}
-
-static bool index_came_ahead(const struct xc_extract_layer *layer)
-{
-	return xc_readahead_holds(layer->ahead, layer->layer->index_offset,
-				  layer->layer->index_bytes);
-}
-
 static int load_layers(struct restore *restore, struct xc_err *err)
 {
-	const struct xc_manifest *manifest = &restore->match->manifest;
-	uint64_t members = 0;
-
-	restore->layer_count = manifest->layer_count;
+	if (xc_layers_load(restore->cache, restore->match->scope, &restore->match->manifest, true,
+			   &restore->loaded, err) < 0)
+		return -1;
+	restore->layer_count = restore->loaded.count;
 	restore->layers = xc_calloc(restore->layer_count, sizeof(*restore->layers));
-	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		struct xc_extract_layer *layer = &restore->layers[i];
-		struct xc_buf name = XC_BUF_INIT;
-
-		members += manifest->layers[i].member_count;
-		if (members > XC_MEMBERS_MAX)
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the layers have more members together than one entry "
-					  "may have");
-		layer->layer = &manifest->layers[i];
-		if (xc_name_pack(restore->cache, restore->match->scope, layer->layer->pack, &name,
-				 err) < 0)
-			return -1;
-		layer->pack_name = xc_buf_steal(&name);
-		if (xc_cancel_check(restore->cache->cancel, err) < 0)
-			return -1;
-		if (xc_fetch_index(
-			    &(struct xc_index_source){
-				    .store = restore->cache->store,
-				    .pack_name = layer->pack_name,
-				    .layer = layer->layer,
-				    .ahead = i == 0 ? start_ahead(restore, layer) : NULL,
-			    },
-			    &restore->budget, &layer->index, err) < 0)
-			return -1;
-		xc_readahead_free(STEAL_PTR(restore->index_ahead));
-		fill_dead(layer);
-	}
+	for (uint32_t i = 0; i < restore->layer_count; i++)
+		restore->layers[i].entry = &restore->loaded.items[i];
 	return 0;
 }
 
@@ -152,8 +68,9 @@ static void count_members(const struct restore *restore, struct xc_totals *ret_t
 	struct xc_totals found = { 0 };
 
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		found.stored_bytes += restore->layers[i].layer->pack_bytes;
-		xc_totals_add(&found, restore->layers[i].layer, &restore->layers[i].index.members);
+		found.stored_bytes += restore->layers[i].entry->layer->pack_bytes;
+		xc_totals_add(&found, restore->layers[i].entry->layer,
+			      &restore->layers[i].entry->index.members);
 	}
 	*ret_totals = found;
 }
@@ -177,11 +94,11 @@ static uint32_t find_target(const struct restore *restore, const char *stored)
 /* Whether anything of a top is left. Its members follow it in the table. */
 static bool top_is_needed(const struct xc_extract_layer *layer, uint32_t top)
 {
-	const struct xc_members *members = &layer->index.members;
+	const struct xc_members *members = &layer->entry->index.members;
 	uint32_t i = top;
 
 	do {
-		if (xc_extract_is_alive(layer, i))
+		if (xc_member_set_has(&layer->entry->alive, i))
 			return true;
 	} while (++i < members->count && members->items[i].parent != XC_MEMBER_NONE);
 	return false;
@@ -193,7 +110,7 @@ static void collect_targets(struct restore *restore)
 	uint32_t capacity = 0, unique = 0;
 
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		const struct xc_members *members = &restore->layers[i].index.members;
+		const struct xc_members *members = &restore->layers[i].entry->index.members;
 
 		for (uint32_t k = 0; k < members->count; k++) {
 			if (members->items[k].parent != XC_MEMBER_NONE ||
@@ -354,7 +271,7 @@ static void open_places(struct restore *restore)
 	restore->layer_targets = xc_calloc(restore->layer_count, sizeof(uint32_t *));
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
-		const struct xc_members *members = &layer->index.members;
+		const struct xc_members *members = &layer->entry->index.members;
 		uint32_t *targets = xc_calloc(count_tops(members), sizeof(*targets));
 		uint32_t count = 0;
 
@@ -368,8 +285,7 @@ static void open_places(struct restore *restore)
 			.targets = targets,
 			.target_count = count,
 			.owner = restore->cache->owner,
-			.alive = layer->dead ? is_alive : NULL,
-			.context = layer,
+			.alive = &layer->entry->alive,
 		});
 	}
 }
@@ -378,13 +294,13 @@ static void open_places(struct restore *restore)
 static void add_layer_room(const struct restore *restore, uint32_t number, struct xc_room *rooms)
 {
 	const struct xc_extract_layer *layer = &restore->layers[number];
-	const struct xc_members *members = &layer->index.members;
+	const struct xc_members *members = &layer->entry->index.members;
 	uint32_t target = XC_PLACE_NO_TARGET, top = 0;
 
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (members->items[i].parent == XC_MEMBER_NONE)
 			target = restore->layer_targets[number][top++];
-		if (target != XC_PLACE_NO_TARGET && xc_extract_is_alive(layer, i) &&
+		if (target != XC_PLACE_NO_TARGET && xc_member_set_has(&layer->entry->alive, i) &&
 		    !xc_place_is_made(layer->place, i))
 			xc_room_add(&rooms[target], &members->items[i]);
 	}
@@ -439,12 +355,11 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	if (make_room(restore, err) < 0)
 		return -1;
 	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
-		       xc_index_budget_free_used(&restore->budget), &result->fetched_bytes,
+		       xc_index_budget_free_used(&restore->loaded.budget), &result->fetched_bytes,
 		       err) < 0)
 		return -1;
+	result->fetched_bytes += restore->loaded.fetched_bytes;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		if (!index_came_ahead(&restore->layers[i]))
-			result->fetched_bytes += restore->layers[i].layer->index_bytes;
 		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
 		result->copied_links += xc_place_copied_links(restore->layers[i].place);
 	}
@@ -453,15 +368,10 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 
 static void release_restore(struct restore *restore)
 {
-	xc_readahead_free(restore->index_ahead);
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
 
-		xc_readahead_free(layer->ahead);
 		xc_place_free(layer->place);
-		xc_index_release(&layer->index);
-		free(layer->dead);
-		free(layer->pack_name);
 		if (restore->layer_targets)
 			free(restore->layer_targets[i]);
 	}
@@ -472,6 +382,7 @@ static void release_restore(struct restore *restore)
 	free(restore->stage_targets);
 	free(restore->layer_targets);
 	free(restore->layers);
+	xc_layers_release(&restore->loaded);
 	xc_patterns_free(restore->patterns);
 }
 

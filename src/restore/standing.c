@@ -136,7 +136,7 @@ static int open_standing(struct keeping *keeping, uint32_t position, struct stat
  */
 static bool keep_member(struct keeping *keeping, uint32_t position)
 {
-	const struct xc_member *member = &keeping->layer->index.members.items[position];
+	const struct xc_member *member = &keeping->layer->entry->index.members.items[position];
 	struct stat before, after;
 	cleanup_fd int fd = open_standing(keeping, position, &before);
 	struct xc_err ignored;
@@ -149,22 +149,20 @@ static bool keep_member(struct keeping *keeping, uint32_t position)
 
 static bool may_keep(const struct keeping *keeping, uint32_t position)
 {
-	const struct xc_member *member = &keeping->layer->index.members.items[position];
+	const struct xc_member *member = &keeping->layer->entry->index.members.items[position];
 
 	return keeping->top.dir_fd >= 0 && member->type == XC_MEMBER_FILE && !member->extra &&
 	       !(keeping->linked[position / 8] & 1u << position % 8) &&
-	       xc_extract_is_alive(keeping->layer, position);
+	       xc_member_set_has(&keeping->layer->entry->alive, position);
 }
 
 static void mark_kept(struct keeping *keeping, uint32_t position)
 {
 	struct xc_extract_layer *layer = keeping->layer;
 
-	if (!layer->dead)
-		layer->dead = xc_calloc((size_t)layer->index.members.count / 8 + 1, 1);
-	layer->dead[position / 8] |= (uint8_t)(1u << position % 8);
+	xc_member_set_remove(&layer->entry->alive, position);
 	xc_progress_add(keeping->cache->progress, 1,
-			layer->index.members.items[position].size_bytes, 0);
+			layer->entry->index.members.items[position].size_bytes, 0);
 }
 
 static void locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
@@ -187,7 +185,7 @@ static void enter_top(struct keeping *keeping, uint32_t target)
 	if (target != XC_PLACE_NO_TARGET)
 		keeping->top.dir_fd =
 			xc_stage_open_standing(keeping->stage, target, &keeping->top.name);
-	keeping->dirs = xc_dirs_new(&keeping->layer->index.members, locate, keeping);
+	keeping->dirs = xc_dirs_new(&keeping->layer->entry->index.members, locate, keeping);
 }
 
 static uint8_t *find_linked(const struct xc_members *members)
@@ -206,7 +204,7 @@ static uint8_t *find_linked(const struct xc_members *members)
 int xc_standing_keep(const struct xc_cache *cache, struct xc_stage *stage,
 		     struct xc_extract_layer *layer, const uint32_t *targets, struct xc_err *err)
 {
-	const struct xc_members *members = &layer->index.members;
+	const struct xc_members *members = &layer->entry->index.members;
 	struct keeping keeping = {
 		.cache = cache,
 		.stage = stage,

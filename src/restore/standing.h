@@ -19,7 +19,7 @@ bool xc_standing_has_content(int fd, const struct xc_member *member,
 
 /*
  * Stage the members of a layer that stand in their targets, equal in all that
- * a restore gives a file; they do not count for xc_extract any more. Those of
+ * a restore gives a file; they are not alive for xc_extract any more. Those of
  * which that is not sure, or that cannot be linked, go on counting: files with
  * several names, holes or xattrs, and all that is no file. `targets` is as for
  * struct xc_place_opts. CANCELED, and no other error.

@@ -19,6 +19,7 @@
 #define ANCHOR_LEVELS 64
 
 struct open_dir {
+	const struct xc_members *members; /* the table that the position is of */
 	uint32_t position;
 	int fd;
 	uint64_t last_used;
@@ -51,6 +52,14 @@ struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn 
 	return dirs;
 }
 
+void xc_dirs_move(struct xc_dirs *dirs, const struct xc_members *members, xc_dirs_locate_fn *locate,
+		  void *context)
+{
+	dirs->members = members;
+	dirs->locate = locate;
+	dirs->context = context;
+}
+
 void xc_dirs_free(struct xc_dirs *dirs)
 {
 	if (!dirs)
@@ -66,7 +75,7 @@ void xc_dirs_free(struct xc_dirs *dirs)
 static struct open_dir *find_open(struct xc_dirs *dirs, uint32_t position)
 {
 	for (size_t i = 0; i < OPEN_MAX_DIRS; i++)
-		if (dirs->open[i].position == position) {
+		if (dirs->open[i].position == position && dirs->open[i].members == dirs->members) {
 			dirs->open[i].last_used = ++dirs->clock;
 			return &dirs->open[i];
 		}
@@ -81,7 +90,12 @@ static int keep_open(struct xc_dirs *dirs, uint32_t position, int fd)
 		if (dirs->open[i].last_used < oldest->last_used)
 			oldest = &dirs->open[i];
 	xc_fd_close(&oldest->fd);
-	*oldest = (struct open_dir){ .position = position, .fd = fd, .last_used = ++dirs->clock };
+	*oldest = (struct open_dir){
+		.members = dirs->members,
+		.position = position,
+		.fd = fd,
+		.last_used = ++dirs->clock,
+	};
 	return fd;
 }
 

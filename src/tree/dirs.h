@@ -38,6 +38,11 @@ struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn 
 			    void *context);
 void xc_dirs_free(struct xc_dirs *dirs); /* NULL is allowed */
 
+/* From now on the questions are about another table. What is open stays so for when it is asked for
+ * again. */
+void xc_dirs_move(struct xc_dirs *dirs, const struct xc_members *members, xc_dirs_locate_fn *locate,
+		  void *context);
+
 /*
  * The directory that holds the member, and its name there. Both are borrowed
  * until the next call. Returns -1 with errno set.

@@ -9,6 +9,20 @@
 
 #include "pack/manifest.h"
 
+static void check_dead(const struct xc_layer *layer)
+{
+	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
+
+	xc_layer_alive(layer, &alive);
+	for (uint32_t i = 0; i < layer->dead_count; i++) {
+		const struct xc_dead_run *run = &layer->dead[i];
+
+		MUST(!xc_member_set_has(&alive, run->first));
+		MUST(!xc_member_set_has(&alive, run->first + run->count - 1));
+		MUST(run->first == 0 || xc_member_set_has(&alive, run->first - 1));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT, again = XC_MANIFEST_INIT;
@@ -20,9 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	for (uint32_t i = 0; i < manifest.layer_count; i++)
-		for (uint32_t j = 0; j < manifest.layers[i].dead_count; j++)
-			MUST(xc_layer_is_dead(&manifest.layers[i],
-					      manifest.layers[i].dead[j].first));
+		check_dead(&manifest.layers[i]);
 	/* What was parsed is written, read and written again the same. */
 	xc_manifest_encode(&manifest, &first);
 	MUST(xc_manifest_parse(first.data, first.len_bytes, &again, &err) == 0);

@@ -20,7 +20,7 @@ struct fixture {
 	uint32_t stage_index;
 	struct xc_place *place;
 	struct xc_place_worker *worker;
-	bool (*alive)(void *context, uint32_t position);
+	const struct xc_member_set *alive;
 };
 
 static void open_place(struct fixture *fixture, struct xc_member *items, uint32_t count)
@@ -486,21 +486,18 @@ static void makes_directories_on_demand(void **state)
 
 /* --- links, duplicates, attributes --- */
 
-static bool all_but_first_file(void *context, uint32_t position)
-{
-	(void)context;
-	return position != 1;
-}
-
 static void links_to_what_is_there(void **state)
 {
 	struct xc_err err;
 
 	(void)state;
 	for (int dead = 0; dead < 2; dead++) {
-		struct fixture fixture = { .alive = dead ? all_but_first_file : NULL };
+		cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
+		struct fixture fixture = { .alive = dead ? &alive : NULL };
 		struct xc_member items[4];
 
+		xc_member_set_init(&alive, 4, true);
+		xc_member_set_remove(&alive, 1);
 		scene_open(&fixture.scene);
 		items[0] = TOP(0755);
 		items[1] = member_of(XC_MEMBER_FILE, 0, "f", 0644);

@@ -162,11 +162,15 @@ static void list_pack(const struct scene *scene, const struct xc_layer *layer, s
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_index_budget budget = { 0 };
 	struct xc_index_source source = { .store = scene->store, .layer = layer };
+	cleanup_free char *data = xc_malloc(layer->index_bytes);
 	struct xc_err err;
 
 	must(xc_name_pack(&scene->cache, "main", layer->pack, &name, &err), &err);
 	source.pack_name = name.data;
-	must(xc_fetch_index(&source, &budget, &index, &err), &err);
+	must(xc_store_read_wait(scene->store, name.data, layer->index_offset, data,
+				layer->index_bytes, &err),
+	     &err);
+	must(xc_fetch_index(&source, data, &budget, &index, &err), &err);
 	for (uint32_t i = 0; i < index.members.count; i++) {
 		xc_members_path(&index.members, i, out);
 		if (index.members.items[i].type == XC_MEMBER_HARDLINK) {

@@ -219,15 +219,14 @@ static struct xc_member member_rows[] = {
 /* A member that is gone but listed, a hard link without its size, raw control bytes. */
 static void listings(void **state)
 {
-	const struct xc_index index = {
-		.members = { .items = member_rows, .count = ARRAY_LEN(member_rows) },
-	};
-	struct xc_dead_run dead = { .first = 2, .count = 1 };
-	const struct xc_layer layer = { .dead = &dead, .dead_count = 1 };
+	const struct xc_members members = { .items = member_rows, .count = ARRAY_LEN(member_rows) };
+	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
 	struct capture capture;
 
 	(void)state;
-	xc_files_print(&index, &layer, capture_begin(&capture));
+	xc_member_set_init(&alive, members.count, true);
+	xc_member_set_remove(&alive, 2);
+	xc_files_print(&members, &alive, capture_begin(&capture));
 	assert_printed(&capture,
 		       "drwxr-xr-x    0 0     0 1970-01-01 00:00 ./d\n"
 		       "-rw-r--r-- 1000 0 12345 2026-11-21 03:12 ./d/a\n"

@@ -168,6 +168,14 @@ struct xc_place_worker *xc_place_worker_new(struct xc_place *place)
 	return worker;
 }
 
+void xc_place_worker_move(struct xc_place_worker *worker, struct xc_place *place)
+{
+	if (worker->place == place)
+		return;
+	worker->place = place;
+	xc_dirs_move(worker->dirs, place->opts.members, locate, place);
+}
+
 void xc_place_worker_free(struct xc_place_worker *worker)
 {
 	if (!worker)
@@ -523,7 +531,7 @@ int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t o
 
 static bool is_alive(const struct xc_place *place, uint32_t position)
 {
-	return !place->opts.alive || place->opts.alive(place->opts.context, position);
+	return !place->opts.alive || xc_member_set_has(place->opts.alive, position);
 }
 
 /* 0 if `position` is now a name of `source`, or with `copy` a copy of it; 1 if it cannot be one. */

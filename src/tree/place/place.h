@@ -5,7 +5,7 @@
  * them, so there is no phase that all threads wait for.
  *
  * Calling order: one struct xc_place per layer and one struct
- * xc_place_worker per thread and layer; xc_place_member or xc_place_piece
+ * xc_place_worker per thread; xc_place_member or xc_place_piece
  * for everything with a header or content in a segment; when all segments
  * are through, xc_place_links, and last xc_place_directories over all
  * positions, in any split.
@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/member.h"
+#include "base/member_set.h"
 #include "tree/owner.h"
 #include "tree/stage/stage.h"
 
@@ -36,9 +37,8 @@ struct xc_place_opts {
 	 * XC_PLACE_NO_TARGET if none of its members counts. */
 	const uint32_t *targets;
 	uint32_t target_count;
-	/* Whether a member counts; NULL: all do. */
-	bool (*alive)(void *context, uint32_t position);
-	void *context;
+	/* The members that are placed, borrowed; NULL: all. */
+	const struct xc_member_set *alive;
 	const struct xc_owner *owner; /* of all that is made; NULL: as saved */
 };
 
@@ -47,6 +47,8 @@ void xc_place_free(struct xc_place *place); /* NULL is allowed */
 
 struct xc_place_worker *xc_place_worker_new(struct xc_place *place);
 void xc_place_worker_free(struct xc_place_worker *worker); /* NULL is allowed */
+/* Go on with another layer of the same stage. */
+void xc_place_worker_move(struct xc_place_worker *worker, struct xc_place *place);
 
 /*
  * Create a member that is not a file with content in pieces: a directory, a

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "entry/layer.h"
+
+#include "entry/objects.h"
+#include "fetch/index.h"
+#include "fetch/reads.h"
+
+/*
+ * A first segment that does not compress is a little longer than its content,
+ * and would else be read twice.
+ */
+#define HEAD_MARGIN_BYTES ((size_t)64 << 10)
+
+#define INDEXES_IN_FLIGHT 8
+#define INDEXES_BYTES     ((size_t)32 << 20)
+
+/* The loading of an entry's indexes. */
+struct loading {
+	const struct xc_cache *cache;
+	struct xc_entry_layers *layers;
+	struct xc_reads_item *items; /* the indexes that no head has */
+	struct xc_reads *reads;
+	bool index_in_head; /* the first layer's */
+};
+
+static int name_layers(const struct xc_cache *cache, const char *scope,
+		       const struct xc_manifest *manifest, struct xc_entry_layers *layers,
+		       struct xc_err *err)
+{
+	uint64_t members = 0;
+
+	layers->items = xc_calloc(manifest->layer_count, sizeof(*layers->items));
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		struct xc_buf name = XC_BUF_INIT;
+
+		members += manifest->layers[i].member_count;
+		if (members > XC_MEMBERS_MAX)
+			return xc_err_set(err, XC_ERR_CORRUPT,
+					  "the layers have more members together than one entry "
+					  "may have");
+		if (xc_name_pack(cache, scope, manifest->layers[i].pack, &name, err) < 0)
+			return -1;
+		layers->items[layers->count++] = (struct xc_entry_layer){
+			.layer = &manifest->layers[i],
+			.pack_name = xc_buf_steal(&name),
+		};
+	}
+	return 0;
+}
+
+/* How much of a pack is asked for before its index has come; 0 for nothing. */
+static size_t head_length(const struct xc_store *store, const struct xc_layer *layer)
+{
+	size_t most = XC_MAX(store->read_bytes, XC_SEGMENT_TARGET_BYTES) + HEAD_MARGIN_BYTES;
+
+	if (layer->dead_count > 0)
+		return 0;
+	if (layer->pack_bytes <= most)
+		return (size_t)layer->pack_bytes;
+	return (size_t)XC_MIN(layer->index_offset, (uint64_t)most);
+}
+
+/* The indexes first, as nothing begins without them. */
+static void start_reads(struct loading *loading, bool head)
+{
+	struct xc_store *store = loading->cache->store;
+	struct xc_entry_layer *first = loading->layers->items;
+	size_t head_bytes =
+		       head && loading->layers->count > 0 ? head_length(store, first->layer) : 0,
+	       count = 0;
+
+	loading->items = xc_calloc(loading->layers->count, sizeof(*loading->items));
+	loading->index_in_head = head_bytes > 0 && head_bytes == first->layer->pack_bytes;
+	if (loading->index_in_head)
+		first->head = xc_readahead_start(store, first->pack_name, 0, head_bytes);
+	/* Without memory for all of it the index alone may find some. */
+	loading->index_in_head = loading->index_in_head && first->head;
+	for (uint32_t i = loading->index_in_head; i < loading->layers->count; i++) {
+		const struct xc_entry_layer *layer = &loading->layers->items[i];
+
+		loading->items[count++] = (struct xc_reads_item){
+			.name = layer->pack_name,
+			.offset = layer->layer->index_offset,
+			.length = layer->layer->index_bytes,
+		};
+		loading->layers->fetched_bytes += layer->layer->index_bytes;
+	}
+	loading->reads = xc_reads_new(
+		&(struct xc_reads_opts){
+			.store = store,
+			.in_flight = INDEXES_IN_FLIGHT,
+			.bytes = INDEXES_BYTES,
+		},
+		loading->items, count);
+	if (head_bytes > 0 && !first->head)
+		first->head = xc_readahead_start(store, first->pack_name, 0, head_bytes);
+}
+
+static int load_layer(struct loading *loading, uint32_t number, struct xc_err *err)
+{
+	struct xc_entry_layer *layer = &loading->layers->items[number];
+	const struct xc_index_source source = {
+		.store = loading->cache->store,
+		.pack_name = layer->pack_name,
+		.layer = layer->layer,
+	};
+	const char *data;
+
+	if (xc_cancel_check(loading->cache->cancel, err) < 0)
+		return -1;
+	if (number == 0 && loading->index_in_head) {
+		if (xc_readahead_wait(layer->head, layer->layer->index_offset, &data, err) < 0)
+			return -1;
+	} else if (xc_reads_next(loading->reads, &data, err) < 0) {
+		return -1;
+	}
+	if (xc_fetch_index(&source, data, &loading->layers->budget, &layer->index, err) < 0)
+		return -1;
+	xc_layer_alive(layer->layer, &layer->alive);
+	return 0;
+}
+
+int xc_layers_load(const struct xc_cache *cache, const char *scope,
+		   const struct xc_manifest *manifest, bool head,
+		   struct xc_entry_layers *ret_layers, struct xc_err *err)
+{
+	struct loading loading = { .cache = cache, .layers = ret_layers };
+	int result;
+
+	*ret_layers = (struct xc_entry_layers)XC_ENTRY_LAYERS_INIT;
+	if (name_layers(cache, scope, manifest, ret_layers, err) < 0)
+		return -1;
+	start_reads(&loading, head);
+	result = 0;
+	for (uint32_t i = 0; result == 0 && i < ret_layers->count; i++)
+		result = load_layer(&loading, i, err);
+	xc_reads_free(loading.reads);
+	free(loading.items);
+	return result;
+}
+
+void xc_layers_release(struct xc_entry_layers *layers)
+{
+	for (uint32_t i = 0; i < layers->count; i++) {
+		struct xc_entry_layer *layer = &layers->items[i];
+
+		xc_readahead_free(layer->head);
+		xc_index_release(&layer->index);
+		xc_member_set_release(&layer->alive);
+		free(layer->pack_name);
+	}
+	free(layers->items);
+	*layers = (struct xc_entry_layers)XC_ENTRY_LAYERS_INIT;
+}
+
+bool xc_layer_needs_segment(const struct xc_entry_layer *layer, uint32_t segment)
+{
+	const struct xc_index *index = &layer->index;
+	uint64_t start = index->segments[segment].tar_offset;
+	uint64_t end = start + index->segments[segment].raw_bytes;
+
+	for (uint32_t i = xc_index_find_member(index, start);
+	     i < index->members.count && index->members.items[i].tar_offset < end; i++) {
+		const struct xc_member *member = &index->members.items[i];
+		uint64_t content = member->tar_offset + member->header_bytes;
+
+		/* A header alone counts where it starts, content wherever there is some. */
+		if ((member->tar_offset >= start ||
+		     content + xc_member_content_bytes(member) > start) &&
+		    xc_member_set_has(&layer->alive, i))
+			return true;
+	}
+	return false;
+}
