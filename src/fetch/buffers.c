@@ -52,12 +52,14 @@ static bool fits(struct xc_fetch *fetch, size_t bytes)
 	return fetch->used_bytes + bytes <= fetch->most_bytes;
 }
 
-static bool is_at_rest(const struct xc_fetch *fetch)
+/* Buffers that are not free. */
+static uint32_t count_busy(const struct xc_fetch *fetch)
 {
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < fetch->buffer_count; i++)
-		if (fetch->buffers[i].state != BUFFER_FREE)
-			return false;
-	return true;
+		count += fetch->buffers[i].state != BUFFER_FREE;
+	return count;
 }
 
 bool xc_fetch_fits_extra(struct xc_fetch *fetch, size_t raw_bytes)
@@ -91,7 +93,7 @@ static int reserve(struct xc_fetch_buffer *buffer, size_t length, struct xc_err 
 		return 1;
 	drop_data(buffer);
 	/* What is longer than all that there is goes alone. */
-	if (!fits(fetch, length + kept_bytes) && !is_at_rest(fetch))
+	if (!fits(fetch, length + kept_bytes) && count_busy(fetch) > 0)
 		return 0;
 	buffer->data = malloc(length);
 	if (!buffer->data) {
@@ -265,9 +267,9 @@ static bool is_any_read_so(const struct xc_fetch *fetch, enum xc_priority priori
 static bool may_read(const struct xc_fetch *fetch, enum xc_priority priority)
 {
 	uint32_t most = fetch->opts.store->read_concurrency +
-			(priority == XC_PRIORITY_URGENT ? URGENT_READS : 0);
+			(priority == XC_PRIORITY_URGENT ? URGENT_BUFFERS : 0);
 
-	return fetch->reading < most &&
+	return count_busy(fetch) < most &&
 	       (!is_any_more_urgent(fetch, priority) || !is_any_read_so(fetch, priority));
 }
 
@@ -299,7 +301,7 @@ bool xc_fetch_read_next(struct xc_fetch *fetch)
 
 void xc_fetch_make_buffers(struct xc_fetch *fetch)
 {
-	fetch->buffer_count = fetch->opts.store->read_concurrency + URGENT_READS;
+	fetch->buffer_count = fetch->opts.store->read_concurrency + URGENT_BUFFERS;
 	fetch->buffers = xc_calloc(fetch->buffer_count, sizeof(*fetch->buffers));
 	for (uint32_t i = 0; i < fetch->buffer_count; i++)
 		fetch->buffers[i].fetch = fetch;

@@ -30,8 +30,8 @@
 #define BUFFERED_BYTES_MIN ((size_t)48 << 20)
 #define BUFFERED_BYTES_MAX ((size_t)128 << 20)
 
-/* Reads that urgent requests may have beside those that the store finds worth having. */
-#define URGENT_READS 4
+/* Buffers for urgent requests, beside one for each read that the store finds worth having. */
+#define URGENT_BUFFERS 4
 
 /*
  * A gap that is cheaper to read than to ask around: at 100 MB/s a megabyte
