@@ -2,8 +2,6 @@
 #include "restore/restore.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "entry/broken.h"
@@ -13,22 +11,12 @@
 #include "restore/legacy.h"
 #include "restore/room.h"
 #include "restore/standing.h"
-#include "tree/patterns/patterns.h"
-#include "tree/stage/stage.h"
+#include "restore/targets.h"
 
 void xc_restore_result_release(struct xc_restore_result *result)
 {
 	xc_match_release(&result->match);
 }
-
-/* One place in the file system that a restore fills; layers may share it. */
-struct target {
-	const char *stored; /* the top's name, in a layer's index */
-	char *absolute;
-	size_t literal_bytes;
-	bool keep_directory;
-	bool is_directory;
-};
 
 /* A restore on its way. */
 struct restore {
@@ -38,11 +26,7 @@ struct restore {
 	struct xc_entry_layers loaded;
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
-	uint32_t **layer_targets; /* per layer, per top */
-	struct target *targets;   /* sorted by stored path */
-	uint32_t target_count;
-	struct xc_stage_target *stage_targets;
-	struct xc_stage *stage;
+	struct xc_targets targets;
 };
 
 static int load_layers(struct restore *restore, struct xc_err *err)
@@ -75,215 +59,16 @@ static void count_members(const struct restore *restore, struct xc_totals *ret_t
 	*ret_totals = found;
 }
 
-static int compare_targets(const void *a, const void *b)
-{
-	return strcmp(((const struct target *)a)->stored, ((const struct target *)b)->stored);
-}
-
-static uint32_t find_target(const struct restore *restore, const char *stored)
-{
-	struct target wanted = { .stored = stored };
-	const struct target *found = NULL;
-
-	if (restore->target_count > 0)
-		found = bsearch(&wanted, restore->targets, restore->target_count, sizeof(wanted),
-				compare_targets);
-	return found ? (uint32_t)(found - restore->targets) : XC_PLACE_NO_TARGET;
-}
-
-/* Whether anything of a top is left. Its members follow it in the table. */
-static bool top_is_needed(const struct xc_extract_layer *layer, uint32_t top)
-{
-	const struct xc_members *members = &layer->entry->index.members;
-	uint32_t i = top;
-
-	do {
-		if (xc_member_set_has(&layer->entry->alive, i))
-			return true;
-	} while (++i < members->count && members->items[i].parent != XC_MEMBER_NONE);
-	return false;
-}
-
-/* The tops of all layers, each path once. */
-static void collect_targets(struct restore *restore)
-{
-	uint32_t capacity = 0, unique = 0;
-
-	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		const struct xc_members *members = &restore->layers[i].entry->index.members;
-
-		for (uint32_t k = 0; k < members->count; k++) {
-			if (members->items[k].parent != XC_MEMBER_NONE ||
-			    !top_is_needed(&restore->layers[i], k))
-				continue;
-			if (restore->target_count == capacity) {
-				capacity = capacity ? 2 * capacity : 16;
-				restore->targets = xc_realloc(restore->targets,
-							      capacity * sizeof(struct target));
-			}
-			restore->targets[restore->target_count++] = (struct target){
-				.stored = members->items[k].name,
-				.is_directory = members->items[k].type == XC_MEMBER_DIR,
-			};
-		}
-	}
-	if (restore->target_count > 1)
-		qsort(restore->targets, restore->target_count, sizeof(struct target),
-		      compare_targets);
-	for (uint32_t i = 0; i < restore->target_count; i++) {
-		if (unique > 0 &&
-		    strcmp(restore->targets[unique - 1].stored, restore->targets[i].stored) == 0) {
-			/* Layers that disagree about a root must not get round its being one. */
-			restore->targets[unique - 1].is_directory &=
-				restore->targets[i].is_directory;
-			continue;
-		}
-		restore->targets[unique++] = restore->targets[i];
-	}
-	restore->target_count = unique;
-}
-
-static bool is_directory_of(const char *root, const struct stat *st)
-{
-	struct stat root_st;
-
-	return root && stat(root, &root_st) == 0 && root_st.st_dev == st->st_dev &&
-	       root_st.st_ino == st->st_ino;
-}
-
-/* By whatever name: the workspace's own folder may be reached past a symlink, too. */
-static bool is_a_root(const struct xc_roots *roots, const char *absolute)
-{
-	struct stat st;
-
-	if (xc_roots_is_root(roots, absolute))
-		return true;
-	return lstat(absolute, &st) == 0 && S_ISDIR(st.st_mode) &&
-	       (is_directory_of(roots->workspace, &st) || is_directory_of(roots->home, &st));
-}
-
-/* A member that the path lines do not declare must not be placed, whatever the entry says. */
-static int check_target(const struct restore *restore, struct target *target, struct xc_err *err)
-{
-	cleanup_buf struct xc_buf absolute = XC_BUF_INIT;
-
-	if (xc_roots_to_absolute(restore->cache->roots, target->stored, &absolute, err) < 0)
-		return -1;
-	if (!xc_patterns_declares(restore->patterns, absolute.data, &target->literal_bytes))
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has %s, which none of the paths asked for declares",
-				  XC_QUOTE(target->stored));
-	/* A shell may be standing in these: they keep their inode. */
-	target->keep_directory = is_a_root(restore->cache->roots, absolute.data);
-	target->absolute = xc_buf_steal(&absolute);
-	return 0;
-}
-
-/* By their places: a folder stands right before all that lies in it. */
-static int compare_places(const void *a, const void *b)
-{
-	const unsigned char *left = (const void *)(*(struct target *const *)a)->absolute;
-	const unsigned char *right = (const void *)(*(struct target *const *)b)->absolute;
-
-	while (*left && *left == *right) {
-		left++;
-		right++;
-	}
-	/* A slash comes before any other byte of a name. */
-	return (*left == '/' ? 1 : *left * 2) - (*right == '/' ? 1 : *right * 2);
-}
-
-static bool is_at_or_below(const char *path, const char *folder)
-{
-	size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
-
-	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-/*
- * Within a layer the index keeps tops apart, but not across layers, nor
- * where a top goes by two names ("~" and "/home/u"). A symlink that one of
- * them brings could lead another one out.
- */
-static int check_apart(const struct restore *restore, struct xc_err *err)
-{
-	cleanup_free struct target **order = xc_calloc(restore->target_count, sizeof(*order));
-
-	for (uint32_t i = 0; i < restore->target_count; i++)
-		order[i] = &restore->targets[i];
-	if (restore->target_count > 1)
-		qsort(order, restore->target_count, sizeof(*order), compare_places);
-	for (uint32_t i = 1; i < restore->target_count; i++)
-		if (is_at_or_below(order[i]->absolute, order[i - 1]->absolute))
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the entry has %s and %s, which lie in one another here",
-					  XC_QUOTE(order[i - 1]->stored),
-					  XC_QUOTE(order[i]->stored));
-	return 0;
-}
-
-/* The workspace and the home stay what they are, whatever the entry has in their place. */
-static int check_roots(const struct restore *restore, struct xc_err *err)
-{
-	for (uint32_t i = 0; i < restore->target_count; i++) {
-		const struct target *target = &restore->targets[i];
-
-		if (target->keep_directory && !target->is_directory)
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the entry has something else than a directory for %s",
-					  XC_QUOTE(target->absolute));
-	}
-	return 0;
-}
-
-static int open_stage(struct restore *restore, struct xc_err *err)
-{
-	for (uint32_t i = 0; i < restore->target_count; i++)
-		if (check_target(restore, &restore->targets[i], err) < 0)
-			return -1;
-	if (check_apart(restore, err) < 0 || check_roots(restore, err) < 0)
-		return -1;
-	restore->stage_targets = xc_calloc(restore->target_count, sizeof(struct xc_stage_target));
-	for (uint32_t i = 0; i < restore->target_count; i++) {
-		struct target *target = &restore->targets[i];
-
-		restore->stage_targets[i] = (struct xc_stage_target){
-			.path = target->absolute,
-			.literal_bytes = target->literal_bytes,
-			.keep_directory = target->keep_directory,
-			.is_directory = target->is_directory,
-		};
-	}
-	return xc_stage_open(restore->stage_targets, restore->target_count, &restore->stage, err);
-}
-
-static uint32_t count_tops(const struct xc_members *members)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < members->count; i++)
-		count += members->items[i].parent == XC_MEMBER_NONE;
-	return count;
-}
-
 static void open_places(struct restore *restore)
 {
-	restore->layer_targets = xc_calloc(restore->layer_count, sizeof(uint32_t *));
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
-		const struct xc_members *members = &layer->entry->index.members;
-		uint32_t *targets = xc_calloc(count_tops(members), sizeof(*targets));
-		uint32_t count = 0;
 
-		for (uint32_t k = 0; k < members->count; k++)
-			if (members->items[k].parent == XC_MEMBER_NONE)
-				targets[count++] = find_target(restore, members->items[k].name);
-		restore->layer_targets[i] = targets;
 		layer->place = xc_place_new(&(struct xc_place_opts){
-			.members = members,
-			.stage = restore->stage,
-			.targets = targets,
-			.target_count = count,
+			.members = &layer->entry->index.members,
+			.stage = restore->targets.stage,
+			.targets = restore->targets.of_layers[i].items,
+			.target_count = restore->targets.of_layers[i].count,
 			.owner = restore->cache->owner,
 			.alive = &layer->entry->alive,
 		});
@@ -299,7 +84,7 @@ static void add_layer_room(const struct restore *restore, uint32_t number, struc
 
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (members->items[i].parent == XC_MEMBER_NONE)
-			target = restore->layer_targets[number][top++];
+			target = restore->targets.of_layers[number].items[top++];
 		if (target != XC_PLACE_NO_TARGET && xc_member_set_has(&layer->entry->alive, i) &&
 		    !xc_place_is_made(layer->place, i))
 			xc_room_add(&rooms[target], &members->items[i]);
@@ -308,16 +93,16 @@ static void add_layer_room(const struct restore *restore, uint32_t number, struc
 
 static int check_room(const struct restore *restore, struct xc_err *err)
 {
-	cleanup_free struct xc_room *rooms = xc_calloc(restore->target_count, sizeof(*rooms));
+	cleanup_free struct xc_room *rooms = xc_calloc(restore->targets.count, sizeof(*rooms));
 	char name[XC_STAGE_NAME_MAX];
 
-	for (uint32_t i = 0; i < restore->target_count; i++) {
-		rooms[i].path = restore->targets[i].absolute;
-		xc_stage_top(restore->stage, i, &rooms[i].dir_fd, name);
+	for (uint32_t i = 0; i < restore->targets.count; i++) {
+		rooms[i].path = restore->targets.items[i].absolute;
+		xc_stage_top(restore->targets.stage, i, &rooms[i].dir_fd, name);
 	}
 	for (uint32_t i = 0; i < restore->layer_count; i++)
 		add_layer_room(restore, i, rooms);
-	return xc_room_check(rooms, restore->target_count, err);
+	return xc_room_check(rooms, restore->targets.count, err);
 }
 
 /*
@@ -331,8 +116,8 @@ static int make_room(struct restore *restore, struct xc_err *err)
 	if (check_room(restore, &refusal) == 0)
 		return 0;
 	for (uint32_t i = 0; i < restore->layer_count; i++)
-		if (xc_standing_keep(restore->cache, restore->stage, &restore->layers[i],
-				     restore->layer_targets[i], err) < 0)
+		if (xc_standing_keep(restore->cache, restore->targets.stage, &restore->layers[i],
+				     restore->targets.of_layers[i].items, err) < 0)
 			return -1;
 	return check_room(restore, err);
 }
@@ -348,8 +133,8 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	count_members(restore, totals);
 	xc_progress_totals(restore->cache->progress, count_all(totals), totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
-	collect_targets(restore);
-	if (open_stage(restore, err) < 0)
+	if (xc_targets_open(restore->cache, restore->patterns, &restore->loaded, &restore->targets,
+			    err) < 0)
 		return -1;
 	open_places(restore);
 	if (make_room(restore, err) < 0)
@@ -363,25 +148,16 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
 		result->copied_links += xc_place_copied_links(restore->layers[i].place);
 	}
-	return xc_stage_commit(restore->stage, restore->cache->cancel, &result->replaced, err);
+	return xc_stage_commit(restore->targets.stage, restore->cache->cancel, &result->replaced,
+			       err);
 }
 
 static void release_restore(struct restore *restore)
 {
-	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		struct xc_extract_layer *layer = &restore->layers[i];
-
-		xc_place_free(layer->place);
-		if (restore->layer_targets)
-			free(restore->layer_targets[i]);
-	}
-	xc_stage_free(restore->stage);
-	for (uint32_t i = 0; i < restore->target_count; i++)
-		free(restore->targets[i].absolute);
-	free(restore->targets);
-	free(restore->stage_targets);
-	free(restore->layer_targets);
+	for (uint32_t i = 0; i < restore->layer_count; i++)
+		xc_place_free(restore->layers[i].place);
 	free(restore->layers);
+	xc_targets_release(&restore->targets);
 	xc_layers_release(&restore->loaded);
 	xc_patterns_free(restore->patterns);
 }
