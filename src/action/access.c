@@ -93,9 +93,9 @@ const char *xc_action_access_ban(const struct xc_action_context *context,
 	if (shared)
 		return comes_from_within(context, event)
 			       ? NULL
-			       : "anybody can set off this event, so its runs only read the scope "
+			       : "anybody can trigger this event, so its runs only read the scope "
 				 "that all refs share";
 	return writes_aside(context, event) ? NULL
-					    : "anybody can set off this event, so its runs only "
+					    : "anybody can trigger this event, so its runs only "
 					      "read the default branch's caches";
 }

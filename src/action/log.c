@@ -73,7 +73,7 @@ static void tell_searched(const struct xc_action_run *run)
 static void tell_nearest(const struct xc_action_nearest *nearest)
 {
 	if (nearest && nearest->key)
-		xc_action_info("Nearest key: %s in scope %s%s", nearest->key, nearest->scope,
+		xc_action_info("Closest key: %s in scope %s%s", nearest->key, nearest->scope,
 			       nearest->other_paths
 				       ? ", saved with other path lines, so it is another cache"
 				       : "");

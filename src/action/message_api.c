@@ -28,7 +28,7 @@ static int check_source(const struct xc_action_message_source *source, struct xc
 	const struct xc_action_context *context = source->context;
 
 	if (*source->token == '\0')
-		return xc_err_set(err, XC_ERR_USAGE, "there is no github-token to ask GitHub with");
+		return xc_err_set(err, XC_ERR_USAGE, "no github-token is set");
 	/* A header ends at a line's end, and so must the token. */
 	if (strpbrk(source->token, "\r\n"))
 		return xc_err_set(err, XC_ERR_USAGE, "github-token has more than one line");
@@ -36,7 +36,7 @@ static int check_source(const struct xc_action_message_source *source, struct xc
 		return xc_err_set(err, XC_ERR_USAGE, "the event does not name the commit");
 	if (!context->api_url || !context->repository || !is_repository(context->repository))
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "GITHUB_API_URL and GITHUB_REPOSITORY do not say whom to ask");
+				  "GITHUB_API_URL or GITHUB_REPOSITORY is not set");
 	return 0;
 }
 
@@ -77,7 +77,7 @@ static int read_reply(const struct xc_http_request *request, char **ret_message,
 		return -1;
 	message = json_string_value(json_object_get(reply, "message"));
 	if (!message)
-		return xc_err_set(err, XC_ERR_CORRUPT, "GitHub's answer holds no message");
+		return xc_err_set(err, XC_ERR_CORRUPT, "GitHub's answer has no message");
 	*ret_message = xc_strdup(message);
 	return 0;
 }

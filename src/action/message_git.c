@@ -137,7 +137,7 @@ int xc_action_message_from_git(const struct xc_action_message_source *source, ch
 	trusted_folders(workspace, &path);
 	argv[0] = git = find_git(xc_buf_str(&path));
 	if (!git)
-		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no git to read it with");
+		return xc_err_set(err, XC_ERR_NOT_FOUND, "git is not installed");
 	if (run_git(argv, path.data, source->cancel, &text, err) < 0)
 		return -1;
 	/* Headers, an empty line, the message: gitformat-commit. */

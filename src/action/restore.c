@@ -203,9 +203,9 @@ static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
 		return tell_error(run, &err, since_ms);
 	if (result.copied_links > 0)
-		xc_action_info("Hard links that could not be kept: %" PRIu64 ". Their content was "
-			       "copied, as the files lie on different file systems, or have all "
-			       "the names that theirs allows.",
+		xc_action_info("Hard links that could not be kept: %" PRIu64
+			       ". Their content was copied, because the files are on different "
+			       "file systems or have as many names as theirs allows.",
 			       result.copied_links);
 	story.lookup_ms = result.lookup_ms;
 	story.work_ms = result.extract_ms;
@@ -243,8 +243,8 @@ static int restore(const struct xc_action_host *host, bool root)
 
 	xc_action_run_begin(&run, host);
 	if (xc_action_run_lacks_store(&run)) {
-		xc_action_info("[warning]No store is named, as runs from forks get no secrets: "
-			       "nothing is restored.");
+		xc_action_info("[warning]No store is configured, because runs from forks get no "
+			       "secrets: nothing is restored.");
 		return xc_action_set_output(&run.context, "cache-hit", "false", &err) < 0
 			       ? fail(err.msg)
 			       : 0;

@@ -188,8 +188,8 @@ static void warn_outside_store(const struct xc_action_run *run)
 	if (url && strncmp(url, scheme, strlen(scheme)) == 0 &&
 	    is_outside(folder, run->context.workspace))
 		xc_action_command("warning",
-				  "This action runs in a container that holds the workspace "
-				  "alone, so the store %s would vanish with it; use %s, "
+				  "This action runs in a container that has only the workspace, so "
+				  "the store %s would vanish with it; use %s, "
 				  "or a store in S3.",
 				  url, OTHER_ACTIONS);
 }
@@ -206,8 +206,8 @@ void xc_action_warn_outside(const struct xc_action_run *run)
 		if (is_outside(paths->items[i], workspace))
 			xc_action_command(
 				"warning",
-				"This action runs in a container that holds the workspace "
-				"alone, so the path %s refers to the container, not to the job; "
+				"This action runs in a container that has only the workspace, so "
+				"the path %s refers to the container, not to the job; "
 				"use %s.",
 				paths->items[i], OTHER_ACTIONS);
 }

@@ -137,7 +137,7 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 		for (size_t i = 0; i < notes.count; i++)
 			xc_action_info("Note: %s.", notes.items[i]);
 		if (result->healed.kind != XC_ERR_NONE)
-			xc_action_info("Replaced the entry of this key, as it was broken: %s",
+			xc_action_info("Replaced the broken entry of this key: %s",
 				       result->healed.msg);
 		if (result->doubt.kind != XC_ERR_NONE)
 			xc_action_command("warning", "The cache was saved, but %s",
@@ -181,8 +181,8 @@ static int save(struct xc_action_run *run, const char *key, const char *restored
 	cleanup_free char *fault = NULL;
 
 	if (xc_action_run_lacks_store(run))
-		return decline("No store is named, as runs from forks get no secrets: nothing is "
-			       "saved.");
+		return decline("No store is configured, because runs from forks get no secrets: "
+			       "nothing is saved.");
 	if (!xc_action_run_has_ref(run))
 		return 0;
 	if (*key == '\0')

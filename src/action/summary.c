@@ -60,7 +60,7 @@ static const char *result_text(const struct xc_action_run *run, const struct xc_
 	case XC_RESULT_SAVED:
 		return "saved";
 	case XC_RESULT_KEPT:
-		return "not saved: there is an entry of this key already";
+		return "not saved: the key has an entry already";
 	case XC_RESULT_MISS:
 		break;
 	}
@@ -89,7 +89,7 @@ static void add_search(const struct xc_action_run *run, const struct xc_action_s
 	add_list_row(out, "Scopes tried", &run->scopes);
 	if (!nearest || !nearest->key)
 		return;
-	add_code_row(out, "Nearest key", nearest->key);
+	add_code_row(out, "Closest key", nearest->key);
 	add_code_row(out, "Its scope", nearest->scope);
 	if (nearest->other_paths)
 		add_row(out, "Why not that", "saved with other path lines");

@@ -32,10 +32,10 @@ static int refuse_frame(size_t code, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_CORRUPT, "it is not compressed by zstd");
 	case ZSTD_error_frameParameter_windowTooLarge:
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "zstd was told to look back more than 128 MiB (--long), which "
-				  "takes too much memory here");
+				  "its zstd window is larger than 128 MiB (--long), which takes "
+				  "too much memory");
 	case ZSTD_error_memory_allocation:
-		return xc_err_set(err, XC_ERR_INTERNAL, "there is no memory to decode it");
+		return xc_err_set(err, XC_ERR_INTERNAL, "out of memory while decoding it");
 	default:
 		return xc_err_set(err, XC_ERR_CORRUPT, "it cannot be decoded: %s",
 				  ZSTD_getErrorName(code));

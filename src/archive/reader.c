@@ -107,7 +107,7 @@ static int refuse(struct xc_archive *reader, struct xc_err *err)
 		*err = reader->err;
 		return -1;
 	}
-	return xc_err_set(err, XC_ERR_CORRUPT, "it is no %s archive that can be read: %s",
+	return xc_err_set(err, XC_ERR_CORRUPT, "it is not a readable %s archive: %s",
 			  reader->opts.format->name, XC_QUOTE(reason ? reason : "no reason given"));
 }
 
@@ -193,7 +193,7 @@ static int strip_whiteout(struct xc_archive *reader, struct xc_err *err)
 	if (strncmp(name, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
 		return 1;
 	if (*gone == '\0' || strcmp(gone, ".") == 0 || strcmp(gone, "..") == 0)
-		return xc_err_set(err, XC_ERR_CORRUPT, "%s takes away what has no name",
+		return xc_err_set(err, XC_ERR_CORRUPT, "%s removes a member without a name",
 				  XC_QUOTE(path->data));
 	memmove(name, gone, strlen(gone) + 1);
 	xc_buf_truncate(path, path->len_bytes - strlen(WHITEOUT));
@@ -268,7 +268,7 @@ static int fill_attributes(const struct xc_archive *reader, struct xc_archive_me
 
 	/* (uid_t)-1 tells chown(2) to leave the owner alone. */
 	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-		return xc_err_set(err, XC_ERR_CORRUPT, "%s in it has no possible owner",
+		return xc_err_set(err, XC_ERR_CORRUPT, "%s in it has an impossible owner",
 				  XC_QUOTE(member->path));
 	member->uid = (uint32_t)uid;
 	member->gid = (uint32_t)gid;
@@ -323,8 +323,7 @@ static int describe(struct xc_archive *reader, struct xc_archive_member *member,
 		return useless;
 	member->path = reader->path.data;
 	if (member->type != XC_ARCHIVE_DIR && reader->path.len_bytes == 0)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "what should be the whole directory is something else in it");
+		return xc_err_set(err, XC_ERR_CORRUPT, "its root is not a directory");
 	if (member->type == XC_ARCHIVE_REMOVED)
 		return 0;
 	if (fill_attributes(reader, member, err) < 0)

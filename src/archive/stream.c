@@ -49,7 +49,7 @@ static int check_end(const struct xc_archive_stream *stream, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_CORRUPT, "it is cut short");
 	if (stream->zeros < stream->opts.format->end_zeros)
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "it has no end: whatever wrote it stopped before it was whole");
+				  "it is incomplete: whatever wrote it stopped too early");
 	return 0;
 }
 

@@ -76,8 +76,7 @@ void xc_sha256(const void *data, size_t length, uint8_t ret_digest[XC_SHA256_BYT
 static void lacks_random_bytes(void)
 {
 	static const char message[] =
-		"xcache: getrandom(2) is denied here, and there are no caches "
-		"without random numbers\n";
+		"xcache: getrandom(2) is denied, and xcache needs random numbers\n";
 
 	(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
 	_exit(1);

@@ -99,7 +99,7 @@ static void report(struct listing *listing, const struct xc_session *session)
 			    listing->reason.msg);
 	if (listing->cut > 0)
 		xc_cmd_warn(&command, args,
-			    "%s not shown: the name in the store is too short for it; list without "
+			    "%s not shown, because the name in the store is cut: list without "
 			    "--keys-only",
 			    XC_COUNTED(listing->cut, "long key is", "long keys are"));
 }

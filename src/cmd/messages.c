@@ -36,8 +36,8 @@ static void hint_at_removal(const struct xc_session *session)
 
 		if (entry->key)
 			fprintf(stderr,
-				"hint: \"xcache remove --key %s --scope %s\" makes way for a new "
-				"entry\n",
+				"hint: \"xcache remove --key %s --scope %s\" removes it, so that a "
+				"new one can be saved\n",
 				XC_QUOTE(entry->key), XC_QUOTE(entry->scope));
 	}
 }

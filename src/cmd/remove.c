@@ -55,7 +55,7 @@ static int check(const struct xc_args *args, struct xc_err *err)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "say what to remove with --key or --key-prefix");
 	if (args->key && args->key_prefix)
-		return xc_err_set(err, XC_ERR_USAGE, "--key and --key-prefix exclude each other");
+		return xc_err_set(err, XC_ERR_USAGE, "give either --key or --key-prefix, not both");
 	return 0;
 }
 

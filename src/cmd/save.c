@@ -69,7 +69,7 @@ static void report(const struct xc_args *args, const struct xc_query *query,
 	warn_skipped(args, &result->skipped);
 	warn_notes(args, result);
 	if (!result->exists && result->healed.kind != XC_ERR_NONE)
-		xc_cmd_warn(&command, args, "replaced the entry of this key, as it was broken: %s",
+		xc_cmd_warn(&command, args, "replaced the broken entry of this key: %s",
 			    result->healed.msg);
 	if (result->doubt.kind != XC_ERR_NONE)
 		xc_cmd_warn(&command, args, "saved, but %s", result->doubt.msg);

@@ -124,7 +124,7 @@ static int verify_segment(const struct xc_cache *cache, const char *pack_name,
 	xc_sha256(stored, segment->stored_bytes, digest);
 	if (memcmp(digest, segment->sha256, sizeof(digest)) == 0)
 		return 0;
-	return xc_err_set(err, XC_ERR_CORRUPT, "%s is spoilt at byte %llu", XC_QUOTE(pack_name),
+	return xc_err_set(err, XC_ERR_CORRUPT, "%s is damaged at byte %llu", XC_QUOTE(pack_name),
 			  (unsigned long long)segment->offset);
 }
 

@@ -69,7 +69,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
 		attempt->over_unreadable = true;
 	}
 	if (commit->over.when == XC_PUT_WHEN_TAG && strcmp(tag.text, commit->over.tag->text) != 0)
-		return xc_err_set(err, XC_ERR_EXISTS, "another entry has the key by now");
+		return xc_err_set(err, XC_ERR_EXISTS, "another entry has taken the key");
 	return replace(attempt, &tag, err);
 }
 
@@ -82,7 +82,7 @@ static int check_written(const struct attempt *attempt, struct xc_err *err)
 	if (!attempt->over_unreadable || look_again(attempt, err) == STANDING_OURS ||
 	    (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_NOT_FOUND))
 		return 0;
-	return xc_err_wrap(err, "the store does not give back what was written to it");
+	return xc_err_wrap(err, "the store does not return what was written to it");
 }
 
 static int end(const struct attempt *attempt, struct xc_err *err)

@@ -35,9 +35,9 @@ static int name_layers(const struct xc_cache *cache, const char *scope,
 
 		members += manifest->layers[i].member_count;
 		if (members > XC_MEMBERS_MAX)
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the layers have more members together than one entry "
-					  "may have");
+			return xc_err_set(
+				err, XC_ERR_CORRUPT,
+				"together the layers have more members than one entry may have");
 		if (xc_name_pack(cache, scope, manifest->layers[i].pack, &name, err) < 0)
 			return -1;
 		layers->items[layers->count++] = (struct xc_entry_layer){

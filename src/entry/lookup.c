@@ -258,7 +258,7 @@ static int set_miss(const struct lookup *lookup, struct xc_err *err)
 	}
 	if (lookup->passed_over.kind != XC_ERR_NONE)
 		return xc_err_set(err, XC_ERR_NOT_FOUND,
-				  "no entry that this xcache can read: %.300s",
+				  "no entry that this version of xcache can read: %.300s",
 				  lookup->passed_over.msg);
 	return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s%s", XC_QUOTE(query->key),
 			  query->restore_keys->count ? " or its restore keys" : "",

@@ -109,7 +109,8 @@ const char *xc_query_matched_by(const struct xc_query *query, const char *matche
 static int check_lines(const struct xc_strlist *paths, struct xc_err *err)
 {
 	if (paths->count > XC_PATTERNS_MAX_LINES)
-		return xc_err_set(err, XC_ERR_USAGE, "there are %zu path lines, more than %d",
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "%zu path lines are more than the %d that are allowed",
 				  paths->count, XC_PATTERNS_MAX_LINES);
 	for (size_t i = 0; i < paths->count; i++)
 		if (strlen(paths->items[i]) > XC_PATTERNS_MAX_LINE_BYTES)

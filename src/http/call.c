@@ -180,7 +180,7 @@ static int check_proxy(const char *proxy, struct xc_err *err)
 
 	if (!proxy || xc_proxy_is_known(proxy))
 		return 0;
-	return xc_err_set(err, XC_ERR_IO, "the proxy %s is of a kind that is not known",
+	return xc_err_set(err, XC_ERR_IO, "the proxy %s has an unknown scheme",
 			  xc_url_public(proxy, public, sizeof(public)));
 }
 

@@ -300,7 +300,8 @@ int xc_easy_prepare(struct xc_attempt *attempt, struct xc_err *err)
 	fine &= set_transport(easy, attempt);
 	fine &= set_trust(easy, attempt->http);
 	fine &= set_method(easy, attempt);
-	return fine ? 0 : xc_err_set(err, XC_ERR_INTERNAL, "libcurl lacks what is needed");
+	return fine ? 0
+		    : xc_err_set(err, XC_ERR_INTERNAL, "libcurl lacks features that xcache needs");
 }
 
 void xc_easy_release_lists(struct xc_attempt *attempt)

@@ -29,8 +29,8 @@ static const char *trust_reason(long verify_result)
 	case 19:
 	case 20:
 	case 21:
-		return "its certificate is signed by an authority that is not known here; "
-		       "XCACHE_CA_BUNDLE may name a file with that authority's certificate";
+		return "its certificate is signed by an unknown authority; set XCACHE_CA_BUNDLE to "
+		       "a file with that authority's certificate";
 	default:
 		return NULL;
 	}

@@ -79,7 +79,7 @@ static const char *check_top(struct tree_check *check, uint32_t position)
 	const char *name = check->items[position].name;
 
 	if (!is_stored_path(name))
-		return "a top whose name is no stored path";
+		return "a root path whose name is no stored path";
 	if (check->last_top != XC_MEMBER_NONE &&
 	    strcmp(check->items[check->last_top].name, name) >= 0)
 		return "a top out of order";
@@ -91,7 +91,7 @@ static const char *check_top(struct tree_check *check, uint32_t position)
 		if (strncmp(name, before, length) != 0)
 			continue;
 		if (name[length] == '/' || (length == 1 && before[0] == '/'))
-			return "a top below another top";
+			return "a root path below another";
 		break;
 	}
 	check->prefixes = grow(check->prefixes, check->prefix_count, &check->prefix_capacity,

@@ -12,8 +12,8 @@ void xc_summary_save(const char *key, const struct xc_save_result *result, FILE 
 
 	if (result->exists) {
 		fprintf(out,
-			"There is an entry of key %s already, so nothing was saved "
-			"(--update replaces it)\n",
+			"Key %s has an entry already, so nothing was saved (--update replaces "
+			"it)\n",
 			XC_QUOTE(key));
 		return;
 	}

@@ -166,8 +166,9 @@ static void release_restore(struct restore *restore)
 static int note_failure(const struct xc_match *match, struct xc_broken *broken, struct xc_err *err)
 {
 	if (err->sys == ENOSPC || err->sys == EDQUOT)
-		xc_err_wrap(err, "until it is done a restore needs room for what it writes beside "
-				 "what that replaces");
+		xc_err_wrap(
+			err,
+			"until it is done, a restore needs room for both new and replaced files");
 	xc_err_wrap(err, "cannot restore key %s", XC_QUOTE(match->manifest.key));
 	/* A pack that is gone is no miss: there was an entry, and it cannot be used. */
 	if (err->kind == XC_ERR_NOT_FOUND)

@@ -126,7 +126,7 @@ static int check_target(const struct opening *opening, struct xc_target *target,
 		return -1;
 	if (!xc_patterns_declares(opening->patterns, absolute.data, &target->literal_bytes))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has %s, which none of the paths asked for declares",
+				  "the entry has %s, which is below none of the given paths",
 				  XC_QUOTE(target->stored));
 	/* A shell may be standing in these: they keep their inode. */
 	target->keep_directory = is_a_root(opening->cache->roots, absolute.data);
@@ -170,10 +170,10 @@ static int check_apart(const struct xc_targets *targets, struct xc_err *err)
 		qsort(order, targets->count, sizeof(*order), compare_places);
 	for (uint32_t i = 1; i < targets->count; i++)
 		if (is_at_or_below(order[i]->absolute, order[i - 1]->absolute))
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the entry has %s and %s, which lie in one another here",
-					  XC_QUOTE(order[i - 1]->stored),
-					  XC_QUOTE(order[i]->stored));
+			return xc_err_set(
+				err, XC_ERR_CORRUPT,
+				"the entry has %s and %s, one of which is inside the other here",
+				XC_QUOTE(order[i - 1]->stored), XC_QUOTE(order[i]->stored));
 	return 0;
 }
 
@@ -185,7 +185,7 @@ static int check_roots(const struct xc_targets *targets, struct xc_err *err)
 
 		if (target->keep_directory && !target->is_directory)
 			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the entry has something else than a directory for %s",
+					  "the entry has something other than a directory for %s",
 					  XC_QUOTE(target->absolute));
 	}
 	return 0;

@@ -97,8 +97,8 @@ static int fail_at(const struct xc_member_reader *reader, struct xc_err *err)
 	xc_tree_path(reader->tree, reader->position, &path);
 	if (saved == ENOENT || saved == ELOOP)
 		return xc_err_set(err, XC_ERR_CHANGED,
-				  "%s vanished while it was being saved: save when nothing "
-				  "writes there any more",
+				  "%s vanished while it was being saved: save after all writers "
+				  "have finished",
 				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot read %s", XC_QUOTE(path.data));
 }
@@ -108,10 +108,10 @@ static int fail_changed(const struct xc_member_reader *reader, struct xc_err *er
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
 
 	xc_tree_path(reader->tree, reader->position, &path);
-	return xc_err_set(err, XC_ERR_CHANGED,
-			  "%s changed while it was being saved: save when nothing writes there "
-			  "any more",
-			  XC_QUOTE(path.data));
+	return xc_err_set(
+		err, XC_ERR_CHANGED,
+		"%s changed while it was being saved: save after all writers have finished",
+		XC_QUOTE(path.data));
 }
 
 static int open_file(struct xc_member_reader *reader)

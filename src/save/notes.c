@@ -18,17 +18,17 @@ static void add_unmatched(const struct xc_notes *notes, struct xc_strlist *sente
 void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sentences)
 {
 	static const char *const texts[XC_NOTE_KINDS][2] = {
-		[XC_NOTE_LINKS_OUT] = { "was not gone through: it is a symlink that leads out of "
-					"what the path line spells out",
-					"were not gone through: they are symlinks that lead out of "
-					"what the path line spells out" },
+		[XC_NOTE_LINKS_OUT] = { "was not followed: it is a symlink that leads out of the "
+					"literal part of the path line",
+					"were not followed: they are symlinks that lead out of the "
+					"literal part of the path line" },
 		[XC_NOTE_UNREADABLE] = { "was left out: the directory may not be read",
 					 "were left out: the directories may not be read" },
-		[XC_NOTE_LINKED_PATH] = { "is a symlink: the link alone is saved, not the files in "
-					  "the directory that it leads to; end the path in /* to "
+		[XC_NOTE_LINKED_PATH] = { "is a symlink: only the link is saved, not the files in "
+					  "the directory that it points to; end the path in /* to "
 					  "save those",
-					  "are symlinks: the links alone are saved, not the files "
-					  "in the directories that they lead to; end the paths in "
+					  "are symlinks: only the links are saved, not the files "
+					  "in the directories that they point to; end the paths in "
 					  "/* to save those" },
 		[XC_NOTE_VANISHED] = { "was left out: it vanished while it was being saved",
 				       "were left out: they vanished while they were being saved" },

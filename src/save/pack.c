@@ -41,8 +41,8 @@ static int fail_link(const struct xc_tree *tree, uint32_t position, struct xc_er
 
 	xc_tree_path(tree, position, &path);
 	return xc_err_set(err, XC_ERR_CHANGED,
-			  "another name of %s vanished while it was being saved: save when nothing "
-			  "writes there any more",
+			  "another name of %s vanished while it was being saved: save after all "
+			  "writers have finished",
 			  XC_QUOTE(path.data));
 }
 

@@ -23,7 +23,7 @@ static int unknown_scheme(const char *scheme, struct xc_err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(back_ends); i++)
 		xc_buf_addf(&known, "%s%s", known.len_bytes > 0 ? ", " : "", back_ends[i]->example);
-	return xc_err_set(err, XC_ERR_USAGE, "no kind of store is called '%s:'; there is %s",
+	return xc_err_set(err, XC_ERR_USAGE, "there is no store type '%s:'; use %s",
 			  XC_QUOTE(scheme), xc_buf_str(&known));
 }
 

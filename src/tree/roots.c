@@ -35,7 +35,7 @@ static int normalise(const char *path, char **ret_path, struct xc_err *err)
 	if (path[0] != '/') {
 		cwd = getcwd(NULL, 0);
 		if (!cwd)
-			return xc_err_sys(err, errno, "cannot tell the current directory");
+			return xc_err_sys(err, errno, "cannot find out the current directory");
 		add_components(&out, cwd);
 	}
 	add_components(&out, path);
@@ -140,7 +140,7 @@ int xc_roots_to_absolute(const struct xc_roots *roots, const char *stored, struc
 				  XC_QUOTE(stored));
 	if (stored[0] == '~' && !roots->home)
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "'%s' lies in the home directory, but HOME is not set",
+				  "'%s' is in the home directory, but HOME is not set",
 				  XC_QUOTE(stored));
 	if (stored[0] != '/') {
 		root = stored[0] == '~' ? roots->home : roots->workspace;

@@ -135,9 +135,10 @@ static void check_condition(struct examination *examination)
 
 	if (xc_store_put(examination->cache->store, examination->small, "other", 5,
 			 XC_PUT_IF_ABSENT, &err) == 0)
-		xc_finder_tell(&examination->finder, "condition", XC_FINDING_WARNING,
-			       "the store ignores If-None-Match: of two saves of one key at the "
-			       "same moment, the later one wins and the earlier one is not told");
+		xc_finder_tell(
+			&examination->finder, "condition", XC_FINDING_WARNING,
+			"the store ignores If-None-Match: of two saves of one key at the same "
+			"moment the later one wins, and the earlier one does not notice");
 	else if (err.kind == XC_ERR_EXISTS)
 		xc_finder_tell(&examination->finder, "condition", XC_FINDING_GOOD,
 			       "an existing entry is not overwritten");

@@ -74,13 +74,13 @@ saved() {
     in_workflow
     saved npm-1
     act restore INPUT_KEY=npm-2 INPUT_PATH=tree
-    line "Nearest key: npm-1 in scope refs/heads/main"
+    line "Closest key: npm-1 in scope refs/heads/main"
     act restore INPUT_KEY=npm-1 INPUT_PATH=other
     has "$output" "saved with other path lines"
     # The key itself is nearer than a newer one that begins so.
     saved npm-10
     act restore INPUT_KEY=npm-1 INPUT_PATH=other
-    line "Nearest key: npm-1 in scope refs/heads/main, saved with other path lines, so it is another cache"
+    line "Closest key: npm-1 in scope refs/heads/main, saved with other path lines, so it is another cache"
 }
 
 @test "a hit says how much time it saved" {
@@ -434,7 +434,7 @@ saved() {
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     same "$status" 0
     same "$(outputs)" "cache-hit=false"
-    has "$output" "[warning]No store is named"
+    has "$output" "[warning]No store is configured"
     act main INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     same "$status $(outputs)$(states)" "0 cache-hit=false"
     act save INPUT_KEY=k INPUT_PATH=tree
@@ -655,7 +655,7 @@ saved() {
     has "$(cat "$GITHUB_STEP_SUMMARY")" "| Matched by | <code>np</code> |"
     act restore INPUT_KEY=npm-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=x-
     has "$(cat "$GITHUB_STEP_SUMMARY")" "| Restore keys tried | <code>x-</code> |"
-    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Nearest key | <code>npm-1</code> |"
+    has "$(cat "$GITHUB_STEP_SUMMARY")" "| Closest key | <code>npm-1</code> |"
     act restore INPUT_KEY=k INPUT_PATH=tree GITHUB_STEP_SUMMARY=
     same "$status" 0
 }
@@ -774,7 +774,7 @@ commit_with() {
     pull_request 0123456789abcdef0123456789abcdef01234567
     act restore INPUT_KEY=k INPUT_PATH=tree
     same "$status" 0
-    has "$(commands)" "notice Whether the head commit asks to clear caches is not known: no repository is checked out; there is no github-token to ask GitHub with"
+    has "$(commands)" "notice Whether the head commit asks to clear caches is not known: no repository is checked out; no github-token is set"
     line "Cache not found for input keys: k"
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     same "$(commands)" ""

@@ -46,7 +46,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
         break_entry "$how"
         put tree/file new
         ends 0 xc save --key k --path tree
-        has "$stderr" "warning: replaced the entry of this key, as it was broken: "
+        has "$stderr" "warning: replaced the broken entry of this key: "
         rm -r tree
         xc restore -q --key k --path tree
         same "$(cat tree/file)" new
@@ -111,7 +111,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
         rm -rf tree
         # Alone it is an error, which says how to be rid of it.
         ends 1 xc restore --key k-2 --path tree
-        has "$stderr" 'hint: "xcache remove --key k-2 --scope default" makes way'
+        has "$stderr" 'hint: "xcache remove --key k-2 --scope default" removes it'
         absent tree
         put tree/file good
         xc save -q --key k-2 --path tree --scope base
@@ -162,7 +162,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     one_warning "Failed to restore: cannot restore key k: "
     act save INPUT_KEY=k INPUT_PATH=tree
     line "Cache saved with key: k"
-    has "$output" "Replaced the entry of this key, as it was broken: "
+    has "$output" "Replaced the broken entry of this key: "
     rm -r tree
     act restore INPUT_KEY=k INPUT_PATH=tree
     line "Cache restored from key: k"

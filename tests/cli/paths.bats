@@ -262,7 +262,7 @@ bring_back() {
     put "$T/disk/x" content
     ln -s "$T/disk" link
     ends 0 xc save --key k --path link
-    has "$stderr" "/link is a symlink: the link alone is saved"
+    has "$stderr" "/link is a symlink: only the link is saved"
     has "$stderr" "holds no file"
 }
 
@@ -271,7 +271,7 @@ bring_back() {
     put "$HOME/out/pkg/dist/g" 2
     ln -s "$HOME/out" bazel-out
     ends 0 xc save --key k --path '**/dist'
-    has "$stderr" "/bazel-out was not gone through"
+    has "$stderr" "/bazel-out was not followed"
     rm -r a
     xc restore -q --key k --path '**/dist'
     same "$(cat a/dist/f)" 1

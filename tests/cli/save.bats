@@ -13,7 +13,7 @@ load helpers
     before=$(store_digest)
     put file two
     ends 0 xc save --key k --path file
-    has "$output" "There is an entry of key k already"
+    has "$output" "Key k has an entry already"
     same "$stderr" ""
     same "$(store_digest)" "$before"
     same "$(xc save --key k --path file --json | json 'd["ok"], d["saved"], d["key"]')" \
@@ -80,7 +80,7 @@ load helpers
         same "$code" 0
     done
     same "$(cat ../out? | grep -c 'Saved k')" 1
-    same "$(cat ../out? | grep -c 'There is an entry of key k already')" 2
+    same "$(cat ../out? | grep -c 'Key k has an entry already')" 2
     # Progress is all that may be told beside.
     lacks "$(cat ../err?)" xcache
     same "$(count manifests)" 1
@@ -283,7 +283,7 @@ PY
     same "$(packs)" ""
     xc save -q --key k --path tree --path "#$(head -c 4095 /dev/zero | tr '\0' x)"
     ends 2 xc save --key many --path "$(seq -f 'l%g' 1001)"
-    has "$stderr" "there are 1001 path lines, more than 1000"
+    has "$stderr" "1001 path lines are more than the 1000"
     ends 2 xc restore --key many --path "$(seq -f 'l%g' 1001)"
-    has "$stderr" "there are 1001 path lines, more than 1000"
+    has "$stderr" "1001 path lines are more than the 1000"
 }

@@ -217,7 +217,7 @@ static inline int memory_check_tag(const struct memory_object *object,
 	xc_store_tag_of(object->data, object->size_bytes, &found);
 	if (strcmp(found.text, tag->text) == 0)
 		return 0;
-	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in memory: is another by now",
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in memory: has changed",
 			  XC_QUOTE(object->name));
 }
 

@@ -212,24 +212,25 @@ static const struct bad {
 	  "is absolute" },
 	{ "a hard link to the directory is taken", MEMBERS(HARD_("a", "./")), false,
 	  "leads to the whole" },
-	{ "the directory may be a file", MEMBERS(FILE_(".", "x")), false, "something else" },
-	{ "the directory may be a symlink", MEMBERS(LINK_(".", "/etc")), false, "something else" },
+	{ "the directory may be a file", MEMBERS(FILE_(".", "x")), false, "not a directory" },
+	{ "the directory may be a symlink", MEMBERS(LINK_(".", "/etc")), false, "not a directory" },
 	{ "a symlink without a target is taken", MEMBERS(LINK_("a", "")), false, "leads nowhere" },
 	{ "a name of 256 bytes is taken", MEMBERS(LONG_(A256), FILE_("x", "x")), false,
 	  "more than 255" },
-	{ "a member without a name is taken", MEMBERS(FILE_("", "x")), false, "no name" },
+	{ "a member without a name is taken", MEMBERS(FILE_("", "x")), false, "has no name" },
 	{ "a file of exabytes is begun",
 	  MEMBERS({ .type = TAR_FILE, .name = "a", .size = (uint64_t)1 << 62 }), false, "claims" },
 	{ "a file that is longer than the archive is taken",
 	  MEMBERS({ .type = TAR_FILE, .name = "a", .content = "x", .size = 1 << 20 }), false,
-	  "no tar archive" },
-	{ "a whiteout climbs", MEMBERS(FILE_(".wh...", "")), true, "no name" },
-	{ "a whiteout takes away its directory", MEMBERS(FILE_("a/.wh..", "")), true, "no name" },
-	{ "a whiteout takes away nothing", MEMBERS(FILE_("a/.wh.", "")), true, "no name" },
+	  "not a readable tar archive" },
+	{ "a whiteout climbs", MEMBERS(FILE_(".wh...", "")), true, "without a name" },
+	{ "a whiteout takes away its directory", MEMBERS(FILE_("a/.wh..", "")), true,
+	  "without a name" },
+	{ "a whiteout takes away nothing", MEMBERS(FILE_("a/.wh.", "")), true, "without a name" },
 	{ "a whiteout goes through the directory above", MEMBERS(FILE_("../.wh.a", "")), true,
 	  "climbs" },
 	{ "an opaque marker is passed over", MEMBERS(FILE_("a/.wh..wh..opq", "")), true, "hides" },
-	{ "the directory is taken away", MEMBERS(CHAR_(".", 0, 0)), true, "something else" },
+	{ "the directory is taken away", MEMBERS(CHAR_(".", 0, 0)), true, "not a directory" },
 };
 
 static void test_bad(void **state)
@@ -276,7 +277,7 @@ static void test_cut_short(void **state)
 	for (size_t length = 0; length < object.len_bytes; length++) {
 		struct xc_buf cut = { .data = object.data, .len_bytes = length };
 
-		refuses(&cut, NULL, length > 0 ? "cut short" : "no end");
+		refuses(&cut, NULL, length > 0 ? "cut short" : "stopped too early");
 	}
 }
 
@@ -289,7 +290,7 @@ static void test_without_end(void **state)
 	tar_add(&tar, &good[0].members[1]);
 	tar_add(&tar, &good[0].members[2]);
 	tar_compress(&tar, &object);
-	refuses(&object, NULL, "no end");
+	refuses(&object, NULL, "stopped too early");
 }
 
 /* A byte that is wrong anywhere goes unnoticed, or crashes. */
@@ -365,7 +366,7 @@ static void test_window(void **state)
 	(void)state;
 	/* RFC 8878: no checksum, no size; window descriptor with exponent 18; a last raw block. */
 	xc_buf_add(&object, "\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00", 9);
-	refuses(&object, NULL, "more than 128 MiB");
+	refuses(&object, NULL, "larger than 128 MiB");
 }
 
 static void add_empty_files(struct xc_buf *tar, size_t count)

@@ -327,7 +327,7 @@ static void save_summaries(void **state)
 				 "in 1.1 s (666 MB/s)\n");
 	saved.exists = true;
 	xc_summary_save("a\n", &saved, capture_begin(&capture));
-	assert_printed(&capture, "There is an entry of key a\\x0a already, so nothing was saved "
+	assert_printed(&capture, "Key a\\x0a has an entry already, so nothing was saved "
 				 "(--update replaces it)\n");
 	xc_summary_skipped(&saved.skipped, &text);
 	assert_int_equal(text.len_bytes, 0);

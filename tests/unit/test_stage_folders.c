@@ -88,8 +88,8 @@ static void symlinks_above_the_target(void **state)
 		{ "w", "w/out/absent/x", NULL, "leads out", "out, and not there" },
 		{ "w", "w/file/x", NULL, "not a directory", "a file above the target" },
 		{ "w", "w/file/y/x", NULL, "not a directory", "a file further above" },
-		{ "w", "w/dangling/x", NULL, "leads nowhere", "a dangling symlink above" },
-		{ "w", "w/dangling/y/x", NULL, "leads nowhere", "a dangling one further above" },
+		{ "w", "w/dangling/x", NULL, "dangling symlink", "a dangling symlink above" },
+		{ "w", "w/dangling/y/x", NULL, "dangling symlink", "a dangling one further above" },
 	};
 
 	(void)state;

@@ -140,7 +140,7 @@ int xc_s3_move(struct xc_s3 *s3, unsigned moves, const char *region, struct xc_e
 	int result = 0;
 
 	if (make_base(s3, region, &base, &reason) < 0)
-		return xc_err_set(err, XC_ERR_IO, "the server sends us to the region '%s': %.200s",
+		return xc_err_set(err, XC_ERR_IO, "the server redirects to the region '%s': %.200s",
 				  XC_QUOTE(region), reason.msg);
 	pthread_mutex_lock(&s3->lock);
 	/* Another request may have been sent there meanwhile. */
@@ -156,7 +156,7 @@ int xc_s3_move(struct xc_s3 *s3, unsigned moves, const char *region, struct xc_e
 	xc_s3_base_release(&base);
 	if (result < 0)
 		xc_err_set(err, XC_ERR_IO,
-			   "the server sends us from region to region, at last to '%s'",
+			   "the server redirects from region to region, the last time to '%s'",
 			   XC_QUOTE(region));
 	return result;
 }

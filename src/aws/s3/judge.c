@@ -218,9 +218,10 @@ static int repair_region(struct xc_s3_call *call, enum meaning meaning,
 	    strcmp(region, call->s3->regions[call->moves]) == 0)
 		return 0;
 	if (call->moved == 2)
-		return xc_err_set(err, XC_ERR_IO,
-				  "the server sends us from region to region, at last to '%s'",
-				  XC_QUOTE(region));
+		return xc_err_set(
+			err, XC_ERR_IO,
+			"the server redirects from region to region, the last time to '%s'",
+			XC_QUOTE(region));
 	call->moved++;
 	return xc_s3_move(call->s3, call->moves, region, err) < 0 ? -1 : 1;
 }

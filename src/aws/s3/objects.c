@@ -199,7 +199,7 @@ int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length
 
 static int is_another(const char *key, struct xc_err *err)
 {
-	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now", XC_QUOTE(key));
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' has changed", XC_QUOTE(key));
 }
 
 /* For a server without conditions, as put_after_look. */

@@ -86,7 +86,7 @@ static int replaced(struct xc_s3_call *call, struct xc_err *err)
 {
 	/* Who reads it anew from its start may have the new one. */
 	xc_s3_forget_tag(call->s3, call->key);
-	return xc_err_set(err, XC_ERR_CORRUPT, "it was replaced by another while it was read");
+	return xc_err_set(err, XC_ERR_CORRUPT, "it was replaced while it was read");
 }
 
 /* Something in between may have mixed up answers; it will hardly do so again and again. */

@@ -290,8 +290,8 @@ int xc_file_check_tag(const struct xc_file_store *store, const char *name, int f
 				  XC_QUOTE(store->base.display_url));
 	if (strcmp(found.text, tag->text) == 0)
 		return 0;
-	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in %s is another by now",
-			  XC_QUOTE(name), XC_QUOTE(store->base.display_url));
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' in %s has changed", XC_QUOTE(name),
+			  XC_QUOTE(store->base.display_url));
 }
 
 int xc_file_err(const struct xc_file_store *store, const char *path, int errno_value,

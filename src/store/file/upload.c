@@ -221,8 +221,8 @@ static int judge_failure(struct file_upload *upload, int errno_value, struct xc_
 	if (errno_value != EEXIST && errno_value != EISDIR) {
 		xc_file_err(store, upload->path, errno_value, "put in place", err);
 		if (errno_value == EOPNOTSUPP)
-			xc_err_wrap(err, "the file system can neither link nor rename "
-					 "without replacing");
+			xc_err_wrap(err, "the file system supports neither links nor renames that "
+					 "do not replace");
 		return -1;
 	}
 	if (fstatat(upload->folder_fd, upload->leaf, &status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -294,7 +294,7 @@ static void take_back(const struct file_upload *upload, struct xc_err *err)
 	struct stat own, placed;
 
 	if (upload->replaced) {
-		xc_err_wrap(err, "it was replaced, but may not outlast a power failure");
+		xc_err_wrap(err, "it was replaced, but may be lost in a power failure");
 		return;
 	}
 	/* Another writer may have replaced it by now. */

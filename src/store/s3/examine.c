@@ -52,7 +52,7 @@ static void tell_identity(struct examination *examination, const struct xc_crede
 			       "they belong to %s", XC_QUOTE(arn));
 	else
 		xc_finder_tell(&examination->finder, "identity", XC_FINDING_NOTE,
-			       "STS does not say whose they are: %s", err.msg);
+			       "STS does not say who they belong to: %s", err.msg);
 }
 
 /* False if there are none that could be used. */

@@ -81,7 +81,7 @@ static bool has_digest_tag(const struct xc_store_tag *tag)
 
 static int is_another(const char *key, struct xc_err *err)
 {
-	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' is another by now", XC_QUOTE(key));
+	return xc_err_set(err, XC_ERR_EXISTS, "the object '%s' has changed", XC_QUOTE(key));
 }
 
 static int check_digest(struct xc_s3_store *store, const char *key, const struct xc_store_tag *tag,

@@ -107,8 +107,8 @@ static int set_part_size(struct xc_s3_url *url, const char *value, struct xc_err
 	unsigned long mib = value[0] >= '0' && value[0] <= '9' ? strtoul(value, &end, 10) : 0;
 
 	if (mib < XC_S3_PART_BYTES_MIN >> 20 || mib > PART_MIB_MAX || *end != '\0')
-		return bad_value("part-size", value,
-				 "how many MiB a part shall have, from 5 to 1024", err);
+		return bad_value("part-size", value, "the size of a part in MiB, from 5 to 1024",
+				 err);
 	url->part_bytes = (size_t)mib << 20;
 	return 0;
 }
@@ -380,9 +380,9 @@ static int set_prefix(struct xc_s3_url *url, const char *path, struct xc_err *er
 static int check_bucket(const char *rest, const struct xc_url *url, struct xc_err *err)
 {
 	if (strncmp(rest, "//", 2) != 0 || url->host[0] == '\0')
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "the URL of an S3 store names a bucket: write "
-				  "s3://bucket/prefix");
+		return xc_err_set(
+			err, XC_ERR_USAGE,
+			"the URL of an S3 store needs a bucket: write s3://bucket/prefix");
 	return 0;
 }
 

@@ -12,9 +12,9 @@ const char *xc_patterns_pitfall(const char *line)
 	if (line[0] == '"' || line[0] == '\'')
 		return "quotes are part of the name in a path line";
 	if (line[0] == '~' && line[1] != '\0' && line[1] != '/')
-		return "~ stands for the home only alone or before a slash";
+		return "~ means the home directory only at the start, alone or before a slash";
 	if (strchr(line, '{') && strchr(line, '}'))
-		return "{a,b} is no pattern: write a line for each";
+		return "{a,b} is not a pattern: write one line for each";
 	return NULL;
 }
 

@@ -79,7 +79,7 @@ static int fail_at(const char *path, const char *what, struct xc_err *err)
 
 	if (saved == ELOOP || saved == ENOTDIR || saved == EXDEV)
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "%s lies below something that is no directory", XC_QUOTE(path));
+				  "%s is below something that is not a directory", XC_QUOTE(path));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path));
 }
 
@@ -353,7 +353,7 @@ int xc_fill_remove(struct xc_fill *fill, const char *path, struct xc_err *err)
 	int dir_fd;
 
 	if (*path == '\0')
-		return xc_err_set(err, XC_ERR_CORRUPT, "it takes away the whole directory");
+		return xc_err_set(err, XC_ERR_CORRUPT, "it removes the whole directory");
 	dir_fd = parent_of(fill, path, false, &name);
 	if (dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;

@@ -197,8 +197,7 @@ static int fail_at(const struct xc_place_worker *worker, uint32_t position, cons
 
 	xc_members_path(worker->place->opts.members, position, &path);
 	if (saved == EEXIST || saved == ENOTDIR || saved == ELOOP)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has %s twice, as different things",
+		return xc_err_set(err, XC_ERR_CORRUPT, "the entry has %s twice",
 				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }

@@ -130,8 +130,8 @@ static int remove_old_dir(struct xc_stage_site *site, const struct xc_stage_entr
 		return xc_stage_refuse(site, entry, err);
 	xc_stage_say_path(site, entry->dir, entry->name, &path);
 	return xc_err_set(err, XC_ERR_IO,
-			  "%s is a directory that is not empty, and the cache has something else "
-			  "of that name; remove it first",
+			  "%s is a directory that is not empty, and the entry has something else "
+			  "with that name; remove it first",
 			  XC_QUOTE(xc_buf_str(&path)));
 }
 

@@ -55,8 +55,8 @@ static int explain_path(const struct xc_stage_place *place, int error, struct xc
 	case EXDEV:
 	case ELOOP:
 		return xc_err_set(err, XC_ERR_IO,
-				  "cannot restore %s: a symlink above it leads out of the part of "
-				  "the path that was written out",
+				  "cannot restore %s: a symlink above it leads out of the literal "
+				  "part of the path",
 				  XC_QUOTE(path));
 	default:
 		return xc_err_sys(err, error, "cannot open the folders above %s", XC_QUOTE(path));
@@ -83,7 +83,7 @@ static int open_nearest(const struct xc_stage_place *place, size_t *ret_bytes, s
 		const char *name = strrchr(absent, '/') + 1;
 
 		if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return xc_err_set(err, XC_ERR_IO, "%s is a symlink that leads nowhere",
+			return xc_err_set(err, XC_ERR_IO, "%s is a dangling symlink",
 					  XC_QUOTE(absent));
 	}
 	*ret_bytes = length;

@@ -240,7 +240,7 @@ void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
 		xc_err_quote(err->msg, first, sizeof(first));
 		xc_err_sys(&why, failures.first_errno, "%s; and %s%s could not be put back%s%s",
 			   first, XC_QUOTE(xc_buf_str(&failures.first_path)), more,
-			   failures.kept.len_bytes > 0 ? ", what stood there is kept in " : "",
+			   failures.kept.len_bytes > 0 ? ", what was there is kept in " : "",
 			   failures.kept.len_bytes > 0 ? XC_QUOTE(xc_buf_str(&failures.kept)) : "");
 		*err = why;
 	}

@@ -77,13 +77,13 @@ static int fail_at(const struct walk_dir *dir, const char *name, const char *wha
 		xc_buf_addf(&path, "%s%s", path.len_bytes > 1 ? "/" : "", name);
 	if (saved == ENOENT)
 		return xc_err_set(err, XC_ERR_CHANGED,
-				  "%s vanished while it was being saved: save when nothing "
-				  "writes there any more",
+				  "%s vanished while it was being saved: save after all writers "
+				  "have finished",
 				  XC_QUOTE(path.data));
 	if (saved == ELOOP || saved == ENOTDIR)
 		return xc_err_set(err, XC_ERR_CHANGED,
-				  "%s was replaced while it was being saved: save when nothing "
-				  "writes there any more",
+				  "%s was replaced while it was being saved: save after all "
+				  "writers have finished",
 				  XC_QUOTE(path.data));
 	return xc_err_sys(err, saved, "cannot %s %s", what, XC_QUOTE(path.data));
 }
