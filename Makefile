@@ -26,7 +26,7 @@ XC_CFLAGS = -std=gnu17 -pthread -ffunction-sections -fdata-sections $(WARNINGS) 
             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 # Names that libcrypto could look up and plug-ins, which nothing here calls, warn in a static link.
 QUIET_LD = $(shell ld --help 2>/dev/null | grep -q -e --no-warnings && echo -Wl,--no-warnings)
-# Names of archives are bytes: base/alone.c has its own iconv_open, which nothing of ours calls.
+# Names of archives are bytes: base/isolate.c has its own iconv_open, which nothing of ours calls.
 XC_LDFLAGS = -pthread -Wl,--gc-sections,-u,iconv_open $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 ifneq ($(and $(SYSTEM_CURL),$(STATIC)),)
 $(error SYSTEM_CURL=1 needs STATIC= beside it: the libcurl of the system cannot be linked statically)

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alone.h"
 #include "base/compiler.h"
 #include "base/err.h"
-#include "base/nearest.h"
+#include "base/isolate.h"
+#include "base/suggest.h"
 #include "cmd/cmd.h"
 
 static const struct command {
@@ -55,7 +55,7 @@ static int refuse_command(const char *name)
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		names[i] = commands[i].name;
-	nearest = xc_nearest(name, names, ARRAY_LEN(commands));
+	nearest = xc_suggest(name, names, ARRAY_LEN(commands));
 	if (name[0] == '-')
 		fprintf(stderr, "xcache: the command comes first, but %s is an option\n",
 			XC_QUOTE(name));
@@ -101,6 +101,6 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	xc_alone_begin();
+	xc_isolate_process();
 	return xc_cmd_finish(dispatch(argc, argv));
 }

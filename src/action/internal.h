@@ -41,7 +41,7 @@ int xc_action_run_check(struct xc_action_run *run, struct xc_err *err) XC_CHECK;
 int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err *err) XC_CHECK;
 
 /* The host's work is over. May be repeated. */
-void xc_action_run_rest(struct xc_action_run *run);
+void xc_action_run_finish(struct xc_action_run *run);
 
 void xc_action_run_end(struct xc_action_run *run);
 #define cleanup_action_run __attribute__((cleanup(xc_action_run_end)))
@@ -60,7 +60,7 @@ const char *xc_action_run_ban(const struct xc_action_run *run);
 void xc_action_warn_outside(const struct xc_action_run *run);
 
 /* An entry that a miss came close to. */
-struct xc_action_nearest {
+struct xc_action_closest {
 	char *key, *scope; /* NULL: there is none */
 	bool other_paths;  /* of other path lines */
 };
@@ -69,9 +69,9 @@ struct xc_action_nearest {
  * The entry whose key begins most like the one asked for, among
  * 1000 of each of the run's scopes.
  */
-void xc_action_nearest_find(const struct xc_action_run *run, struct xc_action_nearest *ret_nearest);
-void xc_action_nearest_release(struct xc_action_nearest *nearest);
-#define cleanup_action_nearest __attribute__((cleanup(xc_action_nearest_release)))
+void xc_action_closest_find(const struct xc_action_run *run, struct xc_action_closest *ret_nearest);
+void xc_action_closest_release(struct xc_action_closest *closest);
+#define cleanup_action_closest __attribute__((cleanup(xc_action_closest_release)))
 
 enum xc_action_result {
 	XC_RESULT_RESTORED,
@@ -84,12 +84,12 @@ enum xc_action_result {
 };
 
 /* What came of a step, for log and summary. All borrowed. */
-struct xc_action_story {
+struct xc_action_outcome {
 	enum xc_action_result result;
 	const struct xc_manifest *manifest; /* NULL without an entry */
 	const char *scope;                  /* where the entry is */
 	const char *reason;                 /* of a failure or a miss, or NULL */
-	const struct xc_action_nearest *nearest;
+	const struct xc_action_closest *closest;
 	const struct xc_strlist *notes; /* of a save, or NULL */
 	uint64_t lookup_ms;
 	uint64_t scan_ms; /* of a save */
@@ -102,18 +102,18 @@ struct xc_action_story {
  * Append what an exact hit saved beside building what it holds, as it took
  * the job that saved it; nothing if that is not known, or if it was no such hit.
  */
-void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_story *story,
+void xc_action_saved_time(const struct xc_action_run *run, const struct xc_action_outcome *outcome,
 			  struct xc_buf *out);
 
 /* A folded group of lines: where, what, how fast. */
-void xc_action_log(const struct xc_action_run *run, const struct xc_action_story *story);
+void xc_action_log(const struct xc_action_run *run, const struct xc_action_outcome *outcome);
 
 /* A table and a timeline in the job's summary; a warning if it cannot be written. */
-void xc_action_summary(const struct xc_action_run *run, const struct xc_action_story *story);
+void xc_action_summary(const struct xc_action_run *run, const struct xc_action_outcome *outcome);
 
 /* The Markdown of that. */
-void xc_action_summary_text(const struct xc_action_run *run, const struct xc_action_story *story,
-			    struct xc_buf *out);
+void xc_action_summary_text(const struct xc_action_run *run,
+			    const struct xc_action_outcome *outcome, struct xc_buf *out);
 
 enum xc_action_clear {
 	XC_CLEAR_NO,

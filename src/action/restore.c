@@ -76,25 +76,25 @@ static int end_as_miss(const struct xc_action_run *run)
 	return 0;
 }
 
-static int tell_miss(struct xc_action_run *run, enum xc_action_result result, const char *reason,
-		     uint64_t lookup_ms)
+static int report_miss(struct xc_action_run *run, enum xc_action_result result, const char *reason,
+		       uint64_t lookup_ms)
 {
-	cleanup_action_nearest struct xc_action_nearest nearest = { 0 };
-	struct xc_action_story story = {
+	cleanup_action_closest struct xc_action_closest closest = { 0 };
+	struct xc_action_outcome outcome = {
 		.result = result,
 		.reason = reason,
-		.nearest = &nearest,
+		.closest = &closest,
 	};
 	uint64_t since_ms = xc_clock_ms();
 
 	if (result == XC_RESULT_MISS && run->store)
-		xc_action_nearest_find(run, &nearest);
-	story.lookup_ms = story.total_ms = lookup_ms + xc_clock_ms() - since_ms;
-	xc_action_run_rest(run);
+		xc_action_closest_find(run, &closest);
+	outcome.lookup_ms = outcome.total_ms = lookup_ms + xc_clock_ms() - since_ms;
+	xc_action_run_finish(run);
 	if (result == XC_RESULT_FAILED)
 		xc_action_command("warning", "Failed to restore: %s", reason);
-	xc_action_log(run, &story);
-	xc_action_summary(run, &story);
+	xc_action_log(run, &outcome);
+	xc_action_summary(run, &outcome);
 	return end_as_miss(run);
 }
 
@@ -136,82 +136,82 @@ static void warn_broken(const struct xc_action_run *run)
 	}
 }
 
-static int tell_hit(struct xc_action_run *run, const struct xc_match *match,
-		    struct xc_action_story *story)
+static int report_hit(struct xc_action_run *run, const struct xc_match *match,
+		      struct xc_action_outcome *outcome)
 {
 	const struct xc_manifest *manifest = &match->manifest;
 	uint64_t stored_bytes = manifest->totals.stored_bytes, mib = (uint64_t)1 << 20;
 	struct xc_err err;
 
-	story->manifest = manifest;
-	story->scope = *match->scope ? match->scope : "none (older layout)";
-	xc_action_run_rest(run);
+	outcome->manifest = manifest;
+	outcome->scope = *match->scope ? match->scope : "none (legacy layout)";
+	xc_action_run_finish(run);
 	xc_action_suspect_note(run);
 	warn_broken(run);
 	xc_action_info("Cache hit for%s: %s",
 		       strcmp(run->inputs.key, manifest->key) == 0 ? "" : " restore-key",
 		       manifest->key);
-	if (story->result == XC_RESULT_FOUND) {
+	if (outcome->result == XC_RESULT_FOUND) {
 		xc_action_info("Lookup only - skipping download");
 	} else {
 		xc_action_info("Cache Size: ~%" PRIu64 " MB (%" PRIu64 " B)",
 			       (stored_bytes + mib / 2) / mib, stored_bytes);
 		xc_action_info("Cache restored successfully");
 	}
-	xc_action_log(run, story);
+	xc_action_log(run, outcome);
 	if (set_hit_outputs(run, match, &err) < 0)
 		return fail(err.msg);
-	xc_action_info(story->result == XC_RESULT_FOUND
+	xc_action_info(outcome->result == XC_RESULT_FOUND
 			       ? "Cache found and can be restored from key: %s"
 			       : "Cache restored from key: %s",
 		       manifest->key);
-	xc_action_summary(run, story);
+	xc_action_summary(run, outcome);
 	if (!xc_action_same_key(run->inputs.key, manifest->key))
 		begin_build(run);
 	return 0;
 }
 
-static int tell_error(struct xc_action_run *run, const struct xc_err *err, uint64_t since_ms)
+static int report_error(struct xc_action_run *run, const struct xc_err *err, uint64_t since_ms)
 {
 	if (err->kind == XC_ERR_CANCELED) {
-		xc_action_run_rest(run);
+		xc_action_run_finish(run);
 		return fail("interrupted");
 	}
 	xc_action_suspect_note(run);
-	return tell_miss(run, err->kind == XC_ERR_NOT_FOUND ? XC_RESULT_MISS : XC_RESULT_FAILED,
-			 err->msg, xc_clock_ms() - since_ms);
+	return report_miss(run, err->kind == XC_ERR_NOT_FOUND ? XC_RESULT_MISS : XC_RESULT_FAILED,
+			   err->msg, xc_clock_ms() - since_ms);
 }
 
 static int look_up(struct xc_action_run *run, uint64_t since_ms)
 {
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
-	struct xc_action_story story = { .result = XC_RESULT_FOUND };
+	struct xc_action_outcome outcome = { .result = XC_RESULT_FOUND };
 	struct xc_err err;
 
 	if (xc_cache_lookup(&run->cache, &run->query, &match, &err) < 0)
-		return tell_error(run, &err, since_ms);
-	story.lookup_ms = story.total_ms = xc_clock_ms() - since_ms;
-	return tell_hit(run, &match, &story);
+		return report_error(run, &err, since_ms);
+	outcome.lookup_ms = outcome.total_ms = xc_clock_ms() - since_ms;
+	return report_hit(run, &match, &outcome);
 }
 
 static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 {
 	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
-	struct xc_action_story story = { .result = XC_RESULT_RESTORED };
+	struct xc_action_outcome outcome = { .result = XC_RESULT_RESTORED };
 	struct xc_err err;
 
 	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
-		return tell_error(run, &err, since_ms);
+		return report_error(run, &err, since_ms);
 	if (result.copied_links > 0)
 		xc_action_info("Hard links that could not be kept: %" PRIu64
 			       ". Their content was copied, because the files are on different "
 			       "file systems or have as many names as theirs allows.",
 			       result.copied_links);
-	story.lookup_ms = result.lookup_ms;
-	story.work_ms = result.extract_ms;
-	story.total_ms = result.total_ms;
-	story.transferred_bytes = result.fetched_bytes;
-	return tell_hit(run, &result.match, &story);
+	outcome.lookup_ms = result.lookup_ms;
+	outcome.work_ms = result.extract_ms;
+	outcome.total_ms = result.total_ms;
+	outcome.transferred_bytes = result.fetched_bytes;
+	return report_hit(run, &result.match, &outcome);
 }
 
 static int search(struct xc_action_run *run)
@@ -220,14 +220,14 @@ static int search(struct xc_action_run *run)
 	struct xc_err err;
 
 	if (xc_action_run_open(run, run->inputs.key, &err) < 0)
-		return err.kind == XC_ERR_USAGE ? fail(err.msg) : tell_error(run, &err, since_ms);
+		return err.kind == XC_ERR_USAGE ? fail(err.msg) : report_error(run, &err, since_ms);
 	switch (xc_action_clear(run)) {
 	case XC_CLEAR_CANCELED:
-		xc_action_run_rest(run);
+		xc_action_run_finish(run);
 		return fail("interrupted");
 	case XC_CLEAR_YES:
-		return tell_miss(run, XC_RESULT_CLEARED, "the head commit asks for a clean build",
-				 xc_clock_ms() - since_ms);
+		return report_miss(run, XC_RESULT_CLEARED, "the head commit asks for a clean build",
+				   xc_clock_ms() - since_ms);
 	case XC_CLEAR_NO:
 		break;
 	}

@@ -128,7 +128,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 	return 0;
 }
 
-void xc_action_run_rest(struct xc_action_run *run)
+void xc_action_run_finish(struct xc_action_run *run)
 {
 	if (run->host->end)
 		run->host->end(run->host->context);
@@ -136,7 +136,7 @@ void xc_action_run_rest(struct xc_action_run *run)
 
 void xc_action_run_end(struct xc_action_run *run)
 {
-	xc_action_run_rest(run);
+	xc_action_run_finish(run);
 	xc_store_close(STEAL_PTR(run->store));
 	xc_roots_release(&run->roots);
 	xc_strlist_release(&run->scopes);

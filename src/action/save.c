@@ -41,7 +41,7 @@ static bool may_write(const struct xc_action_run *run, const char *key)
 }
 
 /* In the words of actions/cache, and then which paths and which key. */
-static int tell_no_match(const struct xc_action_run *run)
+static int report_no_match(const struct xc_action_run *run)
 {
 	decline("Path Validation Error: Path(s) specified in the action for caching do(es) not "
 		"exist, hence no cache is being saved.");
@@ -59,18 +59,18 @@ static int tell_no_match(const struct xc_action_run *run)
 	return 0;
 }
 
-static int tell_failure(struct xc_action_run *run, const struct xc_err *err)
+static int report_failure(struct xc_action_run *run, const struct xc_err *err)
 {
-	const struct xc_action_story story = {
+	const struct xc_action_outcome outcome = {
 		.result = XC_RESULT_FAILED,
 		.scope = run->scopes.items[0],
 		.reason = err->msg,
 	};
 
-	xc_action_run_rest(run);
+	xc_action_run_finish(run);
 	switch (err->kind) {
 	case XC_ERR_NO_MATCH:
-		return tell_no_match(run);
+		return report_no_match(run);
 	case XC_ERR_USAGE:
 		return decline(err->msg);
 	case XC_ERR_CANCELED:
@@ -78,12 +78,12 @@ static int tell_failure(struct xc_action_run *run, const struct xc_err *err)
 		return 1;
 	default:
 		xc_action_command("warning", "Failed to save: %s", err->msg);
-		xc_action_summary(run, &story);
+		xc_action_summary(run, &outcome);
 		return 0;
 	}
 }
 
-static void tell_skipped(const struct xc_skipped *skipped)
+static void report_skipped(const struct xc_skipped *skipped)
 {
 	if (skipped->sockets + skipped->fifos + skipped->devices > 0)
 		xc_action_info("Left out: %" PRIu64 " sockets, %" PRIu64 " FIFOs, %" PRIu64
@@ -92,7 +92,7 @@ static void tell_skipped(const struct xc_skipped *skipped)
 }
 
 /* The branch of a merge group is gone with the run. */
-static void tell_readers(const struct xc_action_run *run)
+static void report_readers(const struct xc_action_run *run)
 {
 	const char *event = run->context.event_name;
 
@@ -102,7 +102,7 @@ static void tell_readers(const struct xc_action_run *run)
 }
 
 /* In the words of actions/cache for what its service answers. */
-static void tell_exists(const struct xc_action_run *run, const char *key)
+static void report_exists(const struct xc_action_run *run, const char *key)
 {
 	char version[XC_VERSION_HEX + 1];
 
@@ -113,11 +113,11 @@ static void tell_exists(const struct xc_action_run *run, const char *key)
 		       key, run->scopes.items[0], key, version);
 }
 
-static void tell_saved(struct xc_action_run *run, const char *key,
-		       const struct xc_save_result *result)
+static void report_saved(struct xc_action_run *run, const char *key,
+			 const struct xc_save_result *result)
 {
 	cleanup_strlist struct xc_strlist notes = XC_STRLIST_INIT;
-	const struct xc_action_story story = {
+	const struct xc_action_outcome outcome = {
 		.result = result->exists ? XC_RESULT_KEPT : XC_RESULT_SAVED,
 		.notes = &notes,
 		.manifest = result->exists ? NULL : &result->manifest,
@@ -128,12 +128,12 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 		.transferred_bytes = result->manifest.totals.stored_bytes,
 	};
 
-	xc_action_run_rest(run);
+	xc_action_run_finish(run);
 	xc_save_notes(result, &notes);
 	if (result->exists) {
-		tell_exists(run, key);
+		report_exists(run, key);
 	} else {
-		tell_skipped(&result->skipped);
+		report_skipped(&result->skipped);
 		for (size_t i = 0; i < notes.count; i++)
 			xc_action_info("Note: %s.", notes.items[i]);
 		if (result->healed.kind != XC_ERR_NONE)
@@ -142,11 +142,11 @@ static void tell_saved(struct xc_action_run *run, const char *key,
 		if (result->doubt.kind != XC_ERR_NONE)
 			xc_action_command("warning", "The cache was saved, but %s",
 					  result->doubt.msg);
-		xc_action_log(run, &story);
+		xc_action_log(run, &outcome);
 		xc_action_info("Cache saved with key: %s", key);
-		tell_readers(run);
+		report_readers(run);
 	}
-	xc_action_summary(run, &story);
+	xc_action_summary(run, &outcome);
 }
 
 static int store_entry(struct xc_action_run *run, const char *key)
@@ -160,7 +160,7 @@ static int store_entry(struct xc_action_run *run, const char *key)
 	    xc_action_level(&run->inputs, &opts.level, &err) < 0 ||
 	    xc_action_run_open(run, key, &err) < 0) {
 		if (err.kind != XC_ERR_USAGE)
-			return tell_failure(run, &err);
+			return report_failure(run, &err);
 		/* Settings of ours, which a line that looks like all others would hide. */
 		xc_action_command("warning", "Failed to save: %s", err.msg);
 		return 0;
@@ -169,8 +169,8 @@ static int store_entry(struct xc_action_run *run, const char *key)
 	opts.suspect = suspect;
 	opts.build_ms = xc_action_build_ms(&run->context, key, &run->inputs.paths);
 	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)
-		return tell_failure(run, &err);
-	tell_saved(run, key, &result);
+		return report_failure(run, &err);
+	report_saved(run, key, &result);
 	return 0;
 }
 

@@ -44,11 +44,12 @@ static void add_code_row(struct xc_buf *out, const char *name, const char *text)
 	xc_buf_add_str(out, " |\n");
 }
 
-static const char *result_text(const struct xc_action_run *run, const struct xc_action_story *story)
+static const char *result_text(const struct xc_action_run *run,
+			       const struct xc_action_outcome *outcome)
 {
-	bool same = story->manifest && xc_action_same_key(run->query.key, story->manifest->key);
+	bool same = outcome->manifest && xc_action_same_key(run->query.key, outcome->manifest->key);
 
-	switch (story->result) {
+	switch (outcome->result) {
 	case XC_RESULT_RESTORED:
 		return same ? "hit, restored" : "older entry restored";
 	case XC_RESULT_FOUND:
@@ -80,25 +81,25 @@ static void add_list_row(struct xc_buf *out, const char *name, const struct xc_s
 }
 
 /* Why there was nothing: what was tried, and what came nearest. */
-static void add_search(const struct xc_action_run *run, const struct xc_action_story *story,
+static void add_search(const struct xc_action_run *run, const struct xc_action_outcome *outcome,
 		       struct xc_buf *out)
 {
-	const struct xc_action_nearest *nearest = story->nearest;
+	const struct xc_action_closest *closest = outcome->closest;
 
 	add_list_row(out, "Restore keys tried", &run->inputs.restore_keys);
 	add_list_row(out, "Scopes tried", &run->scopes);
-	if (!nearest || !nearest->key)
+	if (!closest || !closest->key)
 		return;
-	add_code_row(out, "Closest key", nearest->key);
-	add_code_row(out, "Its scope", nearest->scope);
-	if (nearest->other_paths)
+	add_code_row(out, "Closest key", closest->key);
+	add_code_row(out, "Its scope", closest->scope);
+	if (closest->other_paths)
 		add_row(out, "Why not that", "saved with other path lines");
 }
 
-static void add_entry(const struct xc_action_run *run, const struct xc_action_story *story,
+static void add_entry(const struct xc_action_run *run, const struct xc_action_outcome *outcome,
 		      struct xc_buf *out)
 {
-	const struct xc_manifest *manifest = story->manifest;
+	const struct xc_manifest *manifest = outcome->manifest;
 	const struct xc_totals *totals = &manifest->totals;
 	const char *by = xc_query_matched_by(&run->query, manifest->key);
 
@@ -107,42 +108,42 @@ static void add_entry(const struct xc_action_run *run, const struct xc_action_st
 		if (by)
 			add_code_row(out, "Matched by", by);
 	}
-	add_code_row(out, "Scope", story->scope);
+	add_code_row(out, "Scope", outcome->scope);
 	xc_buf_addf(out, "| Contents | %s, %s |\n", XC_COUNTED(totals->files, "file", "files"),
 		    XC_SIZE(totals->content_bytes));
 	xc_buf_addf(out, "| Stored | %s |\n", XC_SIZE(totals->stored_bytes));
 }
 
-static void add_times(const struct xc_action_run *run, const struct xc_action_story *story,
+static void add_times(const struct xc_action_run *run, const struct xc_action_outcome *outcome,
 		      struct xc_buf *out)
 {
-	bool saved = story->result == XC_RESULT_SAVED;
+	bool saved = outcome->result == XC_RESULT_SAVED;
 	cleanup_buf struct xc_buf saved_time = XC_BUF_INIT;
 
-	xc_action_saved_time(run, story, &saved_time);
+	xc_action_saved_time(run, outcome, &saved_time);
 	if (saved_time.len_bytes > 0)
 		add_row(out, "Saved time", xc_buf_str(&saved_time));
-	if (saved && story->manifest->build_ms > 0)
-		add_row(out, "Built in", XC_DURATION(story->manifest->build_ms));
+	if (saved && outcome->manifest->build_ms > 0)
+		add_row(out, "Built in", XC_DURATION(outcome->manifest->build_ms));
 	if (saved)
-		add_row(out, "Scanning", XC_DURATION(story->scan_ms));
+		add_row(out, "Scanning", XC_DURATION(outcome->scan_ms));
 	else
-		add_row(out, "Lookup", XC_DURATION(story->lookup_ms));
-	if (story->work_ms == 0)
+		add_row(out, "Lookup", XC_DURATION(outcome->lookup_ms));
+	if (outcome->work_ms == 0)
 		return;
 	add_row(out, saved ? "Compression and transfer" : "Transfer and extraction",
-		XC_DURATION(story->work_ms));
-	add_row(out, "Rate", XC_RATE(story->manifest->totals.content_bytes, story->total_ms));
+		XC_DURATION(outcome->work_ms));
+	add_row(out, "Rate", XC_RATE(outcome->manifest->totals.content_bytes, outcome->total_ms));
 }
 
 /* Milliseconds since the step began, as Mermaid's "x" reads them. */
-static void add_timeline(const struct xc_action_story *story, struct xc_buf *out)
+static void add_timeline(const struct xc_action_outcome *outcome, struct xc_buf *out)
 {
-	bool saved = story->result == XC_RESULT_SAVED;
-	uint64_t first_ms = saved ? story->scan_ms : story->lookup_ms;
-	uint64_t work_end_ms = first_ms + story->work_ms;
+	bool saved = outcome->result == XC_RESULT_SAVED;
+	uint64_t first_ms = saved ? outcome->scan_ms : outcome->lookup_ms;
+	uint64_t work_end_ms = first_ms + outcome->work_ms;
 
-	if (!saved && story->result != XC_RESULT_RESTORED)
+	if (!saved && outcome->result != XC_RESULT_RESTORED)
 		return;
 	xc_buf_addf(out,
 		    "\n```mermaid\ngantt\n    dateFormat x\n    axisFormat %%M:%%S.%%L\n"
@@ -150,43 +151,43 @@ static void add_timeline(const struct xc_action_story *story, struct xc_buf *out
 		    saved ? "scanning" : "lookup", first_ms,
 		    saved ? "compression and transfer" : "transfer and extraction", first_ms,
 		    work_end_ms);
-	if (story->total_ms > work_end_ms)
+	if (outcome->total_ms > work_end_ms)
 		xc_buf_addf(out, "    commit : %" PRIu64 ", %" PRIu64 "\n", work_end_ms,
-			    story->total_ms);
+			    outcome->total_ms);
 	xc_buf_add_str(out, "```\n");
 }
 
-void xc_action_summary_text(const struct xc_action_run *run, const struct xc_action_story *story,
-			    struct xc_buf *out)
+void xc_action_summary_text(const struct xc_action_run *run,
+			    const struct xc_action_outcome *outcome, struct xc_buf *out)
 {
 	xc_buf_add_str(out, "### Cache ");
 	add_code(out, run->query.key ? run->query.key : run->inputs.key);
-	xc_buf_addf(out, "\n\n| | |\n|---|---|\n| Result | %s |\n", result_text(run, story));
+	xc_buf_addf(out, "\n\n| | |\n|---|---|\n| Result | %s |\n", result_text(run, outcome));
 	if (run->store)
 		add_code_row(out, "Store", run->store->display_url);
-	if (story->reason)
-		add_code_row(out, "Why", story->reason);
-	if (story->manifest) {
-		add_entry(run, story, out);
-		if (story->notes)
-			add_list_row(out, "Notes", story->notes);
-		add_times(run, story, out);
-	} else if (story->scope) {
-		add_code_row(out, "Scope", story->scope);
+	if (outcome->reason)
+		add_code_row(out, "Why", outcome->reason);
+	if (outcome->manifest) {
+		add_entry(run, outcome, out);
+		if (outcome->notes)
+			add_list_row(out, "Notes", outcome->notes);
+		add_times(run, outcome, out);
+	} else if (outcome->scope) {
+		add_code_row(out, "Scope", outcome->scope);
 	} else {
-		add_search(run, story, out);
-		add_row(out, "Lookup", XC_DURATION(story->lookup_ms));
+		add_search(run, outcome, out);
+		add_row(out, "Lookup", XC_DURATION(outcome->lookup_ms));
 	}
-	add_timeline(story, out);
+	add_timeline(outcome, out);
 	xc_buf_add_str(out, "\n");
 }
 
-void xc_action_summary(const struct xc_action_run *run, const struct xc_action_story *story)
+void xc_action_summary(const struct xc_action_run *run, const struct xc_action_outcome *outcome)
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 	struct xc_err err;
 
-	xc_action_summary_text(run, story, &text);
+	xc_action_summary_text(run, outcome, &text);
 	if (xc_action_add_summary(&run->context, &text, &err) < 0)
 		xc_action_command("warning", "%s", err.msg);
 }

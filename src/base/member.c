@@ -76,14 +76,14 @@ void xc_members_path(const struct xc_members *members, uint32_t position, struct
 		at -= name_length;
 		memcpy(path + at, items[i].name, name_length);
 	}
-	/* The root "/" as a top already ends in the slash that joins. */
+	/* The root "/" as a root path already ends in the slash that joins. */
 	if (length > 1 && path[0] == '/' && path[1] == '/') {
 		memmove(path, path + 1, --length);
 	}
 	xc_buf_grow_by(out, length);
 }
 
-uint32_t xc_members_top(const struct xc_members *members, uint32_t position)
+uint32_t xc_members_root(const struct xc_members *members, uint32_t position)
 {
 	while (members->items[position].parent != XC_MEMBER_NONE)
 		position = members->items[position].parent;

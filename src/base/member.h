@@ -7,8 +7,8 @@
  * Order. Members stand in preorder: a directory before what it holds. Within
  * a directory first everything that is not a directory, then the
  * directories, each group sorted bytewise by name. A member without a parent
- * is a top; its name is a whole stored path (see tree/roots.h: "./a/b",
- * "~/.npm", "/opt/x"). Tops are sorted bytewise and none lies below another.
+ * is a root path; its name is a whole stored path (see tree/roots.h: "./a/b",
+ * "~/.npm", "/opt/x"). Root paths are sorted bytewise and none lies below another.
  * So positions in the table, and with them every byte of a pack, follow from
  * the tree alone.
  */
@@ -24,7 +24,7 @@
 
 #define XC_MEMBER_NONE        UINT32_MAX
 #define XC_MEMBERS_MAX        16000000u
-#define XC_MEMBER_NAME_MAX    255 /* NAME_MAX of Linux, for a name that is not a top */
+#define XC_MEMBER_NAME_MAX    255 /* NAME_MAX of Linux, for a name that is not a root path */
 #define XC_CONTENT_HASH_BYTES 16
 
 enum xc_member_type {
@@ -58,13 +58,13 @@ struct xc_member_extra {
 };
 
 struct xc_member {
-	const char *name;                    /* one component, or a top's stored path */
+	const char *name;                    /* one component, or a root path's stored path */
 	const struct xc_member_extra *extra; /* NULL for most */
 	uint64_t size_bytes;                 /* of a file's content, holes included; else 0 */
 	uint64_t tar_offset;                 /* where its header starts in the pack's tar stream */
 	int64_t mtime_s;                     /* since 1970 */
 	uint32_t mtime_ns;                   /* 0 to 999999999 */
-	uint32_t parent; /* position of its directory, or XC_MEMBER_NONE for a top */
+	uint32_t parent; /* position of its directory, or XC_MEMBER_NONE for a root path */
 	uint32_t link;   /* hard link: position of the member it is another name of */
 	uint32_t uid, gid;
 	uint32_t header_bytes; /* length of its header in the tar stream, a multiple of 512 */
@@ -114,8 +114,8 @@ uint64_t xc_member_span_bytes(const struct xc_member *member);
 /* Append the stored path of a member, however long. */
 void xc_members_path(const struct xc_members *members, uint32_t position, struct xc_buf *out);
 
-/* The top that a member lies under: its own position if it is one. */
-uint32_t xc_members_top(const struct xc_members *members, uint32_t position);
+/* The root path that a member lies under: its own position if it is one. */
+uint32_t xc_members_root(const struct xc_members *members, uint32_t position);
 
 /*
  * The level of a member is the number of slashes in its stored path; to open

@@ -81,7 +81,7 @@ int xc_cmd_doctor(int argc, char **argv)
 	if (consultation.people)
 		fprintf(consultation.people, "Store %s\n", session.store->display_url);
 	xc_cache_diagnose(&session.cache, note_finding, &consultation, &diagnosis);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	if (args.json)
 		print_document(&session, &diagnosis, findings);
 	if (consultation.people)

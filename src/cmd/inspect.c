@@ -90,7 +90,7 @@ int xc_cmd_inspect(int argc, char **argv)
 	if (args.files &&
 	    xc_layers_load(&session.cache, match.scope, &match.manifest, false, &layers, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	report(&args, &match, &layers);
 	return XC_EXIT_DONE;
 }

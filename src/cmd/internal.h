@@ -5,7 +5,7 @@
  *   if (xc_cmd_begin(...)) return ...      arguments; help and usage errors end here
  *   xc_session_open(...)                   store, scopes, roots, signals, progress
  *   one operation of entry/, save/, restore/ or upkeep/
- *   xc_session_rest(...)                   before anything is printed
+ *   xc_session_finish(...)                   before anything is printed
  */
 #ifndef XC_CMD_INTERNAL_H
 #define XC_CMD_INTERNAL_H
@@ -38,7 +38,7 @@ struct xc_session {
 int xc_session_open(struct xc_session *session, const struct xc_args *args,
 		    struct xc_err *err) XC_CHECK;
 /* The operation is over: no more progress, and signals do what they did. May be repeated. */
-void xc_session_rest(struct xc_session *session);
+void xc_session_finish(struct xc_session *session);
 void xc_session_close(struct xc_session *session);
 #define cleanup_session __attribute__((cleanup(xc_session_close)))
 

@@ -129,7 +129,7 @@ int xc_cmd_list(int argc, char **argv)
 		xc_table_release(&listing.table);
 		return xc_cmd_fail(&command, &args, &session, &err);
 	}
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	report(&listing, &session);
 	xc_table_release(&listing.table);
 	return XC_EXIT_DONE;

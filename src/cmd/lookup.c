@@ -53,7 +53,7 @@ int xc_cmd_run_lookup(const struct xc_command *asked, const struct xc_args *args
 	if (xc_session_open(&session, args, &err) < 0 ||
 	    xc_cache_lookup(&session.cache, &query, &match, &err) < 0)
 		return xc_cmd_fail(asked, args, &session, &err);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	xc_cmd_warn_broken(asked, args, &session);
 	report(args, &session, &query, &match);
 	return XC_EXIT_DONE;

@@ -28,7 +28,7 @@ void xc_cmd_warn_broken(const struct xc_command *command, const struct xc_args *
 			    session->broken.items[i].why.msg);
 }
 
-/* Objects of the older layout are none that remove takes away: they are never among these. */
+/* Objects of the legacy layout are none that remove takes away: they are never among these. */
 static void hint_at_removal(const struct xc_session *session)
 {
 	for (size_t i = 0; session && i < session->broken.count; i++) {
@@ -105,6 +105,6 @@ int xc_cmd_fail(const struct xc_command *command, const struct xc_args *args,
 		struct xc_session *session, const struct xc_err *err)
 {
 	if (session)
-		xc_session_rest(session);
+		xc_session_finish(session);
 	return print_error(command, args, session, err);
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "cmd/cmd.h"
 
 #define OPTIONS_MAX 40
@@ -127,7 +127,7 @@ static int refuse_unknown(const struct xc_command *command, const char *word, co
 
 	while (count < OPTIONS_MAX && (option = option_at(command, count)) != NULL)
 		names[count++] = option->name;
-	nearest = xc_nearest(name, names, count);
+	nearest = xc_suggest(name, names, count);
 	if (nearest)
 		return xc_err_set(err, XC_ERR_USAGE, "unknown option %s; did you mean --%s?",
 				  XC_QUOTE(word), nearest);

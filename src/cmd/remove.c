@@ -95,7 +95,7 @@ int xc_cmd_remove(int argc, char **argv)
 		return code;
 	if (run(&removal, &session, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	if (!args.json)
 		return XC_EXIT_DONE;
 	document = xc_document_new();

@@ -81,7 +81,7 @@ int xc_cmd_restore(int argc, char **argv)
 	if (xc_session_open(&session, &args, &err) < 0 ||
 	    xc_cache_restore(&session.cache, &query, &result, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	report(&args, &session, &query, &result);
 	return XC_EXIT_DONE;
 }

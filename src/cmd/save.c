@@ -102,7 +102,7 @@ int xc_cmd_save(int argc, char **argv)
 	if (xc_session_open(&session, &args, &err) < 0 ||
 	    xc_cache_save(&session.cache, &query, &opts, &result, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	xc_session_rest(&session);
+	xc_session_finish(&session);
 	report(&args, &query, &result);
 	return XC_EXIT_DONE;
 }

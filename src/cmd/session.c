@@ -69,7 +69,7 @@ char *xc_session_scopes(const struct xc_session *session)
 	return xc_buf_steal(&text);
 }
 
-static void tell_settings(const struct xc_session *session)
+static void report_settings(const struct xc_session *session)
 {
 	cleanup_free char *scopes = xc_session_scopes(session);
 
@@ -105,14 +105,14 @@ int xc_session_open(struct xc_session *session, const struct xc_args *args, stru
 		.broken = &session->broken,
 	};
 	if (args->verbose && !args->quiet)
-		tell_settings(session);
+		report_settings(session);
 	xc_signals_begin();
 	if (!args->quiet)
 		session->reporter = xc_reporter_start(&session->progress);
 	return 0;
 }
 
-void xc_session_rest(struct xc_session *session)
+void xc_session_finish(struct xc_session *session)
 {
 	xc_reporter_stop(STEAL_PTR(session->reporter));
 	xc_signals_end();
@@ -120,7 +120,7 @@ void xc_session_rest(struct xc_session *session)
 
 void xc_session_close(struct xc_session *session)
 {
-	xc_session_rest(session);
+	xc_session_finish(session);
 	xc_store_close(STEAL_PTR(session->store));
 	xc_roots_release(&session->roots);
 	xc_strlist_release(&session->scopes);

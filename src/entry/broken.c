@@ -90,8 +90,8 @@ static int read_last_bytes(const struct xc_cache *cache, const struct xc_reads_i
 	return result;
 }
 
-int xc_packs_look(const struct xc_cache *cache, const char *scope,
-		  const struct xc_manifest *manifest, struct xc_err *err)
+int xc_packs_check(const struct xc_cache *cache, const char *scope,
+		   const struct xc_manifest *manifest, struct xc_err *err)
 {
 	cleanup_strlist struct xc_strlist names = XC_STRLIST_INIT;
 	cleanup_free struct xc_reads_item *items = xc_calloc(manifest->layer_count, sizeof(*items));

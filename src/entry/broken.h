@@ -27,8 +27,8 @@ void xc_broken_hand_over(const struct xc_cache *cache, struct xc_broken *broken)
  * Whether the packs of an entry are there and long enough: a small request each, side by side.
  * NOT_FOUND or CORRUPT if one is not.
  */
-int xc_packs_look(const struct xc_cache *cache, const char *scope,
-		  const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;
+int xc_packs_check(const struct xc_cache *cache, const char *scope,
+		   const struct xc_manifest *manifest, struct xc_err *err) XC_CHECK;
 
 /* Read all of them and compare the SHA-256 sums of their indexes and segments. */
 int xc_packs_verify(const struct xc_cache *cache, const char *scope,

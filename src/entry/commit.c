@@ -18,9 +18,9 @@ struct attempt {
 };
 
 /* What stands in the store under the entry's name. */
-enum standing { STANDING_OURS, STANDING_OTHER, STANDING_NONE, STANDING_UNKNOWN };
+enum stored { STORED_OURS, STORED_OTHER, STORED_NONE, STORED_UNKNOWN };
 
-static enum standing look_again(const struct attempt *attempt, struct xc_err *err)
+static enum stored reread(const struct attempt *attempt, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
 	const struct xc_manifest *own = commit->manifest;
@@ -28,8 +28,8 @@ static enum standing look_again(const struct attempt *attempt, struct xc_err *er
 
 	if (xc_load_manifest(commit->cache, attempt->name.data, own->version, own->key, &manifest,
 			     err) < 0)
-		return err->kind == XC_ERR_NOT_FOUND ? STANDING_NONE : STANDING_UNKNOWN;
-	return xc_manifest_names(&manifest, commit->pack) ? STANDING_OURS : STANDING_OTHER;
+		return err->kind == XC_ERR_NOT_FOUND ? STORED_NONE : STORED_UNKNOWN;
+	return xc_manifest_names(&manifest, commit->pack) ? STORED_OURS : STORED_OTHER;
 }
 
 static int put_new(struct attempt *attempt, struct xc_err *err)
@@ -79,7 +79,7 @@ static int put_over(struct attempt *attempt, struct xc_err *err)
  */
 static int check_written(const struct attempt *attempt, struct xc_err *err)
 {
-	if (!attempt->over_unreadable || look_again(attempt, err) == STANDING_OURS ||
+	if (!attempt->over_unreadable || reread(attempt, err) == STORED_OURS ||
 	    (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_NOT_FOUND))
 		return 0;
 	return xc_err_wrap(err, "the store does not return what was written to it");
@@ -118,15 +118,15 @@ static int try_all(struct attempt *attempt, struct xc_committed *committed, stru
 {
 	const struct xc_commit *commit = attempt->commit;
 	bool over = commit->over.when != XC_PUT_WHEN_ABSENT;
-	enum standing standing;
+	enum stored stored;
 	struct xc_err ignored = { 0 };
 
 	for (int tries = 0;; tries++) {
 		if ((over ? put_over(attempt, err) : put_new(attempt, err)) == 0)
 			return end(attempt, err);
 		/* It may be done although its answer was lost. */
-		standing = attempt->sent ? look_again(attempt, &ignored) : STANDING_NONE;
-		if (standing == STANDING_OURS) {
+		stored = attempt->sent ? reread(attempt, &ignored) : STORED_NONE;
+		if (stored == STORED_OURS) {
 			if (err->kind == XC_ERR_IO)
 				committed->doubt = *err;
 			return end(attempt, err);
@@ -134,8 +134,7 @@ static int try_all(struct attempt *attempt, struct xc_committed *committed, stru
 		if (tries == TRIES_MAX || !may_try_again(commit, err))
 			break;
 	}
-	committed->may_drop_pack =
-		!attempt->sent || (is_refused(err) && standing != STANDING_UNKNOWN);
+	committed->may_drop_pack = !attempt->sent || (is_refused(err) && stored != STORED_UNKNOWN);
 	if (err->kind != XC_ERR_EXISTS || commit->over.when == XC_PUT_WHEN_ANY)
 		return -1;
 	committed->exists = true;

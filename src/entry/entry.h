@@ -65,7 +65,7 @@ struct xc_query {
 	const struct xc_strlist *restore_keys; /* may be empty */
 	const struct xc_strlist *paths;        /* lines; at least one */
 	/*
-	 * Where there is no entry, look for objects of the older layout
+	 * Where there is no entry, look for objects of the legacy layout
 	 * (docs/FORMAT.md). Takes exactly one path, without wildcards. A save
 	 * ignores it.
 	 */
@@ -75,15 +75,15 @@ struct xc_query {
 /* The key or restore key that led to `matched`: what it starts with; NULL if nothing does. */
 const char *xc_query_matched_by(const struct xc_query *query, const char *matched);
 
-/* Objects of the older layout, by their names in the store. */
-struct xc_older {
+/* Objects of the legacy layout, by their names in the store. */
+struct xc_legacy_objects {
 	char *base;  /* NULL: it is an entry that matched */
 	char *delta; /* NULL if there is none */
 	uint64_t base_bytes, delta_bytes;
 };
 
 /*
- * What a lookup found. Where that is of the older layout, `scope` is empty,
+ * What a lookup found. Where that is of the legacy layout, `scope` is empty,
  * and the manifest has no more than key, paths, created_ns and the totals:
  * before it was restored stored_bytes, then all of them.
  */
@@ -91,9 +91,9 @@ struct xc_match {
 	char *scope;
 	bool exact;                  /* the key itself, not a prefix */
 	struct xc_manifest manifest; /* manifest.key is the key that matched */
-	char *object;            /* the manifest's name in the store; NULL in the older layout */
+	char *object;            /* the manifest's name in the store; NULL in the legacy layout */
 	struct xc_store_tag tag; /* of the manifest as it was read */
-	struct xc_older older;
+	struct xc_legacy_objects legacy;
 };
 
 #define XC_MATCH_INIT                                                                              \
@@ -109,7 +109,7 @@ void xc_match_release(struct xc_match *match);
  * NOT_FOUND if there is none. An entry of an unknown format version is passed
  * over; NOT_FOUND then says so. So is one that is broken, be it that its pack
  * is gone; if nothing else matches, CORRUPT tells what is wrong with it. With legacy_layout a miss
- * also looks for objects of the older layout; USAGE if the paths are not fit for them.
+ * also looks for objects of the legacy layout; USAGE if the paths are not fit for them.
  */
 int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 		    struct xc_match *ret_match, struct xc_err *err) XC_CHECK;

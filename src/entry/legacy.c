@@ -56,7 +56,7 @@ int xc_legacy_target(const struct xc_cache *cache, const struct xc_query *query,
 	if (!declared)
 		return xc_err_set(
 			err, XC_ERR_USAGE,
-			"the older layout keeps one directory: it takes exactly one path, "
+			"the legacy layout keeps one directory: it takes exactly one path, "
 			"without wildcards or '!'");
 	*ret_target = STEAL_PTR(target);
 	return 0;
@@ -142,7 +142,7 @@ static int take_base(const struct xc_cache *cache, const struct xc_query *query,
 		delta.name ? XC_MAX(base->modified_ns, delta.modified_ns) : base->modified_ns;
 	ret_match->manifest.totals.stored_bytes = base->size_bytes + delta.size_bytes;
 	xc_strlist_add(&ret_match->manifest.paths, query->paths->items[0]);
-	ret_match->older = (struct xc_older){
+	ret_match->legacy = (struct xc_legacy_objects){
 		.base = STEAL_PTR(base_name),
 		.delta = delta.name,
 		.base_bytes = base->size_bytes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The older layout, as a shell action left it in buckets: `<key>-base.tar.zst`
+ * The legacy layout, as a shell action left it in buckets: `<key>-base.tar.zst`
  * and `<key>-delta-<any>.tar.zst` directly below the store's prefix, tar
  * archives of the content of one directory. docs/FORMAT.md has the rules.
  */

@@ -131,8 +131,8 @@ static void run_visit(struct xc_job *job, void *worker)
 	}
 }
 
-static int tell_visit(const struct visit *visit, xc_cache_entry_fn *found, void *context,
-		      struct xc_err *err)
+static int report_visit(const struct visit *visit, xc_cache_entry_fn *found, void *context,
+			struct xc_err *err)
 {
 	struct xc_entry entry = entry_of(visit->scope, visit->listed, visit);
 
@@ -173,7 +173,7 @@ static int visit_all(const struct xc_cache *cache, const char *scope,
 		xc_pool_wait(pool, &visit->job);
 		result = xc_cancel_check(cache->cancel, err);
 		if (result == 0)
-			result = tell_visit(visit, found, context, err);
+			result = report_visit(visit, found, context, err);
 		xc_manifest_release(&visit->manifest);
 	}
 	xc_pool_free(pool);
@@ -182,9 +182,9 @@ static int visit_all(const struct xc_cache *cache, const char *scope,
 	return result;
 }
 
-static int tell_names(const struct xc_cache *cache, const char *scope,
-		      const struct xc_listing *listing, xc_cache_entry_fn *found, void *context,
-		      struct xc_err *err)
+static int report_names(const struct xc_cache *cache, const char *scope,
+			const struct xc_listing *listing, xc_cache_entry_fn *found, void *context,
+			struct xc_err *err)
 {
 	for (size_t i = 0; i < listing->count; i++) {
 		struct xc_entry entry = entry_of(scope, &listing->items[i], NULL);
@@ -207,7 +207,7 @@ struct filter {
 };
 
 /* A name that was cut may match the prefix although its key does not. */
-static int tell_if_matching(const struct xc_entry *entry, void *context, struct xc_err *err)
+static int report_if_matching(const struct xc_entry *entry, void *context, struct xc_err *err)
 {
 	const struct filter *filter = context;
 
@@ -236,10 +236,10 @@ int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
 
 		if (xc_list_scope(cache, &selection, &listing, err) < 0)
 			return -1;
-		if (opts->with_manifests ? visit_all(cache, scope, &listing, NULL, tell_if_matching,
-						     &filter, err) < 0
-					 : tell_names(cache, scope, &listing, tell_if_matching,
-						      &filter, err) < 0)
+		if (opts->with_manifests ? visit_all(cache, scope, &listing, NULL,
+						     report_if_matching, &filter, err) < 0
+					 : report_names(cache, scope, &listing, report_if_matching,
+							&filter, err) < 0)
 			return -1;
 	}
 	return 0;

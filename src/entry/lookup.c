@@ -15,8 +15,8 @@
 void xc_match_release(struct xc_match *match)
 {
 	free(match->scope);
-	free(match->older.base);
-	free(match->older.delta);
+	free(match->legacy.base);
+	free(match->legacy.delta);
 	free(match->object);
 	xc_manifest_release(&match->manifest);
 	*match = (struct xc_match)XC_MATCH_INIT;
@@ -262,7 +262,7 @@ static int set_miss(const struct lookup *lookup, struct xc_err *err)
 				  lookup->passed_over.msg);
 	return xc_err_set(err, XC_ERR_NOT_FOUND, "no entry for key %s%s%s", XC_QUOTE(query->key),
 			  query->restore_keys->count ? " or its restore keys" : "",
-			  query->legacy_layout ? ", nor objects of the older layout" : "");
+			  query->legacy_layout ? ", nor objects of the legacy layout" : "");
 }
 
 static int find(struct lookup *lookup, struct xc_err *err)
@@ -306,8 +306,8 @@ static int find_whole(const struct xc_cache *cache, const struct xc_query *query
 
 		if (xc_find_match(cache, query, broken, &match, err) < 0)
 			return -1;
-		if (match.older.base ||
-		    xc_packs_look(cache, match.scope, &match.manifest, err) == 0) {
+		if (match.legacy.base ||
+		    xc_packs_check(cache, match.scope, &match.manifest, err) == 0) {
 			move_match(&match, ret_match);
 			return 0;
 		}

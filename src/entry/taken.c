@@ -12,7 +12,7 @@ static int check_entry(const struct xc_cache *cache, const struct xc_manifest *m
 {
 	const char *scope = cache->scopes->items[0];
 
-	if (xc_packs_look(cache, scope, manifest, err) < 0)
+	if (xc_packs_check(cache, scope, manifest, err) < 0)
 		return -1;
 	/* Whoever says so may be wrong, or lie: only what is seen here counts. */
 	return is_suspect ? xc_packs_verify(cache, scope, manifest, err) : 0;

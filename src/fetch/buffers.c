@@ -192,7 +192,7 @@ static void read_done(struct xc_store_read *read, int result)
 	if (result < 0 || (buffer->canceled && !is_any_wanted(buffer))) {
 		drop_all(buffer);
 		/* Somebody may have begun to wait for a read that was canceled before. */
-		xc_fetch_look_again(fetch);
+		xc_fetch_recheck(fetch);
 	}
 	pthread_cond_broadcast(&fetch->changed);
 	pthread_mutex_unlock(&fetch->mutex);

@@ -139,7 +139,7 @@ void xc_fetch_segment_failed(struct xc_fetch *fetch, struct xc_segment_ref ref,
 	}
 }
 
-void xc_fetch_look_again(struct xc_fetch *fetch)
+void xc_fetch_recheck(struct xc_fetch *fetch)
 {
 	for (struct xc_fetch_request *request = fetch->active; request; request = request->next)
 		request->next_ref = request->consumed;

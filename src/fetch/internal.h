@@ -141,7 +141,7 @@ void xc_fetch_segment_failed(struct xc_fetch *fetch, struct xc_segment_ref ref,
 			     const struct xc_err *err);
 bool xc_fetch_is_wanted(const struct xc_fetch *fetch, struct xc_segment_ref ref);
 /* Segments were dropped that had been on their way: requests look for what they need anew. */
-void xc_fetch_look_again(struct xc_fetch *fetch);
+void xc_fetch_recheck(struct xc_fetch *fetch);
 
 /* ranges.c */
 

@@ -24,7 +24,7 @@ static bool is_running(const struct xc_call *call)
 	return call->attempts[0] || call->attempts[1];
 }
 
-static void tell(struct xc_call *call, int result)
+static void call_done(struct xc_call *call, int result)
 {
 	struct xc_http_request *request = call->request;
 	struct xc_waiter *waiter = call->waiter;
@@ -47,7 +47,7 @@ static void finish(struct xc_call *call, int result)
 		call->request->err = (struct xc_err){ 0 };
 	call->request->engine = NULL;
 	call->http->calls--;
-	tell(call, result);
+	call_done(call, result);
 }
 
 static void leave_active(struct xc_call *call)

@@ -186,7 +186,7 @@ int xc_http_new(const struct xc_http_opts *opts, struct xc_http **ret_http, stru
 	if (!opts->direct)
 		xc_proxies_read(&http->proxies);
 	if (opts->secret)
-		xc_proxies_tell(&http->proxies, opts->secret, opts->secret_context);
+		xc_proxies_report(&http->proxies, opts->secret, opts->secret_context);
 	/* Only https needs certificates: whoever asks for it is told then. */
 	(void)!xc_trust_find(opts->ca_bundle, &http->trust, &http->trust_err);
 	if ((!opts->direct && xc_resolver_new(&http->resolver, err) < 0) ||

@@ -16,9 +16,10 @@ struct tree_check {
 	const struct xc_member *items;
 	struct open_dir *open;
 	uint32_t open_count, open_capacity;
-	uint32_t *prefixes; /* tops whose names begin the last top's name, each the next one's */
+	uint32_t *prefixes; /* root paths whose names begin the last root path's name, each the next
+			       one's */
 	uint32_t prefix_count, prefix_capacity;
-	uint32_t last_top;
+	uint32_t last_root;
 };
 
 static bool is_dir(const struct xc_member *member)
@@ -69,21 +70,21 @@ static void *grow(void *items, uint32_t count, uint32_t *capacity, size_t item_b
 }
 
 /*
- * In bytewise order all names that begin with a top's name follow it, but
- * "./a.b" stands between "./a" and "./a/b". So all tops that are the
+ * In bytewise order all names that begin with a root path's name follow it, but
+ * "./a.b" stands between "./a" and "./a/b". So all root paths that are the
  * beginning of the current one are kept, longest last. Looking at that one
  * is enough: it has the byte behind each shorter one in common with the name.
  */
-static const char *check_top(struct tree_check *check, uint32_t position)
+static const char *check_root(struct tree_check *check, uint32_t position)
 {
 	const char *name = check->items[position].name;
 
 	if (!is_stored_path(name))
 		return "a root path whose name is no stored path";
-	if (check->last_top != XC_MEMBER_NONE &&
-	    strcmp(check->items[check->last_top].name, name) >= 0)
+	if (check->last_root != XC_MEMBER_NONE &&
+	    strcmp(check->items[check->last_root].name, name) >= 0)
 		return "a top out of order";
-	check->last_top = position;
+	check->last_root = position;
 	for (; check->prefix_count > 0; check->prefix_count--) {
 		const char *before = check->items[check->prefixes[check->prefix_count - 1]].name;
 		size_t length = strlen(before);
@@ -150,7 +151,7 @@ static const char *check_one(struct tree_check *check, uint32_t position)
 
 	if (member->parent == XC_MEMBER_NONE) {
 		check->open_count = 0;
-		wrong = check_top(check, position);
+		wrong = check_root(check, position);
 	} else {
 		wrong = check_child(check, position);
 	}
@@ -182,7 +183,7 @@ static int check_levels(const struct xc_members *members, enum xc_err_kind kind,
 
 int xc_index_check_tree(const struct xc_members *members, enum xc_err_kind kind, struct xc_err *err)
 {
-	struct tree_check check = { .items = members->items, .last_top = XC_MEMBER_NONE };
+	struct tree_check check = { .items = members->items, .last_root = XC_MEMBER_NONE };
 	const char *wrong = NULL;
 	uint32_t i;
 

@@ -19,7 +19,7 @@
 
 /*
  * What a restore keeps beside the table (tree/place/place.h, tree/stage/stage.h): of a
- * member whether it was made, of a top its place in the file system, of a
+ * member whether it was made, of a root path its place in the file system, of a
  * segment the range that it comes in and the job that decodes it.
  */
 #define XC_MEMBER_COST_BYTES  (sizeof(struct xc_member) + 4)

@@ -108,15 +108,15 @@ json_t *xc_document_save(const struct xc_query *query, const struct xc_save_resu
 	return document;
 }
 
-/* What is not known of objects of the older layout is not said. */
-static void set_older(json_t *document, const struct xc_match *match)
+/* What is not known of objects of the legacy layout is not said. */
+static void set_legacy(json_t *document, const struct xc_match *match)
 {
-	const struct xc_older *older = &match->older;
+	const struct xc_legacy_objects *legacy = &match->legacy;
 	json_t *objects = json_array();
 
-	json_array_append_new(objects, xc_json_text(older->base));
-	if (older->delta)
-		json_array_append_new(objects, xc_json_text(older->delta));
+	json_array_append_new(objects, xc_json_text(legacy->base));
+	if (legacy->delta)
+		json_array_append_new(objects, xc_json_text(legacy->delta));
 	json_object_set_new(document, "layout", json_string("older"));
 	json_object_set_new(document, "objects", objects);
 	json_object_del(document, "version");
@@ -130,10 +130,10 @@ static json_t *match_document(const struct xc_query *query, const struct xc_matc
 	json_object_set_new(document, "exact", json_boolean(match->exact));
 	if (by)
 		json_object_set_new(document, "matched_by", xc_json_text(by));
-	xc_manifest_set_json(document, match->older.base ? NULL : match->scope, &match->manifest,
+	xc_manifest_set_json(document, match->legacy.base ? NULL : match->scope, &match->manifest,
 			     false);
-	if (match->older.base)
-		set_older(document, match);
+	if (match->legacy.base)
+		set_legacy(document, match);
 	return document;
 }
 
@@ -141,8 +141,8 @@ json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *
 {
 	json_t *document = match_document(query, match), *totals;
 
-	/* What is in an archive of the older layout only shows when it is read. */
-	if (match->older.base) {
+	/* What is in an archive of the legacy layout only shows when it is read. */
+	if (match->legacy.base) {
 		totals = json_object();
 		set_integer(totals, "stored", match->manifest.totals.stored_bytes);
 		json_object_set_new(document, "totals", totals);
@@ -161,7 +161,7 @@ json_t *xc_document_restore(const struct xc_query *query, const struct xc_restor
 	set_integer(document, "replaced", result->replaced);
 	json_object_set_new(document, "owner_dropped", json_boolean(result->owner_dropped));
 	set_integer(document, "copied_links", result->copied_links);
-	if (result->match.older.base)
+	if (result->match.legacy.base)
 		set_integer(document, "left_out", result->left_out);
 	json_object_set_new(document, "ms", times);
 	return document;

@@ -42,8 +42,8 @@ static void print_match(const struct xc_query *query, const struct xc_strlist *s
 		fprintf(out, " (the newest that starts with %s)", XC_QUOTE(by));
 	else if (by)
 		fprintf(out, " (by restore key %s)", XC_QUOTE(by));
-	if (match->older.base)
-		fprintf(out, " of the older layout%s", match->older.delta ? " with a delta" : "");
+	if (match->legacy.base)
+		fprintf(out, " of the legacy layout%s", match->legacy.delta ? " with a delta" : "");
 	else if (strcmp(match->scope, scopes->items[0]) != 0)
 		fprintf(out, " in scope %s", XC_QUOTE(match->scope));
 }
@@ -74,7 +74,7 @@ void xc_summary_lookup(const struct xc_query *query, const struct xc_strlist *sc
 	fputs("Found ", out);
 	print_match(query, scopes, match, out);
 	/* Its archives alone know what is in them. */
-	if (match->older.base) {
+	if (match->legacy.base) {
 		fprintf(out, ": %s stored, saved %s ago\n", XC_SIZE(totals->stored_bytes),
 			XC_AGE(now_s - xc_manifest_created_s(&match->manifest)));
 		return;

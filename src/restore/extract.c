@@ -14,7 +14,7 @@ struct extract {
 	const struct xc_extract_layer *layers;
 	uint32_t layer_count;
 	/* One for each thread, made for the first layer that it works on. */
-	struct xc_place_worker **workers;
+	struct xc_unpack_worker **workers;
 	unsigned threads;
 };
 
@@ -23,7 +23,7 @@ struct segment {
 	const struct xc_index *index;
 	const struct xc_segment *info;
 	const char *raw;
-	struct xc_place_worker *place;
+	struct xc_unpack_worker *unpack;
 	uint64_t content_bytes, members; /* placed */
 };
 
@@ -37,14 +37,14 @@ struct directories_job {
 };
 
 /* A thread goes from layer to layer with the directories that it has open. */
-static struct xc_place_worker *worker_for(struct extract *extract, unsigned worker, uint32_t layer)
+static struct xc_unpack_worker *worker_for(struct extract *extract, unsigned worker, uint32_t layer)
 {
-	struct xc_place *place = extract->layers[layer].place;
+	struct xc_unpack *unpack = extract->layers[layer].unpack;
 
 	if (!extract->workers[worker])
-		extract->workers[worker] = xc_place_worker_new(place);
+		extract->workers[worker] = xc_unpack_worker_new(unpack);
 	else
-		xc_place_worker_move(extract->workers[worker], place);
+		xc_unpack_worker_move(extract->workers[worker], unpack);
 	return extract->workers[worker];
 }
 
@@ -63,14 +63,14 @@ static int place_part(struct segment *segment, uint32_t position, struct xc_err 
 	if (length == 0)
 		return member->tar_offset < start
 			       ? 0
-			       : xc_place_member(segment->place, position, "", err);
+			       : xc_unpack_member(segment->unpack, position, "", err);
 	if (from >= to)
 		return 0;
 	segment->content_bytes += to - from;
 	if (to - from == length)
-		return xc_place_member(segment->place, position, data, err);
-	return xc_place_piece(segment->place, position, from - content, data, (size_t)(to - from),
-			      err);
+		return xc_unpack_member(segment->unpack, position, data, err);
+	return xc_unpack_piece(segment->unpack, position, from - content, data, (size_t)(to - from),
+			       err);
 }
 
 /* By the fetch, for each segment, on its worker. */
@@ -83,7 +83,7 @@ static int place_segment(void *context, const struct xc_fetched *fetched, struct
 		.index = &layer->index,
 		.info = &layer->index.segments[fetched->ref.segment],
 		.raw = fetched->raw,
-		.place = worker_for(extract, fetched->worker, fetched->ref.pack),
+		.unpack = worker_for(extract, fetched->worker, fetched->ref.pack),
 	};
 	uint64_t end = segment.info->tar_offset + segment.info->raw_bytes;
 
@@ -155,7 +155,7 @@ static int place_segments(struct extract *extract, uint64_t index_bytes, uint64_
 		.cancel = extract->cache->cancel,
 	});
 	extract->threads = xc_fetch_threads(fetch);
-	extract->workers = xc_calloc(extract->threads, sizeof(struct xc_place_worker *));
+	extract->workers = xc_calloc(extract->threads, sizeof(struct xc_unpack_worker *));
 	result = fetch_needed(extract, fetch, err);
 	*fetched_bytes = xc_fetch_bytes(fetch);
 	xc_fetch_free(fetch);
@@ -171,8 +171,9 @@ static void run_directories(struct xc_job *job, void *context)
 
 	self->result = xc_cancel_check(self->extract->cache->cancel, &self->err);
 	if (self->result == 0)
-		self->result = xc_place_directories(worker_for(self->extract, *worker, self->layer),
-						    self->first, self->end, &self->err);
+		self->result =
+			xc_unpack_directories(worker_for(self->extract, *worker, self->layer),
+					      self->first, self->end, &self->err);
 }
 
 #define DIRECTORY_JOBS 16
@@ -183,7 +184,7 @@ static int finish_layer(struct extract *extract, struct xc_pool *pool, uint32_t 
 	struct directories_job jobs[DIRECTORY_JOBS] = { 0 };
 	uint32_t count = extract->layers[layer].entry->index.members.count;
 
-	if (xc_place_links(worker_for(extract, 0, layer), err) < 0)
+	if (xc_unpack_links(worker_for(extract, 0, layer), err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < DIRECTORY_JOBS; i++) {
 		jobs[i] = (struct directories_job){
@@ -221,7 +222,7 @@ static int finish(struct extract *extract, struct xc_err *err)
 		result = finish_layer(extract, pool, i, err);
 	xc_pool_free(pool);
 	for (uint32_t i = 0; result == 0 && i < extract->layer_count; i++)
-		result = xc_place_closed_directories(worker_for(extract, 0, i), err);
+		result = xc_unpack_closed_directories(worker_for(extract, 0, i), err);
 	return result;
 }
 
@@ -235,7 +236,7 @@ int xc_extract(const struct xc_cache *cache, const struct xc_extract_layer *laye
 	if (result == 0)
 		result = finish(&extract, err);
 	for (unsigned i = 0; i < extract.threads; i++)
-		xc_place_worker_free(extract.workers[i]);
+		xc_unpack_worker_free(extract.workers[i]);
 	free(extract.workers);
 	*ret_fetched_bytes = fetched_bytes;
 	return result;

@@ -7,11 +7,11 @@
 #define XC_RESTORE_EXTRACT_H
 
 #include "entry/layer.h"
-#include "tree/place/place.h"
+#include "tree/unpack/unpack.h"
 
 struct xc_extract_layer {
 	struct xc_entry_layer *entry; /* borrowed */
-	struct xc_place *place;
+	struct xc_unpack *unpack;
 };
 
 /*

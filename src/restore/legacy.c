@@ -4,11 +4,11 @@
 #include "archive/reader.h"
 #include "entry/legacy.h"
 #include "fetch/reads.h"
-#include "tree/place/fill.h"
 #include "tree/stage/stage.h"
+#include "tree/unpack/fill.h"
 
 /* A restore on its way. */
-struct pour {
+struct extraction {
 	const struct xc_cache *cache;
 	struct xc_archive *archive;
 	struct xc_fill *fill;
@@ -71,31 +71,31 @@ static void stream_close(struct stream *stream)
 	free(stream->items);
 }
 
-static int pour_file(struct pour *pour, const struct xc_archive_member *member,
-		     const struct xc_fill_attributes *attributes, struct xc_err *err)
+static int extract_file(struct extraction *extraction, const struct xc_archive_member *member,
+			const struct xc_fill_attributes *attributes, struct xc_err *err)
 {
 	const char *data;
 	uint64_t offset;
 	size_t length;
 	int more;
 
-	if (xc_fill_begin_file(pour->fill, member->path, err) < 0)
+	if (xc_fill_begin_file(extraction->fill, member->path, err) < 0)
 		return -1;
-	while ((more = xc_archive_data(pour->archive, &data, &length, &offset, err)) > 0) {
-		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
-		    xc_fill_write(pour->fill, data, length, offset, err) < 0)
+	while ((more = xc_archive_data(extraction->archive, &data, &length, &offset, err)) > 0) {
+		if (xc_cancel_check(extraction->cache->cancel, err) < 0 ||
+		    xc_fill_write(extraction->fill, data, length, offset, err) < 0)
 			return -1;
-		xc_progress_add(pour->cache->progress, 0, length, 0);
+		xc_progress_add(extraction->cache->progress, 0, length, 0);
 	}
 	if (more < 0)
 		return -1;
-	pour->totals->files++;
-	pour->totals->content_bytes += member->size_bytes;
-	return xc_fill_end_file(pour->fill, member->size_bytes, attributes, err);
+	extraction->totals->files++;
+	extraction->totals->content_bytes += member->size_bytes;
+	return xc_fill_end_file(extraction->fill, member->size_bytes, attributes, err);
 }
 
-static int pour_member(struct pour *pour, const struct xc_archive_member *member,
-		       struct xc_err *err)
+static int extract_member(struct extraction *extraction, const struct xc_archive_member *member,
+			  struct xc_err *err)
 {
 	const struct xc_fill_attributes attributes = {
 		.mtime_s = member->mtime_s,
@@ -107,90 +107,92 @@ static int pour_member(struct pour *pour, const struct xc_archive_member *member
 
 	switch (member->type) {
 	case XC_ARCHIVE_FILE:
-		return pour_file(pour, member, &attributes, err);
+		return extract_file(extraction, member, &attributes, err);
 	case XC_ARCHIVE_DIR:
-		if (member->opaque && xc_fill_remove(pour->fill, member->path, err) < 0)
+		if (member->opaque && xc_fill_remove(extraction->fill, member->path, err) < 0)
 			return -1;
-		pour->totals->directories++;
-		return xc_fill_directory(pour->fill, member->path, &attributes, err);
+		extraction->totals->directories++;
+		return xc_fill_directory(extraction->fill, member->path, &attributes, err);
 	case XC_ARCHIVE_SYMLINK:
-		pour->totals->symlinks++;
-		return xc_fill_symlink(pour->fill, member->path, member->target, &attributes, err);
+		extraction->totals->symlinks++;
+		return xc_fill_symlink(extraction->fill, member->path, member->target, &attributes,
+				       err);
 	case XC_ARCHIVE_HARDLINK:
-		pour->totals->hardlinks++;
-		return xc_fill_hardlink(pour->fill, member->path, member->target, err);
+		extraction->totals->hardlinks++;
+		return xc_fill_hardlink(extraction->fill, member->path, member->target, err);
 	case XC_ARCHIVE_REMOVED:
-		return xc_fill_remove(pour->fill, member->path, err);
+		return xc_fill_remove(extraction->fill, member->path, err);
 	}
 	return xc_err_set(err, XC_ERR_INTERNAL, "a member is of no type");
 }
 
-static int pour_members(struct pour *pour, struct xc_err *err)
+static int extract_members(struct extraction *extraction, struct xc_err *err)
 {
 	struct xc_archive_member member;
 	int more;
 
-	while ((more = xc_archive_next(pour->archive, &member, err)) > 0) {
-		if (xc_cancel_check(pour->cache->cancel, err) < 0 ||
-		    pour_member(pour, &member, err) < 0)
+	while ((more = xc_archive_next(extraction->archive, &member, err)) > 0) {
+		if (xc_cancel_check(extraction->cache->cancel, err) < 0 ||
+		    extract_member(extraction, &member, err) < 0)
 			return -1;
-		xc_progress_add(pour->cache->progress, 1, 0, 0);
+		xc_progress_add(extraction->cache->progress, 1, 0, 0);
 	}
 	return more;
 }
 
-static int pour_object(struct pour *pour, const char *name, uint64_t size_bytes, bool delta,
-		       struct xc_restore_result *result, struct xc_err *err)
+static int extract_object(struct extraction *extraction, const char *name, uint64_t size_bytes,
+			  bool delta, struct xc_restore_result *result, struct xc_err *err)
 {
 	struct stream stream;
-	int poured;
+	int extracted;
 
-	stream_open(&stream, pour->cache->store, name, size_bytes);
-	pour->archive = xc_archive_new(&(struct xc_archive_opts){
+	stream_open(&stream, extraction->cache->store, name, size_bytes);
+	extraction->archive = xc_archive_new(&(struct xc_archive_opts){
 		.decoder = &xc_decoder_zstd,
 		.format = &xc_archive_tar,
 		.read = read_stream,
 		.context = &stream,
 		.delta = delta,
 	});
-	poured = pour_members(pour, err);
-	result->left_out += xc_archive_left_out(pour->archive);
+	extracted = extract_members(extraction, err);
+	result->left_out += xc_archive_left_out(extraction->archive);
 	result->fetched_bytes += size_bytes;
-	xc_archive_free(pour->archive);
+	xc_archive_free(extraction->archive);
 	stream_close(&stream);
-	xc_progress_add(pour->cache->progress, 0, 0, size_bytes);
-	return poured < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;
+	xc_progress_add(extraction->cache->progress, 0, 0, size_bytes);
+	return extracted < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;
 }
 
-static int pour_all(struct pour *pour, struct xc_restore_result *result, struct xc_err *err)
+static int extract_all(struct extraction *extraction, struct xc_restore_result *result,
+		       struct xc_err *err)
 {
-	const struct xc_older *older = &result->match.older;
+	const struct xc_legacy_objects *objects = &result->match.legacy;
 
-	if (pour_object(pour, older->base, older->base_bytes, false, result, err) < 0)
+	if (extract_object(extraction, objects->base, objects->base_bytes, false, result, err) < 0)
 		return -1;
-	if (older->delta &&
-	    pour_object(pour, older->delta, older->delta_bytes, true, result, err) < 0)
+	if (objects->delta &&
+	    extract_object(extraction, objects->delta, objects->delta_bytes, true, result, err) < 0)
 		return -1;
-	xc_progress_phase(pour->cache->progress, XC_PHASE_FINISH);
-	if (xc_fill_finish(pour->fill, err) < 0)
+	xc_progress_phase(extraction->cache->progress, XC_PHASE_FINISH);
+	if (xc_fill_finish(extraction->fill, err) < 0)
 		return -1;
-	result->owner_dropped = xc_fill_owner_dropped(pour->fill);
+	result->owner_dropped = xc_fill_owner_dropped(extraction->fill);
 	return 0;
 }
 
 static int restore_into(const struct xc_cache *cache, const struct xc_stage *stage,
 			struct xc_restore_result *result, struct xc_err *err)
 {
-	struct pour pour = { .cache = cache, .totals = &result->match.manifest.totals };
+	struct extraction extraction = { .cache = cache, .totals = &result->match.manifest.totals };
 	char name[XC_STAGE_NAME_MAX];
-	int dir_fd, poured;
+	int dir_fd, extracted;
 
-	xc_stage_top(stage, 0, &dir_fd, name);
-	if (xc_fill_new(dir_fd, name, cache->owner, &pour.fill, err) < 0)
+	xc_stage_staged_at(stage, 0, &dir_fd, name);
+	if (xc_fill_new(dir_fd, name, cache->owner, &extraction.fill, err) < 0)
 		return -1;
-	poured = pour_all(&pour, result, err);
-	xc_fill_free(pour.fill);
-	return poured;
+	extracted = extract_all(&extraction, result, err);
+	xc_fill_free(extraction.fill);
+	return extracted;
 }
 
 int xc_legacy_restore(const struct xc_cache *cache, const struct xc_query *query,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Restoring objects of the older layout; entry/legacy.h says what that is. */
+/* Restoring objects of the legacy layout; entry/legacy.h says what that is. */
 #ifndef XC_RESTORE_LEGACY_H
 #define XC_RESTORE_LEGACY_H
 

@@ -7,10 +7,10 @@
 #include "entry/broken.h"
 #include "entry/layer.h"
 #include "entry/lookup.h"
+#include "restore/existing.h"
 #include "restore/extract.h"
 #include "restore/legacy.h"
 #include "restore/room.h"
-#include "restore/standing.h"
 #include "restore/targets.h"
 
 void xc_restore_result_release(struct xc_restore_result *result)
@@ -64,7 +64,7 @@ static void open_places(struct restore *restore)
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
 		struct xc_extract_layer *layer = &restore->layers[i];
 
-		layer->place = xc_place_new(&(struct xc_place_opts){
+		layer->unpack = xc_unpack_new(&(struct xc_unpack_opts){
 			.members = &layer->entry->index.members,
 			.stage = restore->targets.stage,
 			.targets = restore->targets.of_layers[i].items,
@@ -80,13 +80,13 @@ static void add_layer_room(const struct restore *restore, uint32_t number, struc
 {
 	const struct xc_extract_layer *layer = &restore->layers[number];
 	const struct xc_members *members = &layer->entry->index.members;
-	uint32_t target = XC_PLACE_NO_TARGET, top = 0;
+	uint32_t target = XC_UNPACK_NO_TARGET, top = 0;
 
 	for (uint32_t i = 0; i < members->count; i++) {
 		if (members->items[i].parent == XC_MEMBER_NONE)
 			target = restore->targets.of_layers[number].items[top++];
-		if (target != XC_PLACE_NO_TARGET && xc_member_set_has(&layer->entry->alive, i) &&
-		    !xc_place_is_made(layer->place, i))
+		if (target != XC_UNPACK_NO_TARGET && xc_member_set_has(&layer->entry->alive, i) &&
+		    !xc_unpack_is_made(layer->unpack, i))
 			xc_room_add(&rooms[target], &members->items[i]);
 	}
 }
@@ -98,7 +98,7 @@ static int check_room(const struct restore *restore, struct xc_err *err)
 
 	for (uint32_t i = 0; i < restore->targets.count; i++) {
 		rooms[i].path = restore->targets.items[i].absolute;
-		xc_stage_top(restore->targets.stage, i, &rooms[i].dir_fd, name);
+		xc_stage_staged_at(restore->targets.stage, i, &rooms[i].dir_fd, name);
 	}
 	for (uint32_t i = 0; i < restore->layer_count; i++)
 		add_layer_room(restore, i, rooms);
@@ -116,7 +116,7 @@ static int make_room(struct restore *restore, struct xc_err *err)
 	if (check_room(restore, &refusal) == 0)
 		return 0;
 	for (uint32_t i = 0; i < restore->layer_count; i++)
-		if (xc_standing_keep(restore->cache, restore->targets.stage, &restore->layers[i],
+		if (xc_existing_keep(restore->cache, restore->targets.stage, &restore->layers[i],
 				     restore->targets.of_layers[i].items, err) < 0)
 			return -1;
 	return check_room(restore, err);
@@ -145,8 +145,8 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		return -1;
 	result->fetched_bytes += restore->loaded.fetched_bytes;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		result->owner_dropped |= xc_place_owner_dropped(restore->layers[i].place);
-		result->copied_links += xc_place_copied_links(restore->layers[i].place);
+		result->owner_dropped |= xc_unpack_owner_dropped(restore->layers[i].unpack);
+		result->copied_links += xc_unpack_copied_links(restore->layers[i].unpack);
 	}
 	return xc_stage_commit(restore->targets.stage, restore->cache->cancel, &result->replaced,
 			       err);
@@ -155,7 +155,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 static void release_restore(struct restore *restore)
 {
 	for (uint32_t i = 0; i < restore->layer_count; i++)
-		xc_place_free(restore->layers[i].place);
+		xc_unpack_free(restore->layers[i].unpack);
 	free(restore->layers);
 	xc_targets_release(&restore->targets);
 	xc_layers_release(&restore->loaded);
@@ -192,8 +192,8 @@ static int restore_next(const struct xc_cache *cache, const struct xc_query *que
 	if (xc_find_match(cache, query, broken, &result.match, err) < 0)
 		return -1;
 	found_ms = xc_clock_ms();
-	restored = result.match.older.base ? xc_legacy_restore(cache, query, &result, err)
-					   : restore_match(&restore, query, &result, err);
+	restored = result.match.legacy.base ? xc_legacy_restore(cache, query, &result, err)
+					    : restore_match(&restore, query, &result, err);
 	release_restore(&restore);
 	if (restored < 0) {
 		restored = note_failure(&result.match, broken, err);

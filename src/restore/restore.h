@@ -12,7 +12,7 @@ struct xc_restore_result {
 	uint64_t replaced;      /* files that stood where members went */
 	bool owner_dropped;     /* members of others, which nobody could give to them */
 	uint64_t copied_links;  /* hard links that the file systems did not allow */
-	uint64_t left_out;      /* older layout: devices, FIFOs and sockets in it */
+	uint64_t left_out;      /* legacy layout: devices, FIFOs and sockets in it */
 };
 
 #define XC_RESTORE_RESULT_INIT                                                                     \

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/grow.h"
-#include "tree/place/place.h"
+#include "tree/unpack/unpack.h"
 
 struct opening {
 	const struct xc_cache *cache;
@@ -15,7 +15,7 @@ struct opening {
 /* A top of a layer of which something is alive. */
 struct top {
 	const char *stored;
-	uint32_t layer, number; /* among the layer's tops */
+	uint32_t layer, number; /* among the layer's root paths */
 	bool is_directory;
 };
 
@@ -29,7 +29,7 @@ static int compare_tops(const void *a, const void *b)
 	return strcmp(((const struct top *)a)->stored, ((const struct top *)b)->stored);
 }
 
-/* Whether anything of a top is alive. Its members follow it in the table. */
+/* Whether anything of a root path is alive. Its members follow it in the table. */
 static bool top_is_needed(const struct xc_entry_layer *layer, uint32_t top)
 {
 	const struct xc_members *members = &layer->index.members;
@@ -42,7 +42,7 @@ static bool top_is_needed(const struct xc_entry_layer *layer, uint32_t top)
 	return false;
 }
 
-/* Adds a layer's tops, and makes its table, in which none of them has a target yet. */
+/* Adds a layer's root paths, and makes its table, in which none of them has a target yet. */
 static void add_layer(struct tops *tops, const struct xc_entry_layer *layer, uint32_t number,
 		      struct xc_layer_targets *ret_targets)
 {
@@ -63,12 +63,12 @@ static void add_layer(struct tops *tops, const struct xc_entry_layer *layer, uin
 			};
 		}
 		XC_GROW(targets, count, capacity, 16);
-		targets[count++] = XC_PLACE_NO_TARGET;
+		targets[count++] = XC_UNPACK_NO_TARGET;
 	}
 	*ret_targets = (struct xc_layer_targets){ .items = targets, .count = count };
 }
 
-/* The tops of all layers, each path once. */
+/* The root paths of all layers, each path once. */
 static void collect(const struct xc_entry_layers *layers, struct xc_targets *targets)
 {
 	struct tops tops = { 0 };
@@ -156,8 +156,8 @@ static bool is_at_or_below(const char *path, const char *folder)
 }
 
 /*
- * Within a layer the index keeps tops apart, but not across layers, nor
- * where a top goes by two names ("~" and "/home/u"). A symlink that one of
+ * Within a layer the index keeps root paths apart, but not across layers, nor
+ * where a root path goes by two names ("~" and "/home/u"). A symlink that one of
  * them brings could lead another one out.
  */
 static int check_apart(const struct xc_targets *targets, struct xc_err *err)

@@ -12,14 +12,15 @@
 #include "tree/stage/stage.h"
 
 struct xc_target {
-	const char *stored; /* the top's name, in a layer's index */
+	const char *stored; /* the root path's name, in a layer's index */
 	char *absolute;
 	size_t literal_bytes;
 	bool keep_directory;
 	bool is_directory;
 };
 
-/* Where the tops of a layer go, in the order of its table; XC_PLACE_NO_TARGET for nowhere. */
+/* Where the root paths of a layer go, in the order of its table; XC_UNPACK_NO_TARGET for nowhere.
+ */
 struct xc_layer_targets {
 	uint32_t *items;
 	uint32_t count;

@@ -73,7 +73,7 @@ static void move_to(struct measuring *measuring, uint32_t position)
 		xc_buf_clear(path);
 	} else {
 		xc_buf_truncate(path, measuring->path_bytes[member->parent]);
-		/* The root "/" as a top already ends in the slash that joins. */
+		/* The root "/" as a root path already ends in the slash that joins. */
 		if (path->data[path->len_bytes - 1] != '/')
 			xc_buf_add_char(path, '/');
 	}

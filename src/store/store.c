@@ -361,8 +361,8 @@ void xc_store_examine(struct xc_store *store, const char *name, const struct xc_
 		store->ops->examine(store, name, finder);
 }
 
-void xc_finder_tell(const struct xc_finder *finder, const char *check, enum xc_finding_state state,
-		    const char *format, ...)
+void xc_finder_report(const struct xc_finder *finder, const char *check,
+		      enum xc_finding_state state, const char *format, ...)
 {
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 	struct xc_finding finding = { .check = check, .state = state };

@@ -146,8 +146,8 @@ struct xc_finder {
 	xc_finding_fn *found;
 	void *context;
 };
-void xc_finder_tell(const struct xc_finder *finder, const char *check, enum xc_finding_state state,
-		    const char *format, ...) XC_PRINTF(4, 5);
+void xc_finder_report(const struct xc_finder *finder, const char *check,
+		      enum xc_finding_state state, const char *format, ...) XC_PRINTF(4, 5);
 
 /*
  * What a back end does. Required of each: close, get, read, the upload; the others may be NULL

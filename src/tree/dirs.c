@@ -31,7 +31,8 @@ struct xc_dirs {
 	void *context;
 	struct open_dir open[OPEN_MAX_DIRS];
 	uint64_t clock;
-	/* The directory that holds the top asked for last: thousands of tops may share it. */
+	/* The directory that holds the root path asked for last: thousands of root paths may share
+	 * it. */
 	int top_dir_fd;
 	int top_base_fd;
 	struct xc_buf top_path;
@@ -99,7 +100,7 @@ static int keep_open(struct xc_dirs *dirs, uint32_t position, int fd)
 	return fd;
 }
 
-static int open_top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place)
+static int open_top_container(struct xc_dirs *dirs, const struct xc_dirs_location *place)
 {
 	struct stat status;
 	cleanup_fd int fd = xc_fd_open_dir_path(place->dir_fd, dirs->top_path.data);
@@ -115,7 +116,7 @@ static int open_top_container(struct xc_dirs *dirs, const struct xc_dirs_place *
 	return STEAL_FD(fd);
 }
 
-static int top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place)
+static int top_container(struct xc_dirs *dirs, const struct xc_dirs_location *place)
 {
 	struct xc_buf *path = &dirs->top_path;
 
@@ -133,7 +134,7 @@ static int top_container(struct xc_dirs *dirs, const struct xc_dirs_place *place
 
 static int open_top(struct xc_dirs *dirs, uint32_t position)
 {
-	struct xc_dirs_place place;
+	struct xc_dirs_location place;
 	int dir_fd, fd;
 
 	dirs->locate(dirs->context, position, &place);
@@ -167,7 +168,7 @@ static void relative_path(struct xc_dirs *dirs, uint32_t ancestor, uint32_t posi
 	xc_buf_grow_by(&dirs->relative, length - 1);
 }
 
-/* Opens a directory by its names below `ancestor`, which is open, or a top, or itself. */
+/* Opens a directory by its names below `ancestor`, which is open, or a root path, or itself. */
 static int open_below(struct xc_dirs *dirs, uint32_t ancestor, uint32_t position)
 {
 	struct open_dir *open_dir = find_open(dirs, ancestor);
@@ -208,7 +209,7 @@ int xc_dirs_at(struct xc_dirs *dirs, uint32_t position, int *ret_dir_fd, const c
 		dir_fd = xc_dirs_open(dirs, member->parent);
 		*ret_name = member->name;
 	} else {
-		struct xc_dirs_place place;
+		struct xc_dirs_location place;
 
 		dirs->locate(dirs->context, position, &place);
 		dir_fd = top_container(dirs, &place);

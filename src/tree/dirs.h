@@ -5,7 +5,7 @@
  * longer path than one name. A few directories stay open; since members come
  * in preorder, nearly every question is about one of them.
  *
- * Below a top every directory is opened with RESOLVE_BENEATH and
+ * Below a root path every directory is opened with RESOLVE_BENEATH and
  * RESOLVE_NO_SYMLINKS (openat2(2)), or component by component with
  * O_NOFOLLOW. One struct per thread; the table must not grow meanwhile.
  */
@@ -20,8 +20,8 @@
 
 struct xc_dirs;
 
-/* Where a top is: `name` in the directory `path` below `dir_fd`. */
-struct xc_dirs_place {
+/* Where a root path is: `name` in the directory `path` below `dir_fd`. */
+struct xc_dirs_location {
 	int dir_fd;       /* or AT_FDCWD; borrowed */
 	const char *path; /* `path_bytes` long, not terminated; none for `dir_fd` itself */
 	size_t path_bytes;
@@ -31,8 +31,9 @@ struct xc_dirs_place {
 	ino_t inode;
 };
 
-/* Fills in where the top at `position` is. The strings live as long as the context. */
-typedef void xc_dirs_locate_fn(void *context, uint32_t position, struct xc_dirs_place *ret_place);
+/* Fills in where the root path at `position` is. The strings live as long as the context. */
+typedef void xc_dirs_locate_fn(void *context, uint32_t position,
+			       struct xc_dirs_location *ret_place);
 
 struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn *locate,
 			    void *context);

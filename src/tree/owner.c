@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-int xc_owner_give(uid_t self, int dir_fd, const char *name, uid_t uid, gid_t gid)
+int xc_owner_apply(uid_t self, int dir_fd, const char *name, uid_t uid, gid_t gid)
 {
 	if (self != 0)
 		return uid == self;

@@ -17,7 +17,7 @@
  * (user_namespaces(7)), or the file system does not keep owners. -1 with errno
  * for all else.
  */
-int xc_owner_give(uid_t self, int dir_fd, const char *name, uid_t uid, gid_t gid) XC_CHECK;
+int xc_owner_apply(uid_t self, int dir_fd, const char *name, uid_t uid, gid_t gid) XC_CHECK;
 
 /* Whose everything becomes that is restored, whoever had it when it was saved. */
 struct xc_owner {

@@ -62,16 +62,17 @@ static void check_get(struct examination *examination)
 		if (xc_store_get(examination->cache->store, examination->small, 4096, &data, &err) <
 			    0 &&
 		    err.kind != XC_ERR_NOT_FOUND) {
-			xc_finder_tell(&examination->finder, "get", XC_FINDING_BAD, "%s", err.msg);
+			xc_finder_report(&examination->finder, "get", XC_FINDING_BAD, "%s",
+					 err.msg);
 			return;
 		}
 		times[i] = now_us() - start_us;
 	}
 	qsort(times, ROUND_TRIPS, sizeof(times[0]), compare_times);
 	examination->diagnosis->round_trip_us = times[ROUND_TRIPS / 2];
-	xc_finder_tell(&examination->finder, "get", XC_FINDING_GOOD,
-		       "objects can be read; an answer takes %.1f ms (median of %d)",
-		       (double)times[ROUND_TRIPS / 2] / 1000, ROUND_TRIPS);
+	xc_finder_report(&examination->finder, "get", XC_FINDING_GOOD,
+			 "objects can be read; an answer takes %.1f ms (median of %d)",
+			 (double)times[ROUND_TRIPS / 2] / 1000, ROUND_TRIPS);
 }
 
 /* Some permissions make a server answer "forbidden" where it should say "not found". */
@@ -82,10 +83,10 @@ static void check_miss(struct examination *examination)
 
 	if (xc_store_get(examination->cache->store, examination->large, 4096, &data, &err) < 0 &&
 	    err.kind != XC_ERR_NOT_FOUND)
-		xc_finder_tell(&examination->finder, "miss", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "miss", XC_FINDING_BAD, "%s", err.msg);
 	else
-		xc_finder_tell(&examination->finder, "miss", XC_FINDING_GOOD,
-			       "a missing entry is a miss");
+		xc_finder_report(&examination->finder, "miss", XC_FINDING_GOOD,
+				 "a missing entry is a miss");
 }
 
 static int count_object(const struct xc_store_object *object, void *context, struct xc_err *err)
@@ -104,15 +105,15 @@ static void check_list(struct examination *examination, bool was_written)
 
 	if (xc_store_list(examination->cache->store, examination->small, count_object, &count,
 			  &err) < 0)
-		xc_finder_tell(&examination->finder, "list", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "list", XC_FINDING_BAD, "%s", err.msg);
 	else if (count == 0 && was_written)
-		xc_finder_tell(
+		xc_finder_report(
 			&examination->finder, "list", XC_FINDING_WARNING,
 			"an object that was just written is not listed yet: restore keys may "
 			"miss the newest entries");
 	else
-		xc_finder_tell(&examination->finder, "list", XC_FINDING_GOOD,
-			       "objects can be listed");
+		xc_finder_report(&examination->finder, "list", XC_FINDING_GOOD,
+				 "objects can be listed");
 }
 
 static bool check_put(struct examination *examination)
@@ -122,10 +123,10 @@ static bool check_put(struct examination *examination)
 
 	if (xc_store_put(examination->cache->store, examination->small, text, strlen(text),
 			 XC_PUT_IF_ABSENT, &err) < 0) {
-		xc_finder_tell(&examination->finder, "put", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "put", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
-	xc_finder_tell(&examination->finder, "put", XC_FINDING_GOOD, "objects can be written");
+	xc_finder_report(&examination->finder, "put", XC_FINDING_GOOD, "objects can be written");
 	return true;
 }
 
@@ -135,15 +136,15 @@ static void check_condition(struct examination *examination)
 
 	if (xc_store_put(examination->cache->store, examination->small, "other", 5,
 			 XC_PUT_IF_ABSENT, &err) == 0)
-		xc_finder_tell(
+		xc_finder_report(
 			&examination->finder, "condition", XC_FINDING_WARNING,
 			"the store ignores If-None-Match: of two saves of one key at the same "
 			"moment the later one wins, and the earlier one does not notice");
 	else if (err.kind == XC_ERR_EXISTS)
-		xc_finder_tell(&examination->finder, "condition", XC_FINDING_GOOD,
-			       "an existing entry is not overwritten");
+		xc_finder_report(&examination->finder, "condition", XC_FINDING_GOOD,
+				 "an existing entry is not overwritten");
 	else
-		xc_finder_tell(&examination->finder, "condition", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "condition", XC_FINDING_BAD, "%s", err.msg);
 }
 
 /* With what is told where the server lacks or ignores If-Match. */
@@ -161,22 +162,22 @@ static void check_replace(struct examination *examination)
 
 	if (xc_store_get_tagged(store, examination->small, 4096, &data, &tag, &err) < 0 ||
 	    xc_store_put(store, examination->small, "second", 6, XC_PUT_IF_TAG(&tag), &err) < 0)
-		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
-			       "an entry cannot be replaced (save --update): %s", err.msg);
+		xc_finder_report(finder, "replace", XC_FINDING_WARNING,
+				 "an entry cannot be replaced (save --update): %s", err.msg);
 	else if (xc_store_put(store, examination->small, "third", 5, XC_PUT_IF_TAG(&tag), &err) ==
 		 0)
-		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
-			       "the store ignores If-Match: " MAY_LOSE);
+		xc_finder_report(finder, "replace", XC_FINDING_WARNING,
+				 "the store ignores If-Match: " MAY_LOSE);
 	else if (err.kind != XC_ERR_EXISTS)
-		xc_finder_tell(finder, "replace", XC_FINDING_WARNING,
-			       "the store does not say that an entry has changed: %s", err.msg);
+		xc_finder_report(finder, "replace", XC_FINDING_WARNING,
+				 "the store does not say that an entry has changed: %s", err.msg);
 	else if (atomic_load(&store->checks_before_replace))
-		xc_finder_tell(finder, "replace", XC_FINDING_NOTE,
-			       "the store has no If-Match, so xcache looks right before it "
-			       "replaces an entry: " MAY_LOSE);
+		xc_finder_report(finder, "replace", XC_FINDING_NOTE,
+				 "the store has no If-Match, so xcache looks right before it "
+				 "replaces an entry: " MAY_LOSE);
 	else
-		xc_finder_tell(finder, "replace", XC_FINDING_GOOD,
-			       "an entry is replaced only while nobody else has replaced it");
+		xc_finder_report(finder, "replace", XC_FINDING_GOOD,
+				 "an entry is replaced only while nobody else has replaced it");
 }
 
 static int upload(struct examination *examination, const char *block, struct xc_err *err)
@@ -274,23 +275,23 @@ static void check_rate(struct examination *examination)
 
 	xc_random_bytes(block, BLOCK_BYTES);
 	if (upload(examination, block, &err) < 0) {
-		xc_finder_tell(&examination->finder, "upload", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "upload", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	sent_ms = xc_clock_ms();
 	diagnosis->trial_bytes = TRIAL_BYTES;
 	diagnosis->upload_ms = sent_ms - start_ms;
-	xc_finder_tell(&examination->finder, "upload", XC_FINDING_GOOD,
-		       "%zu MB uploaded at %.0f MB/s", TRIAL_BYTES / 1000000,
-		       rate(TRIAL_BYTES, diagnosis->upload_ms));
+	xc_finder_report(&examination->finder, "upload", XC_FINDING_GOOD,
+			 "%zu MB uploaded at %.0f MB/s", TRIAL_BYTES / 1000000,
+			 rate(TRIAL_BYTES, diagnosis->upload_ms));
 	if (download(examination, block, &err) < 0) {
-		xc_finder_tell(&examination->finder, "download", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "download", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	diagnosis->download_ms = xc_clock_ms() - sent_ms;
-	xc_finder_tell(&examination->finder, "download", XC_FINDING_GOOD,
-		       "%zu MB downloaded and verified at %.0f MB/s", TRIAL_BYTES / 1000000,
-		       rate(TRIAL_BYTES, diagnosis->download_ms));
+	xc_finder_report(&examination->finder, "download", XC_FINDING_GOOD,
+			 "%zu MB downloaded and verified at %.0f MB/s", TRIAL_BYTES / 1000000,
+			 rate(TRIAL_BYTES, diagnosis->download_ms));
 }
 
 /* Without it saves and restores work, but what a save gives up stays behind. */
@@ -305,13 +306,13 @@ static void check_remove(struct examination *examination, bool has_large)
 		if (!names[i] || xc_store_remove(store, names[i], &err) == 0)
 			continue;
 		has_failed = true;
-		xc_finder_tell(&examination->finder, "delete", XC_FINDING_WARNING,
-			       "%s; the trial object %s stays in the store", err.msg,
-			       XC_QUOTE(names[i]));
+		xc_finder_report(&examination->finder, "delete", XC_FINDING_WARNING,
+				 "%s; the trial object %s stays in the store", err.msg,
+				 XC_QUOTE(names[i]));
 	}
 	if (!has_failed)
-		xc_finder_tell(&examination->finder, "delete", XC_FINDING_GOOD,
-			       "objects can be removed");
+		xc_finder_report(&examination->finder, "delete", XC_FINDING_GOOD,
+				 "objects can be removed");
 }
 
 static int name_trials(struct examination *examination, struct xc_err *err)
@@ -357,7 +358,7 @@ void xc_cache_diagnose(const struct xc_cache *cache, xc_finding_fn *found, void 
 	examination.finder = (struct xc_finder){ .found = note, .context = &examination };
 	*ret_diagnosis = (struct xc_diagnosis){ .works = true };
 	if (name_trials(&examination, &err) < 0) {
-		xc_finder_tell(&examination.finder, "scope", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination.finder, "scope", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	xc_store_examine(cache->store, examination.small, &examination.finder);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Objects of the older layout: when they are looked for, which are taken, and what is said of them.
+# Objects of the legacy layout: when they are looked for, which are taken, and what is said of them.
 
 # shellcheck disable=SC2154 # set by run
 load helpers
@@ -40,7 +40,7 @@ found() {
     archive k-base.tar.zst "$T/tree" --format=posix
     ends 0 legacy restore --key k --path t
     same_tree "$T/tree" t
-    has "$output" "Restored k of the older layout: "
+    has "$output" "Restored k of the legacy layout: "
     lacks "$output" delta
 }
 
@@ -81,7 +81,7 @@ found() {
     # Other keys' deltas, though this key is what their names begin with.
     one k-other-delta-1.tar.zst no
     ends 0 legacy restore --key k --path t
-    has "$output" "Restored k of the older layout with a delta: "
+    has "$output" "Restored k of the legacy layout with a delta: "
     same "$(cat t/keep t/change t/new)" 133
     absent t/sub/gone
     present t/sub
@@ -105,7 +105,7 @@ found() {
     # A key is no prefix of others here.
     ends 3 legacy lookup --key npm- --path t
     ends 0 legacy restore --key npm-x --restore-key npm- --path t
-    has "$output" "Restored npm-b (by restore key npm-) of the older layout: 1 file"
+    has "$output" "Restored npm-b (by restore key npm-) of the legacy layout: 1 file"
     same "$(cat t/file)" b
 }
 
@@ -156,10 +156,10 @@ found() {
         <<<"$output")" '["older", 1, 4, 0]'
     same "$(json 'd["fetched"] == d["totals"]["stored"]' <<<"$output")" true
     ends 0 legacy restore --lookup-only --key k --path t
-    has "$output" "Found k of the older layout: "
+    has "$output" "Found k of the legacy layout: "
     lacks "$output" "0 files"
     ends 3 legacy restore --key none --path t
-    has "$stderr" "no entry for key none, nor objects of the older layout"
+    has "$stderr" "no entry for key none, nor objects of the legacy layout"
 }
 
 @test "several paths and wildcards are refused" {

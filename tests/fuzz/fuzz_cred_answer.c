@@ -15,9 +15,9 @@
 #include <errno.h>
 #include <sys/wait.h>
 
-#include "base/program.h"
 #include "aws/credentials/internal.h"
 #include "aws/credentials/sts.h"
+#include "base/program.h"
 
 #define NOW      1800000000
 #define ATTEMPTS 3
@@ -97,7 +97,7 @@ static void check_shown(const char *text)
 		     count_in_input(scene.secrets[i]) > 1 || !strstr(text, scene.secrets[i]));
 }
 
-static void tell_secret(void *context, const char *value)
+static void report_secret(void *context, const char *value)
 {
 	(void)context;
 	MUST(scene.secret_count < SECRETS);
@@ -259,7 +259,7 @@ static int ask_role(struct xc_cred_context *context, struct xc_cred_draft *draft
 	static char id[] = "AKIA1", secret[] = MARK "-of-the-base";
 	const struct xc_cred_draft base = { id, secret, NULL, 0, "the keys given" };
 
-	xc_cred_tell(context, secret);
+	xc_cred_announce_secret(context, secret);
 	return xc_sts_assume(context, &role, &base, draft, err) < 0 ? -1 : XC_CRED_FOUND;
 }
 
@@ -345,7 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct xc_credentials_opts opts = { .region = "eu-central-1",
 						  .sts_endpoint = "https://sts.example",
 						  .trace = trace,
-						  .secret = tell_secret };
+						  .secret = report_secret };
 	struct xc_cred_context context = { .opts = &opts, .again = size % 2 };
 	cleanup_cred_draft struct xc_cred_draft draft = { 0 };
 	cleanup_free char *input = NULL, *rest = NULL;

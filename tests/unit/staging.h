@@ -82,7 +82,7 @@ static inline void stage_words(struct xc_stage *stage, uint32_t i, const char *w
 	char name[XC_STAGE_NAME_MAX];
 	int dir_fd;
 
-	xc_stage_top(stage, i, &dir_fd, name);
+	xc_stage_staged_at(stage, i, &dir_fd, name);
 	make_filled(dir_fd, words, name, 5000);
 }
 

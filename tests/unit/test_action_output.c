@@ -106,19 +106,19 @@ static void summaries_hold_no_foreign_markup(void **state)
 {
 	static const char key[] =
 		"k|`<script>&\n\r| # [x](http://evil) www.evil WWW.evil ~ *a* _b_ @team :+1: $x$";
-	struct xc_action_nearest nearest = { .key = (char *)(uintptr_t)key,
+	struct xc_action_closest closest = { .key = (char *)(uintptr_t)key,
 					     .scope = (char *)(uintptr_t)key,
 					     .other_paths = true };
-	const struct xc_action_story story = { .result = XC_RESULT_MISS,
-					       .reason = key,
-					       .nearest = &nearest };
+	const struct xc_action_outcome outcome = { .result = XC_RESULT_MISS,
+						   .reason = key,
+						   .closest = &closest };
 	struct xc_action_run run = { .query.key = key };
 	cleanup_buf struct xc_buf text = XC_BUF_INIT;
 
 	(void)state;
 	xc_strlist_add(&run.scopes, key);
 	xc_strlist_add(&run.inputs.restore_keys, key);
-	xc_action_summary_text(&run, &story, &text);
+	xc_action_summary_text(&run, &outcome, &text);
 	assert_null(strstr(text.data, "<script>"));
 	assert_null(strstr(text.data, "http://"));
 	assert_null(strcasestr(text.data, "www."));

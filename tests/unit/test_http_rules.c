@@ -339,13 +339,13 @@ static void tells_the_passwords_of_proxies(void **state)
 	cleanup_strlist struct xc_strlist heard = XC_STRLIST_INIT;
 
 	(void)state;
-	xc_proxies_tell(&proxies, hear, &heard);
+	xc_proxies_report(&proxies, hear, &heard);
 	assert_int_equal(heard.count, 4);
 	assert_string_equal(heard.items[0], "p%40ss");
 	assert_string_equal(heard.items[1], "p@ss");
 	assert_string_equal(heard.items[2], "word");
 	proxies = (struct xc_proxies){ .http = (char *)"http://host:1" };
-	xc_proxies_tell(&proxies, hear, &heard);
+	xc_proxies_report(&proxies, hear, &heard);
 	assert_int_equal(heard.count, 4);
 }
 

@@ -2,7 +2,7 @@
 /* Objects of the older layout, restored by the operation: what comes back, and what never may. */
 #include "scene.h"
 
-#include "foreign_tar.h"
+#include "archive_tar.h"
 
 #define MEMBERS(...)                                                                               \
 	(const struct tar_member[])                                                                \

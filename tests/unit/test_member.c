@@ -45,7 +45,7 @@ static void paths_tops_and_depths_follow_the_parents(void **state)
 		assert_memory_equal(path.data, "before/", 7);
 		assert_string_equal(path.data + 7, expected[i].path);
 		assert_int_equal(path.len_bytes, strlen(path.data));
-		assert_int_equal(xc_members_top(&index.members, i), expected[i].top);
+		assert_int_equal(xc_members_root(&index.members, i), expected[i].top);
 	}
 	xc_buf_release(&path);
 	xc_index_release(&index);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "cmd/internal.h"
 
 static const struct xc_option options[] = {
@@ -216,7 +216,7 @@ static void nearest_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *nearest = xc_nearest(rows[i].word, names, ARRAY_LEN(names));
+		const char *nearest = xc_suggest(rows[i].word, names, ARRAY_LEN(names));
 
 		if (rows[i].nearest)
 			assert_string_equal(nearest ? nearest : "", rows[i].nearest);

@@ -127,7 +127,7 @@ static int commit_row(const struct scene *scene, const struct row *row, uint64_t
 
 	if (xc_stage_open(&target, 1, &stage, err) < 0)
 		fail_msg("%s: %s", row->bug, err->msg);
-	xc_stage_top(stage, 0, &dir_fd, name);
+	xc_stage_staged_at(stage, 0, &dir_fd, name);
 	make_filled(dir_fd, row->staged, scene->staged_at, 5000);
 	if (strcmp(scene->staged_at, "t0") != 0)
 		make_tree(dir_fd, "t0:", 7000);
@@ -393,7 +393,7 @@ static void copies_are_whole(void **state)
 	stage = open_one(SCRATCH("w/x"), 1, false);
 	stage_words(stage, 0,
 		    "@: @/m: @/m/d: @/m/a:4750=text @/m/d/b+@/m/a @/m/l>to @/m/sparse:0=");
-	xc_stage_top(stage, 0, &dir_fd, name);
+	xc_stage_staged_at(stage, 0, &dir_fd, name);
 	assert_int_equal(fchmodat(dir_fd, "t0/m/sparse", 0600, 0), 0);
 	fd = openat(dir_fd, "t0/m/sparse", O_RDWR | O_CLOEXEC);
 	assert_int_equal(ftruncate(fd, 64 << 20), 0);
@@ -494,7 +494,7 @@ static bool play_standing(uint64_t cancel_at)
 	above = picture("w", PICTURE_PLAIN);
 	stage = open_one(SCRATCH("w/x"), 1, false);
 	stage_words(stage, 0, "@: @/a=new @/z=new");
-	xc_stage_top(stage, 0, &dir_fd, name);
+	xc_stage_staged_at(stage, 0, &dir_fd, name);
 	snprintf(staged, sizeof(staged), "%s/f", name);
 	assert_int_equal(linkat(AT_FDCWD, "w/x/f", dir_fd, staged, 0), 0);
 	cancel_at_look(cancel_at);

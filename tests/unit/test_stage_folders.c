@@ -186,7 +186,7 @@ static void merged_directories_take_attributes(void **state)
 		before = picture("w/x", PICTURE_ALL);
 		stage = open_one(SCRATCH("w/x"), 1, false);
 		stage_words(stage, 0, "@: @/d:1750 @/d/f=new @/d/n=new @/d/e:");
-		xc_stage_top(stage, 0, &dir_fd, name);
+		xc_stage_staged_at(stage, 0, &dir_fd, name);
 		assert_int_equal(fchdir(dir_fd), 0);
 		assert_int_equal(setxattr("t0/d", "user.both", "new", 3, 0), 0);
 		assert_int_equal(setxattr("t0/d", "user.new", "n", 1, 0), 0);
@@ -408,7 +408,7 @@ static void targets_share_a_folder_and_a_fate(void **state)
 	before = picture("w/a", PICTURE_ALL);
 	assert_int_equal(xc_stage_open(targets, 3, &stage, &err), 0);
 	for (uint32_t i = 0; i < 3; i++) {
-		xc_stage_top(stage, i, &dirs[i], name);
+		xc_stage_staged_at(stage, i, &dirs[i], name);
 		assert_int_equal(dirs[i], dirs[0]);
 		stage_words(stage, i, i == 2 ? "@=file" : "@: @/f=new");
 	}
@@ -515,7 +515,7 @@ static void deep_trees_merge_and_unmerge(void **state)
 		assert_int_equal(mkdir("w", 0755), 0);
 		make_deep(AT_FDCWD, "w/x", "old");
 		stage = open_one(SCRATCH("w/x"), 1, false);
-		xc_stage_top(stage, 0, &dir_fd, name);
+		xc_stage_staged_at(stage, 0, &dir_fd, name);
 		make_deep(dir_fd, name, "new");
 		cancel_at_look(canceled ? 1 + 2 * 700 + 350 : 0);
 		if (xc_stage_commit(stage, NULL, &replaced, &err) != -canceled)
@@ -603,7 +603,7 @@ static void a_large_merge_is_quick_and_small(void **state)
 	make_tree(AT_FDCWD, "w:", 0);
 	make_wide(AT_FDCWD, "w/x");
 	stage = open_one(SCRATCH("w/x"), 1, false);
-	xc_stage_top(stage, 0, &dir_fd, name);
+	xc_stage_staged_at(stage, 0, &dir_fd, name);
 	make_wide(dir_fd, name);
 	start = now_ms();
 	assert_int_equal(xc_stage_commit(stage, NULL, &replaced, &err), 0);

@@ -145,7 +145,7 @@ static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draf
 
 	if (find_url(&request.url, &how.direct, err) < 0 || find_token(&token, err) < 0)
 		return -1;
-	xc_cred_tell(context, token);
+	xc_cred_announce_secret(context, token);
 	if (token)
 		xc_strlist_take(&request.headers, xc_asprintf("Authorization: %s", token));
 	xc_strlist_add(&request.headers, "Accept: application/json");

@@ -71,7 +71,7 @@ static int request_token(const struct xc_cred_context *context, const char *audi
 	    xc_cred_check_text(bearer, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_USAGE, TOKEN_VARIABLE, err) <
 		    0)
 		return -1;
-	xc_cred_tell(context, bearer);
+	xc_cred_announce_secret(context, bearer);
 	if (xc_cred_engine_new(context, &how, &http, err) < 0)
 		return -1;
 	request.url = xc_asprintf("%s%caudience=%s", url, strchr(url, '?') ? '&' : '?', audience);
@@ -91,7 +91,7 @@ int xc_cred_github_role(const struct xc_cred_context *context, const struct xc_c
 	if (request_token(context, china ? "sts.amazonaws.com.cn" : "sts.amazonaws.com", &token,
 			  err) < 0)
 		return -1;
-	xc_cred_tell(context, token);
+	xc_cred_announce_secret(context, token);
 	return xc_sts_assume_web(context, role, token, HOW, draft, err);
 }
 

@@ -50,7 +50,7 @@ int xc_cred_nothing(struct xc_cred_context *context, const char *format, ...) XC
 const char *xc_cred_profile_name(const struct xc_credentials_opts *opts);
 
 /* A secret is about to be used: who prints must know it first. */
-void xc_cred_tell(const struct xc_cred_context *context, const char *secret);
+void xc_cred_announce_secret(const struct xc_cred_context *context, const char *secret);
 
 /*
  * USAGE or CORRUPT (`kind`), naming `what` but not quoting, for text that is

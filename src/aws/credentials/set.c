@@ -15,7 +15,7 @@ struct sealed {
 	char text[];
 };
 
-void xc_cred_tell(const struct xc_cred_context *context, const char *secret)
+void xc_cred_announce_secret(const struct xc_cred_context *context, const char *secret)
 {
 	if (context->opts->secret && secret && secret[0] != '\0')
 		context->opts->secret(context->opts->secret_context, secret);
@@ -74,8 +74,8 @@ int xc_cred_draft_set(const struct xc_cred_context *context, struct xc_cred_draf
 		given.session_token = NULL;
 	if (check_keys(&given, kind, what, err) < 0)
 		return -1;
-	xc_cred_tell(context, given.secret_access_key);
-	xc_cred_tell(context, given.session_token);
+	xc_cred_announce_secret(context, given.secret_access_key);
+	xc_cred_announce_secret(context, given.session_token);
 	xc_cred_draft_release(draft);
 	draft->access_key_id = xc_strdup(given.access_key_id);
 	draft->secret_access_key = xc_strdup(given.secret_access_key);

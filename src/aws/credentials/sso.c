@@ -147,7 +147,7 @@ int xc_cred_sso(struct xc_cred_context *context, const char *profile, struct xc_
 	if (check_session(&session, profile, err) < 0 ||
 	    read_access_token(&session, &token, err) < 0)
 		return -1;
-	xc_cred_tell(context, token);
+	xc_cred_announce_secret(context, token);
 	request.url = portal_url(&session);
 	xc_strlist_take(&request.headers, xc_asprintf("x-amz-sso_bearer_token: %s", token));
 	if (xc_cred_engine_new(context, &how, &http, err) < 0 ||

@@ -17,7 +17,7 @@ int xc_cred_web_identity_file(const struct xc_cred_context *context,
 	    xc_cred_check_text(token, XC_CRED_TOKEN_BYTES_MAX, XC_ERR_AUTH,
 			       "the web identity token", err) < 0)
 		return -1;
-	xc_cred_tell(context, token);
+	xc_cred_announce_secret(context, token);
 	snprintf(how, sizeof(how), "the token in %s", path);
 	return xc_sts_assume_web(context, role, token, how, draft, err);
 }

@@ -41,8 +41,8 @@ void xc_proxies_release(struct xc_proxies *proxies)
 	*proxies = (struct xc_proxies){ 0 };
 }
 
-static void tell_password(const char *proxy, unsigned flags,
-			  void (*secret)(void *context, const char *value), void *context)
+static void report_password(const char *proxy, unsigned flags,
+			    void (*secret)(void *context, const char *value), void *context)
 {
 	CURLU *url = curl_url();
 	char *password = NULL;
@@ -57,16 +57,16 @@ static void tell_password(const char *proxy, unsigned flags,
 	curl_url_cleanup(url);
 }
 
-void xc_proxies_tell(const struct xc_proxies *proxies,
-		     void (*secret)(void *context, const char *value), void *context)
+void xc_proxies_report(const struct xc_proxies *proxies,
+		       void (*secret)(void *context, const char *value), void *context)
 {
 	const char *const urls[] = { proxies->http, proxies->https };
 
 	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
 		if (!urls[i])
 			continue;
-		tell_password(urls[i], 0, secret, context);
-		tell_password(urls[i], CURLU_URLDECODE, secret, context);
+		report_password(urls[i], 0, secret, context);
+		report_password(urls[i], CURLU_URLDECODE, secret, context);
 	}
 }
 

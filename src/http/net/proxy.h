@@ -18,8 +18,8 @@ struct xc_proxies {
 
 void xc_proxies_read(struct xc_proxies *ret_proxies);
 /* Call `secret` with each password in the URLs of proxies, as written and decoded. */
-void xc_proxies_tell(const struct xc_proxies *proxies,
-		     void (*secret)(void *context, const char *value), void *context);
+void xc_proxies_report(const struct xc_proxies *proxies,
+		       void (*secret)(void *context, const char *value), void *context);
 void xc_proxies_release(struct xc_proxies *proxies);
 
 /* The proxy for a host (no brackets), or NULL; borrowed from `proxies`. */

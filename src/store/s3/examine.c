@@ -18,7 +18,7 @@ struct examination {
 };
 
 /* An access key is no secret, but need not stand whole in a log either. */
-static void tell_source(struct examination *examination, const struct xc_credentials *credentials)
+static void report_source(struct examination *examination, const struct xc_credentials *credentials)
 {
 	const char *key = credentials->keys.access_key_id;
 	size_t length = strlen(key), shown = XC_MIN(length / 2, (size_t)4);
@@ -31,13 +31,14 @@ static void tell_source(struct examination *examination, const struct xc_credent
 		if (gmtime_r(&expires, &broken))
 			strftime(until, sizeof(until), ", until %Y-%m-%d %H:%M:%S UTC", &broken);
 	}
-	xc_finder_tell(&examination->finder, "credentials", XC_FINDING_GOOD,
-		       "access key ...%s, of %s%s", key + length - shown, credentials->source,
-		       until);
+	xc_finder_report(&examination->finder, "credentials", XC_FINDING_GOOD,
+			 "access key ...%s, of %s%s", key + length - shown, credentials->source,
+			 until);
 }
 
 /* STS is asked where it is sure to be: a server of someone else's need not have one. */
-static void tell_identity(struct examination *examination, const struct xc_credentials *credentials)
+static void report_identity(struct examination *examination,
+			    const struct xc_credentials *credentials)
 {
 	const struct xc_s3_store *store = examination->store;
 	const struct xc_credentials_opts *opts = xc_s3_credentials_opts(store->s3);
@@ -48,11 +49,11 @@ static void tell_identity(struct examination *examination, const struct xc_crede
 	    !getenv("AWS_ENDPOINT_URL_STS"))
 		return;
 	if (xc_sts_caller_identity(opts, credentials, &arn, &err) == 0)
-		xc_finder_tell(&examination->finder, "identity", XC_FINDING_GOOD,
-			       "they belong to %s", XC_QUOTE(arn));
+		xc_finder_report(&examination->finder, "identity", XC_FINDING_GOOD,
+				 "they belong to %s", XC_QUOTE(arn));
 	else
-		xc_finder_tell(&examination->finder, "identity", XC_FINDING_NOTE,
-			       "STS does not say who they belong to: %s", err.msg);
+		xc_finder_report(&examination->finder, "identity", XC_FINDING_NOTE,
+				 "STS does not say who they belong to: %s", err.msg);
 }
 
 /* False if there are none that could be used. */
@@ -63,15 +64,16 @@ static bool check_credentials(struct examination *examination)
 	struct xc_err err;
 
 	if (xc_credentials_get(provider, &credentials, &err) < 0) {
-		xc_finder_tell(&examination->finder, "credentials", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "credentials", XC_FINDING_BAD, "%s",
+				 err.msg);
 		return false;
 	}
 	if (credentials->keys.access_key_id) {
-		tell_source(examination, credentials);
-		tell_identity(examination, credentials);
+		report_source(examination, credentials);
+		report_identity(examination, credentials);
 	} else {
-		xc_finder_tell(&examination->finder, "credentials", XC_FINDING_NOTE,
-			       "none: requests are not signed, so nothing can be saved");
+		xc_finder_report(&examination->finder, "credentials", XC_FINDING_NOTE,
+				 "none: requests are not signed, so nothing can be saved");
 	}
 	xc_credentials_release(credentials);
 	return true;
@@ -101,15 +103,17 @@ static void check_endpoint(struct examination *examination)
 	if (!bucket)
 		return;
 	if (end >= 2 * length && strncmp(bucket - length, bucket, length) == 0)
-		xc_finder_tell(&examination->finder, "endpoint", XC_FINDING_WARNING,
-			       "the endpoint ends in the bucket's name, which the server takes for "
-			       "a folder in the bucket: write endpoint=%s%.*s",
-			       base->origin, (int)(bucket - length - path), path);
+		xc_finder_report(
+			&examination->finder, "endpoint", XC_FINDING_WARNING,
+			"the endpoint ends in the bucket's name, which the server takes for "
+			"a folder in the bucket: write endpoint=%s%.*s",
+			base->origin, (int)(bucket - length - path), path);
 	else if (strncmp(base->host, bucket + 1, length - 1) == 0 &&
 		 base->host[length - 1] == '.' && !base->is_aws)
-		xc_finder_tell(&examination->finder, "endpoint", XC_FINDING_NOTE,
-			       "the endpoint's host begins with the bucket's name; if that stands "
-			       "for the bucket, leave it out");
+		xc_finder_report(
+			&examination->finder, "endpoint", XC_FINDING_NOTE,
+			"the endpoint's host begins with the bucket's name; if that stands "
+			"for the bucket, leave it out");
 }
 
 /* False if nothing else is worth trying. */
@@ -121,24 +125,25 @@ static bool check_bucket(struct examination *examination)
 	struct xc_err err;
 
 	if (xc_s3_list(s3, examination->key, NULL, &page, &err) == 0) {
-		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_GOOD, "%s answers",
-			       origin);
+		xc_finder_report(&examination->finder, "bucket", XC_FINDING_GOOD, "%s answers",
+				 origin);
 		return true;
 	}
 	if (err.kind != XC_ERR_AUTH) {
-		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
 	if (strstr(err.msg, "SignatureDoesNotMatch") || strstr(err.msg, "InvalidAccessKeyId")) {
-		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination->finder, "bucket", XC_FINDING_BAD, "%s", err.msg);
 		return false;
 	}
 	if (secret_is_wrong(examination)) {
-		xc_finder_tell(&examination->finder, "bucket", XC_FINDING_BAD,
-			       "%s; even the list of buckets is denied, so a key is probably "
-			       "wrong, or a reverse proxy in front of the server changes the Host "
-			       "header or the path",
-			       err.msg);
+		xc_finder_report(
+			&examination->finder, "bucket", XC_FINDING_BAD,
+			"%s; even the list of buckets is denied, so a key is probably "
+			"wrong, or a reverse proxy in front of the server changes the Host "
+			"header or the path",
+			err.msg);
 		return false;
 	}
 	/* Each permission is tried by itself. */
@@ -150,15 +155,15 @@ static void check_region(struct examination *examination)
 	const char *region = xc_s3_region(examination->store->s3);
 
 	if (strcmp(region, examination->first_region) == 0)
-		xc_finder_tell(&examination->finder, "region", XC_FINDING_GOOD, "%s",
-			       XC_QUOTE(region));
+		xc_finder_report(&examination->finder, "region", XC_FINDING_GOOD, "%s",
+				 XC_QUOTE(region));
 	else
-		xc_finder_tell(&examination->finder, "region", XC_FINDING_WARNING,
-			       "the bucket is in %s, not in %s: write region=%s, or each run "
-			       "begins with a "
-			       "redirect",
-			       XC_QUOTE(region), XC_QUOTE(examination->first_region),
-			       XC_QUOTE(region));
+		xc_finder_report(&examination->finder, "region", XC_FINDING_WARNING,
+				 "the bucket is in %s, not in %s: write region=%s, or each run "
+				 "begins with a "
+				 "redirect",
+				 XC_QUOTE(region), XC_QUOTE(examination->first_region),
+				 XC_QUOTE(region));
 }
 
 static void check_clock(struct examination *examination)
@@ -168,12 +173,12 @@ static void check_clock(struct examination *examination)
 	if (!xc_s3_clock_skew(examination->store->s3, &skew_s))
 		return;
 	if (llabs(skew_s) <= SKEW_GOOD_S)
-		xc_finder_tell(&examination->finder, "clock", XC_FINDING_GOOD,
-			       "within %d s of the server's", SKEW_GOOD_S);
+		xc_finder_report(&examination->finder, "clock", XC_FINDING_GOOD,
+				 "within %d s of the server's", SKEW_GOOD_S);
 	else
-		xc_finder_tell(&examination->finder, "clock", XC_FINDING_WARNING,
-			       "%lld s %s the server's: requests are signed for its time",
-			       (long long)llabs(skew_s), skew_s > 0 ? "behind" : "ahead of");
+		xc_finder_report(&examination->finder, "clock", XC_FINDING_WARNING,
+				 "%lld s %s the server's: requests are signed for its time",
+				 (long long)llabs(skew_s), skew_s > 0 ? "behind" : "ahead of");
 }
 
 /* A save that is given up must be able to take back its parts. */
@@ -187,13 +192,13 @@ static void check_abort(struct examination *examination)
 	if (xc_s3_upload_create(s3, examination->key, &upload_id, &err) < 0)
 		return;
 	if (xc_s3_upload_abort(s3, examination->key, upload_id, &err) < 0)
-		xc_finder_tell(&examination->finder, "abort", XC_FINDING_WARNING,
-			       "%s; an upload without parts stays behind, which a lifecycle rule "
-			       "can remove",
-			       err.msg);
+		xc_finder_report(&examination->finder, "abort", XC_FINDING_WARNING,
+				 "%s; an upload without parts stays behind, which a lifecycle rule "
+				 "can remove",
+				 err.msg);
 	else
-		xc_finder_tell(&examination->finder, "abort", XC_FINDING_GOOD,
-			       "uploads can be given up");
+		xc_finder_report(&examination->finder, "abort", XC_FINDING_GOOD,
+				 "uploads can be given up");
 }
 
 void xc_s3_store_examine(struct xc_store *base, const char *name, const struct xc_finder *finder)
@@ -208,7 +213,7 @@ void xc_s3_store_examine(struct xc_store *base, const char *name, const struct x
 	struct xc_err err;
 
 	if (xc_s3_store_key(store, name, &key, &err) < 0) {
-		xc_finder_tell(&examination.finder, "name", XC_FINDING_BAD, "%s", err.msg);
+		xc_finder_report(&examination.finder, "name", XC_FINDING_BAD, "%s", err.msg);
 		return;
 	}
 	examination.key = key;

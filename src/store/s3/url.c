@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "store/s3/internal.h"
 #include "store/url.h"
 
@@ -183,7 +183,7 @@ static int unknown_option(const char *name, struct xc_err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		names[i] = options[i].name;
-	nearest = xc_nearest(name, names, ARRAY_LEN(options));
+	nearest = xc_suggest(name, names, ARRAY_LEN(options));
 	if (nearest)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "the store URL has the option '%s', which S3 stores do not know; "

@@ -70,7 +70,7 @@ static int merge_directory(struct xc_stage_site *site, uint32_t dir, struct xc_e
 		};
 
 		if (xc_cancel_check(site->stage->cancel, err) < 0 ||
-		    xc_stage_place_entry(site, &entry, err) < 0)
+		    xc_stage_move_entry(site, &entry, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -124,7 +124,7 @@ static int make_parent(const struct xc_stage_folder *folder, int dir_fd, const c
 		return mkdirat(dir_fd, name, 0777);
 	if (mkdirat(folder->fd, XC_STAGE_PARENT, 0777) < 0)
 		return -1;
-	if (xc_owner_give(0, folder->fd, XC_STAGE_PARENT, nearest->st_uid, nearest->st_gid) >= 0 &&
+	if (xc_owner_apply(0, folder->fd, XC_STAGE_PARENT, nearest->st_uid, nearest->st_gid) >= 0 &&
 	    xc_stage_rename(folder->fd, XC_STAGE_PARENT, dir_fd, name, RENAME_NOREPLACE) == 0)
 		return 0;
 	error = errno;
@@ -134,24 +134,24 @@ static int make_parent(const struct xc_stage_folder *folder, int dir_fd, const c
 }
 
 /* mkdir -p of what is missing above the target, one by one, not through new symlinks. */
-static int make_above(const struct xc_stage *stage, struct xc_stage_place *place)
+static int make_above(const struct xc_stage *stage, struct xc_stage_destination *destination)
 {
-	const struct xc_stage_folder *folder = &stage->folders[place->folder];
-	const char *path = place->target->path;
-	size_t length = place->above_bytes;
-	cleanup_fd int fd = xc_stage_open_above(place, length);
+	const struct xc_stage_folder *folder = &stage->folders[destination->folder];
+	const char *path = destination->target->path;
+	size_t length = destination->above_bytes;
+	cleanup_fd int fd = xc_stage_open_above(destination, length);
 	struct stat nearest;
 
-	while (fd < 0 && errno == ENOENT && length > place->known_bytes) {
+	while (fd < 0 && errno == ENOENT && length > destination->known_bytes) {
 		length = xc_stage_parent_bytes(path, length);
-		fd = xc_stage_open_above(place, length);
+		fd = xc_stage_open_above(destination, length);
 	}
 	if (fd < 0 || fstat(fd, &nearest) < 0)
 		return -1;
-	if (length == place->above_bytes)
+	if (length == destination->above_bytes)
 		return 0;
-	place->made_bytes = length;
-	while (length < place->above_bytes) {
+	destination->made_bytes = length;
+	while (length < destination->above_bytes) {
 		size_t start = length + strspn(path + length, "/");
 		cleanup_free char *name = NULL;
 		int next;
@@ -171,7 +171,7 @@ static int make_above(const struct xc_stage *stage, struct xc_stage_place *place
 
 static int place_target(struct xc_stage_site *site, struct xc_err *err)
 {
-	const struct xc_stage_place *at = &site->stage->places[site->place];
+	const struct xc_stage_destination *at = &site->stage->destinations[site->destination];
 	char top[XC_STAGE_NAME_MAX];
 	struct xc_stage_entry entry = {
 		.dir = XC_STAGE_ABOVE,
@@ -189,7 +189,7 @@ static int place_target(struct xc_stage_site *site, struct xc_err *err)
 	}
 	if (xc_stage_site_enter(site, XC_STAGE_ABOVE) < 0)
 		return xc_stage_refuse(site, &entry, err);
-	return xc_stage_place_entry(site, &entry, err);
+	return xc_stage_move_entry(site, &entry, err);
 }
 
 static int commit_site(struct xc_stage_site *site, struct xc_err *err)
@@ -211,21 +211,21 @@ static int commit_site(struct xc_stage_site *site, struct xc_err *err)
 	return 0;
 }
 
-static int refuse_above(const struct xc_stage_place *place, struct xc_err *err)
+static int refuse_above(const struct xc_stage_destination *destination, struct xc_err *err)
 {
 	if (errno == ESTALE || errno == ELOOP || errno == ENOTDIR)
 		return xc_err_set(err, XC_ERR_IO,
 				  "cannot restore %s: the folders above it are not the ones that "
 				  "were there when the restore began, or another path of the entry "
 				  "leads there too",
-				  XC_QUOTE(place->target->path));
+				  XC_QUOTE(destination->target->path));
 	return xc_err_sys(err, errno, "cannot make the folders above %s",
-			  XC_QUOTE(place->target->path));
+			  XC_QUOTE(destination->target->path));
 }
 
 static int commit_place(struct xc_stage *stage, uint32_t i, struct xc_err *err)
 {
-	struct xc_stage_place *at = &stage->places[i];
+	struct xc_stage_destination *at = &stage->destinations[i];
 	struct xc_stage_site site;
 	int result;
 
@@ -240,13 +240,13 @@ static int commit_place(struct xc_stage *stage, uint32_t i, struct xc_err *err)
 
 static int check_staged(const struct xc_stage *stage, struct xc_err *err)
 {
-	for (uint32_t i = 0; i < stage->place_count; i++) {
-		const struct xc_stage_target *target = stage->places[i].target;
+	for (uint32_t i = 0; i < stage->destination_count; i++) {
+		const struct xc_stage_target *target = stage->destinations[i].target;
 		char name[XC_STAGE_NAME_MAX];
 		struct stat st;
 		int dir_fd;
 
-		xc_stage_top(stage, i, &dir_fd, name);
+		xc_stage_staged_at(stage, i, &dir_fd, name);
 		if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			if (errno != ENOENT)
 				return xc_err_sys(err, errno, "cannot examine the new %s",
@@ -267,12 +267,12 @@ static int check_staged(const struct xc_stage *stage, struct xc_err *err)
  */
 static void remove_hidden(struct xc_stage *stage, uint32_t i)
 {
-	uint32_t end =
-		i + 1 < stage->place_count ? stage->places[i + 1].first_step : stage->step_count;
+	uint32_t end = i + 1 < stage->destination_count ? stage->destinations[i + 1].first_step
+							: stage->step_count;
 	struct xc_stage_site site = { .above_fd = -1 };
 	bool open = false;
 
-	for (uint32_t k = stage->places[i].first_step; k < end; k++) {
+	for (uint32_t k = stage->destinations[i].first_step; k < end; k++) {
 		const struct xc_stage_step *step = &stage->steps[k];
 		char hidden[XC_STAGE_HIDDEN_MAX];
 
@@ -299,14 +299,14 @@ int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel, uint
 	stage->cancel = cancel;
 	if (check_staged(stage, err) < 0)
 		return -1;
-	for (uint32_t i = 0; i < stage->place_count; i++) {
+	for (uint32_t i = 0; i < stage->destination_count; i++) {
 		if (commit_place(stage, i, err) < 0) {
 			xc_stage_undo(stage, i + 1, err);
 			return -1;
 		}
 	}
 	stage->committed = true;
-	for (uint32_t i = 0; stage->hidden > 0 && i < stage->place_count; i++)
+	for (uint32_t i = 0; stage->hidden > 0 && i < stage->destination_count; i++)
 		remove_hidden(stage, i);
 	*ret_replaced = stage->replaced;
 	return 0;

@@ -163,7 +163,7 @@ static int copy_symlink(int from_dir, const char *from, int to_dir, const char *
 	target[length] = '\0';
 	if (symlinkat(target, to_dir, to) < 0)
 		return -1;
-	if (xc_owner_give(geteuid(), to_dir, to, st->st_uid, st->st_gid) < 0)
+	if (xc_owner_apply(geteuid(), to_dir, to, st->st_uid, st->st_gid) < 0)
 		return -1;
 	return utimensat(to_dir, to, times, AT_SYMLINK_NOFOLLOW);
 }

@@ -72,10 +72,10 @@ int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *en
 	struct xc_stage *stage = site->stage;
 	bool top = entry->dir == XC_STAGE_ABOVE;
 
-	if (top && xc_stage_site_open_top(site) < 0)
+	if (top && xc_stage_site_open_target(site) < 0)
 		return -1;
 	if (top)
-		stage->places[site->place].merged = true;
+		stage->destinations[site->destination].merged = true;
 	GROW(stage->dirs, stage->dir_count, stage->dir_capacity);
 	stage->dirs[stage->dir_count++] = (struct xc_stage_dir){
 		.parent = entry->dir,
@@ -303,8 +303,8 @@ static int place_over(struct xc_stage_site *site, const struct xc_stage_entry *e
 	return xc_stage_add_dir(site, entry, false) < 0 ? xc_stage_refuse(site, entry, err) : 0;
 }
 
-int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-			 struct xc_err *err)
+int xc_stage_move_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+			struct xc_err *err)
 {
 	struct xc_stage_id id;
 

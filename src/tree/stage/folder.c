@@ -72,7 +72,7 @@ static bool is_folder_name(const char *name)
 	       strspn(name + prefix, "0123456789abcdef") == XC_STAGE_TAG_BYTES;
 }
 
-/* What a staging folder holds: nothing yet, or "old" and tops. */
+/* What a staging folder holds: nothing yet, or "old" and root paths. */
 static bool holds_what_we_stage(const struct xc_buf *names)
 {
 	bool old = names->len_bytes == 0;

@@ -66,7 +66,7 @@ struct xc_stage_folder {
 };
 
 /* A target, and what a commit did to it. */
-struct xc_stage_place {
+struct xc_stage_destination {
 	const struct xc_stage_target *target;
 	const char *name;    /* last component of its path; "." for "/" */
 	size_t above_bytes;  /* of its path: the directory above */
@@ -82,8 +82,8 @@ struct xc_stage_place {
 };
 
 struct xc_stage_dir {
-	uint32_t parent;  /* position; XC_STAGE_ABOVE for the top */
-	uint32_t name;    /* in `names`; "" for the top */
+	uint32_t parent;  /* position; XC_STAGE_ABOVE for the target */
+	uint32_t name;    /* in `names`; "" for the target */
 	bool made;        /* there was none before */
 	bool entered;     /* the attributes below are known */
 	bool xattrs_kept; /* the final side's were copied to "old/x<position>" */
@@ -115,14 +115,14 @@ struct xc_stage_twin {
 };
 
 struct xc_stage {
-	struct xc_stage_place *places;
+	struct xc_stage_destination *destinations;
 	struct xc_stage_folder *folders;
 	struct xc_stage_dir *dirs;
 	struct xc_stage_step *steps;
 	struct xc_stage_attributes *removed;
 	struct xc_stage_id *put;
 	struct xc_stage_twin *twins; /* of the target in work */
-	uint32_t place_count, folder_count;
+	uint32_t destination_count, folder_count;
 	uint32_t dir_count, dir_capacity;
 	uint32_t step_count, step_capacity;
 	uint32_t removed_count, removed_capacity;
@@ -138,10 +138,10 @@ struct xc_stage {
 /* A place opened for work. */
 struct xc_stage_site {
 	struct xc_stage *stage;
-	uint32_t place;
-	int above_fd; /* directory above the target */
-	int top_fd;   /* the target's own directory, if it is merged; else -1 */
-	uint32_t dir; /* which record the two below belong to; valid if they are open */
+	uint32_t destination;
+	int above_fd;  /* directory above the target */
+	int target_fd; /* the target's own directory, if it is merged; else -1 */
+	uint32_t dir;  /* which record the two below belong to; valid if they are open */
 	int staged_fd, final_fd;
 	bool shared; /* others may rename what stands in final_fd */
 };
@@ -166,7 +166,7 @@ void xc_stage_remove_stale(int base_fd);
  * (ESTALE); behind it no symlinks are followed, for an earlier target or
  * somebody else may have put them there since.
  */
-int xc_stage_open_above(const struct xc_stage_place *place, size_t length) XC_CHECK;
+int xc_stage_open_above(const struct xc_stage_destination *destination, size_t length) XC_CHECK;
 /*
  * Whether `fd` is what `id` says; if that is not known yet, it is noted. -1
  * with ESTALE if it is something else.
@@ -181,12 +181,12 @@ static inline bool xc_stage_same(const struct xc_stage_id *a, const struct xc_st
 /* How many bytes of path[0..length) remain without its last component: 1 for "/". */
 size_t xc_stage_parent_bytes(const char *path, size_t length);
 
-int xc_stage_site_open(struct xc_stage *stage, uint32_t place,
+int xc_stage_site_open(struct xc_stage *stage, uint32_t destination,
 		       struct xc_stage_site *ret_site) XC_CHECK;
 /* Open what a target to follow leads to: the same as the first time, else ESTALE. */
-int xc_stage_open_followed(struct xc_stage_place *place) XC_CHECK;
+int xc_stage_open_followed(struct xc_stage_destination *destination) XC_CHECK;
 /* Open the target's own directory; following a symlink if the target is to be kept. */
-int xc_stage_site_open_top(struct xc_stage_site *site) XC_CHECK;
+int xc_stage_site_open_target(struct xc_stage_site *site) XC_CHECK;
 void xc_stage_site_close(struct xc_stage_site *site);
 /*
  * Open both sides of a record as staged_fd and final_fd, with the owner's
@@ -206,7 +206,7 @@ void xc_stage_hidden_name(const struct xc_stage_site *site, uint32_t number,
 
 static inline struct xc_stage_folder *xc_stage_site_folder(const struct xc_stage_site *site)
 {
-	return &site->stage->folders[site->stage->places[site->place].folder];
+	return &site->stage->folders[site->stage->destinations[site->destination].folder];
 }
 
 void xc_stage_attributes_of(const struct stat *st, struct xc_stage_attributes *ret_attributes);
@@ -238,9 +238,9 @@ struct xc_stage_entry {
  * Move it into place, or append a record if it is a directory to merge. The
  * site has `dir` entered.
  */
-int xc_stage_place_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
-			 struct xc_err *err) XC_CHECK;
-/* Append its record; the target itself is opened as the top. */
+int xc_stage_move_entry(struct xc_stage_site *site, const struct xc_stage_entry *entry,
+			struct xc_err *err) XC_CHECK;
+/* Append its record; the target itself is opened as its top directory. */
 int xc_stage_add_dir(struct xc_stage_site *site, const struct xc_stage_entry *entry,
 		     bool made) XC_CHECK;
 /* Fill `err` from errno, with the entry's path. Returns -1. */

@@ -31,10 +31,10 @@ static size_t literal_bytes(const struct xc_stage_target *target)
 }
 
 /* As the user's own symlinks lead. */
-static int resolve(const struct xc_stage_place *place, size_t length)
+static int resolve(const struct xc_stage_destination *destination, size_t length)
 {
-	const char *path = place->target->path;
-	size_t literal = literal_bytes(place->target);
+	const char *path = destination->target->path;
+	size_t literal = literal_bytes(destination->target);
 	cleanup_free char *start = xc_strndup(path, XC_MIN(length, literal));
 	cleanup_free char *rest = NULL;
 	cleanup_fd int start_fd = xc_fd_open_dir_path(AT_FDCWD, start);
@@ -72,31 +72,31 @@ int xc_stage_know_again(struct xc_stage_id *id, int fd)
 	return 0;
 }
 
-int xc_stage_open_above(const struct xc_stage_place *place, size_t length)
+int xc_stage_open_above(const struct xc_stage_destination *destination, size_t length)
 {
-	struct xc_stage_id known = place->known;
+	struct xc_stage_id known = destination->known;
 	cleanup_free char *rest = NULL;
 	cleanup_fd int known_fd = -1;
-	size_t start = place->known_bytes;
+	size_t start = destination->known_bytes;
 
 	if (start == 0 || length < start)
-		return resolve(place, length);
-	known_fd = resolve(place, start);
+		return resolve(destination, length);
+	known_fd = resolve(destination, start);
 	if (known_fd < 0 || xc_stage_know_again(&known, known_fd) < 0)
 		return -1;
-	start += strspn(place->target->path + start, "/");
+	start += strspn(destination->target->path + start, "/");
 	if (start >= length)
 		return STEAL_FD(known_fd);
-	rest = xc_strndup(place->target->path + start, length - start);
+	rest = xc_strndup(destination->target->path + start, length - start);
 	return xc_beneath_open_dir(known_fd, rest, XC_BENEATH_NO_LINKS, O_PATH);
 }
 
-int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_site *ret_site)
+int xc_stage_site_open(struct xc_stage *stage, uint32_t destination, struct xc_stage_site *ret_site)
 {
-	struct xc_stage_place *at = &stage->places[place];
+	struct xc_stage_destination *at = &stage->destinations[destination];
 	struct xc_stage_site site = { .stage = stage,
-				      .place = place,
-				      .top_fd = -1,
+				      .destination = destination,
+				      .target_fd = -1,
 				      .dir = XC_STAGE_ABOVE,
 				      .staged_fd = -1,
 				      .final_fd = -1 };
@@ -105,7 +105,7 @@ int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_s
 	if (site.above_fd < 0)
 		return -1;
 	if (xc_stage_know_again(&at->above, site.above_fd) < 0 ||
-	    (at->merged && xc_stage_site_open_top(&site) < 0)) {
+	    (at->merged && xc_stage_site_open_target(&site) < 0)) {
 		xc_stage_site_close(&site);
 		return -1;
 	}
@@ -113,34 +113,34 @@ int xc_stage_site_open(struct xc_stage *stage, uint32_t place, struct xc_stage_s
 	return 0;
 }
 
-int xc_stage_open_followed(struct xc_stage_place *place)
+int xc_stage_open_followed(struct xc_stage_destination *destination)
 {
-	cleanup_fd int fd = resolve(place, strlen(place->target->path));
+	cleanup_fd int fd = resolve(destination, strlen(destination->target->path));
 
-	return fd < 0 || xc_stage_know_again(&place->top, fd) < 0 ? -1 : STEAL_FD(fd);
+	return fd < 0 || xc_stage_know_again(&destination->top, fd) < 0 ? -1 : STEAL_FD(fd);
 }
 
-int xc_stage_site_open_top(struct xc_stage_site *site)
+int xc_stage_site_open_target(struct xc_stage_site *site)
 {
-	struct xc_stage_place *place = &site->stage->places[site->place];
+	struct xc_stage_destination *destination = &site->stage->destinations[site->destination];
 
-	if (place->follow)
-		site->top_fd = xc_stage_open_followed(place);
+	if (destination->follow)
+		site->target_fd = xc_stage_open_followed(destination);
 	else
-		site->top_fd = openat(site->above_fd, place->name,
-				      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return site->top_fd < 0 ? -1 : 0;
+		site->target_fd = openat(site->above_fd, destination->name,
+					 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return site->target_fd < 0 ? -1 : 0;
 }
 
 void xc_stage_site_close(struct xc_stage_site *site)
 {
 	xc_fd_close(&site->staged_fd);
 	xc_fd_close(&site->final_fd);
-	xc_fd_close(&site->top_fd);
+	xc_fd_close(&site->target_fd);
 	xc_fd_close(&site->above_fd);
 }
 
-/* The path of a record from its top, or from the staging folder with the top's name there. */
+/* The path of a record from its target, or from the staging folder with the target's name there. */
 static char *record_path(const struct xc_stage_site *site, uint32_t dir, const char *top)
 {
 	const struct xc_stage *stage = site->stage;
@@ -241,7 +241,7 @@ static int enter_record(struct xc_stage_site *site, struct xc_stage_dir *record)
 	site->staged_fd = open_side(xc_stage_site_folder(site)->fd, staged, &staged_st);
 	if (site->staged_fd < 0)
 		return -1;
-	site->final_fd = open_side(site->top_fd, final, &final_st);
+	site->final_fd = open_side(site->target_fd, final, &final_st);
 	if (site->final_fd < 0)
 		return -1;
 	site->shared = is_shared(&final_st);
@@ -275,7 +275,7 @@ int xc_stage_open_final(const struct xc_stage_site *site, uint32_t dir)
 {
 	cleanup_free char *path = record_path(site, dir, "");
 
-	return xc_beneath_open_dir(site->top_fd, path, XC_BENEATH_NO_LINKS, O_PATH);
+	return xc_beneath_open_dir(site->target_fd, path, XC_BENEATH_NO_LINKS, O_PATH);
 }
 
 const char *xc_stage_staged_name(const struct xc_stage_site *site, uint32_t dir, const char *name,
@@ -283,16 +283,17 @@ const char *xc_stage_staged_name(const struct xc_stage_site *site, uint32_t dir,
 {
 	if (dir != XC_STAGE_ABOVE)
 		return name;
-	snprintf(top, XC_STAGE_NAME_MAX, "t%u", site->place);
+	snprintf(top, XC_STAGE_NAME_MAX, "t%u", site->destination);
 	return top;
 }
 
 void xc_stage_say_path(const struct xc_stage_site *site, uint32_t dir, const char *name,
 		       struct xc_buf *out)
 {
-	const struct xc_stage_place *place = &site->stage->places[site->place];
+	const struct xc_stage_destination *destination =
+		&site->stage->destinations[site->destination];
 
-	xc_buf_add_str(out, place->target->path);
+	xc_buf_add_str(out, destination->target->path);
 	if (dir == XC_STAGE_ABOVE)
 		return;
 	for (int i = 0; i < 2; i++) {
@@ -331,7 +332,7 @@ int xc_stage_set_attributes(int fd, const struct xc_stage_attributes *attributes
 	if (fstat(fd, &st) < 0)
 		return -1;
 	if ((st.st_uid != attributes->uid || st.st_gid != attributes->gid) &&
-	    xc_owner_give(geteuid(), fd, "", attributes->uid, attributes->gid) < 0)
+	    xc_owner_apply(geteuid(), fd, "", attributes->uid, attributes->gid) < 0)
 		return -1;
 	if (futimens(fd, attributes->times) < 0)
 		return -1;

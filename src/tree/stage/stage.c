@@ -43,9 +43,10 @@ static bool may_write(int dir_fd)
 	       (errno == EPERM && syscall(SYS_faccessat, dir_fd, ".", W_OK | X_OK) == 0);
 }
 
-static int explain_path(const struct xc_stage_place *place, int error, struct xc_err *err)
+static int explain_path(const struct xc_stage_destination *destination, int error,
+			struct xc_err *err)
 {
-	const char *path = place->target->path;
+	const char *path = destination->target->path;
 
 	switch (error) {
 	case ENOTDIR:
@@ -64,20 +65,21 @@ static int explain_path(const struct xc_stage_place *place, int error, struct xc
 }
 
 /* The nearest directory above that exists, and how much of the path that is. */
-static int open_nearest(const struct xc_stage_place *place, size_t *ret_bytes, struct xc_err *err)
+static int open_nearest(const struct xc_stage_destination *destination, size_t *ret_bytes,
+			struct xc_err *err)
 {
-	const char *path = place->target->path;
-	size_t length = place->above_bytes, missing = 0;
-	cleanup_fd int fd = xc_stage_open_above(place, length);
+	const char *path = destination->target->path;
+	size_t length = destination->above_bytes, missing = 0;
+	cleanup_fd int fd = xc_stage_open_above(destination, length);
 	struct stat st;
 
 	while (fd < 0 && errno == ENOENT && length > 1) {
 		missing = length;
 		length = xc_stage_parent_bytes(path, length);
-		fd = xc_stage_open_above(place, length);
+		fd = xc_stage_open_above(destination, length);
 	}
 	if (fd < 0)
-		return explain_path(place, errno, err);
+		return explain_path(destination, errno, err);
 	if (missing > 0) {
 		cleanup_free char *absent = xc_strndup(path, missing);
 		const char *name = strrchr(absent, '/') + 1;
@@ -95,42 +97,43 @@ static int open_nearest(const struct xc_stage_place *place, size_t *ret_bytes, s
  * symlink to one stands there that this user or root made. Of somebody else's
  * it is replaced, or they would choose where this user writes.
  */
-static bool follows(const struct xc_stage_place *place, int above_fd)
+static bool follows(const struct xc_stage_destination *destination, int above_fd)
 {
-	const struct xc_stage_target *target = place->target;
+	const struct xc_stage_target *target = destination->target;
 	struct stat st;
 
-	if (!target->is_directory || strcmp(place->name, ".") == 0)
+	if (!target->is_directory || strcmp(destination->name, ".") == 0)
 		return false;
-	if (fstatat(above_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
+	if (fstatat(above_fd, destination->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISLNK(st.st_mode))
 		return false;
 	if (!target->keep_directory && (target->literal_bytes < strlen(target->path) ||
 					(st.st_uid != geteuid() && st.st_uid != 0)))
 		return false;
-	return fstatat(above_fd, place->name, &st, 0) == 0 && S_ISDIR(st.st_mode);
+	return fstatat(above_fd, destination->name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 /*
  * Where to stage a target: in `above_fd`, or if `*ret_inside` in its own
  * directory, whose descriptor is returned then; else -1 without an error.
  */
-static int open_inside(struct xc_stage_place *place, int above_fd, bool *ret_inside)
+static int open_inside(struct xc_stage_destination *destination, int above_fd, bool *ret_inside)
 {
 	cleanup_fd int own_fd = -1;
 	struct stat above_st, own_st;
 
 	*ret_inside = false;
-	if (!place->target->is_directory)
+	if (!destination->target->is_directory)
 		return -1;
-	if (place->follow)
-		own_fd = xc_stage_open_followed(place);
+	if (destination->follow)
+		own_fd = xc_stage_open_followed(destination);
 	else
-		own_fd = openat(above_fd, place->name,
+		own_fd = openat(above_fd, destination->name,
 				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (own_fd < 0 || fstat(above_fd, &above_st) < 0 || fstat(own_fd, &own_st) < 0)
 		return -1;
 	if (own_st.st_dev != above_st.st_dev || mount_id(own_fd) != mount_id(above_fd) ||
-	    strcmp(place->name, ".") == 0)
+	    strcmp(destination->name, ".") == 0)
 		*ret_inside = true;
 	else if (!may_write(above_fd) && may_write(own_fd))
 		*ret_inside = true;
@@ -166,8 +169,8 @@ static int add_folder(struct xc_stage *stage, int base_fd, bool in_target, const
 }
 
 /* The folder on the mount of `base_fd`, made if there is none yet. */
-static int find_folder(struct xc_stage *stage, struct xc_stage_place *place, int base_fd,
-		       const char *base_path, struct xc_err *err)
+static int find_folder(struct xc_stage *stage, struct xc_stage_destination *destination,
+		       int base_fd, const char *base_path, struct xc_err *err)
 {
 	uint64_t mount = mount_id(base_fd);
 	struct stat st;
@@ -176,19 +179,20 @@ static int find_folder(struct xc_stage *stage, struct xc_stage_place *place, int
 		return xc_err_sys(err, errno, "cannot examine %s", XC_QUOTE(base_path));
 	for (uint32_t i = stage->folder_count; i-- > 0;) {
 		if (stage->folders[i].device == st.st_dev && stage->folders[i].mount_id == mount) {
-			place->folder = i;
+			destination->folder = i;
 			return 0;
 		}
 	}
-	place->folder = stage->folder_count;
-	return add_folder(stage, base_fd, place->fill, base_path, err);
+	destination->folder = stage->folder_count;
+	return add_folder(stage, base_fd, destination->fill, base_path, err);
 }
 
-static int choose_folder(struct xc_stage *stage, struct xc_stage_place *place, struct xc_err *err)
+static int choose_folder(struct xc_stage *stage, struct xc_stage_destination *destination,
+			 struct xc_err *err)
 {
-	const struct xc_stage_target *target = place->target;
+	const struct xc_stage_target *target = destination->target;
 	size_t nearest_bytes = 0;
-	cleanup_fd int above_fd = open_nearest(place, &nearest_bytes, err);
+	cleanup_fd int above_fd = open_nearest(destination, &nearest_bytes, err);
 	cleanup_free char *base_path = NULL;
 	cleanup_fd int inside_fd = -1;
 	bool inside = false;
@@ -196,35 +200,37 @@ static int choose_folder(struct xc_stage *stage, struct xc_stage_place *place, s
 	if (above_fd < 0)
 		return -1;
 	/* Known from here on: what comes to stand above the target meanwhile is not followed. */
-	place->known_bytes = nearest_bytes;
-	if (xc_stage_know_again(&place->known, above_fd) < 0)
+	destination->known_bytes = nearest_bytes;
+	if (xc_stage_know_again(&destination->known, above_fd) < 0)
 		return xc_err_sys(err, errno, "cannot examine the folders above %s",
 				  XC_QUOTE(target->path));
-	if (nearest_bytes == place->above_bytes)
-		place->follow = follows(place, above_fd);
-	if (nearest_bytes == place->above_bytes)
-		inside_fd = open_inside(place, above_fd, &inside);
+	if (nearest_bytes == destination->above_bytes)
+		destination->follow = follows(destination, above_fd);
+	if (nearest_bytes == destination->above_bytes)
+		inside_fd = open_inside(destination, above_fd, &inside);
 	base_path = xc_strndup(target->path, inside ? strlen(target->path) : nearest_bytes);
 	if (!inside && !may_write(above_fd))
 		return xc_err_sys(err, errno,
 				  "cannot write to %s, the folder above %s; let this user write "
 				  "there, or name another path",
 				  XC_QUOTE(base_path), XC_QUOTE(target->path));
-	place->fill = inside;
-	if (find_folder(stage, place, inside ? inside_fd : above_fd, base_path, err) < 0)
+	destination->fill = inside;
+	if (find_folder(stage, destination, inside ? inside_fd : above_fd, base_path, err) < 0)
 		return -1;
-	place->fill |= target->is_directory && (target->keep_directory || place->follow);
+	destination->fill |=
+		target->is_directory && (target->keep_directory || destination->follow);
 	return 0;
 }
 
-static void init_place(struct xc_stage_place *place, const struct xc_stage_target *target)
+static void init_place(struct xc_stage_destination *destination,
+		       const struct xc_stage_target *target)
 {
 	size_t length = strlen(target->path);
 	const char *slash = strrchr(target->path, '/');
 
-	place->target = target;
-	place->above_bytes = xc_stage_parent_bytes(target->path, length);
-	place->name = slash && slash[1] ? slash + 1 : ".";
+	destination->target = target;
+	destination->above_bytes = xc_stage_parent_bytes(target->path, length);
+	destination->name = slash && slash[1] ? slash + 1 : ".";
 }
 
 int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
@@ -232,15 +238,16 @@ int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
 {
 	struct xc_stage *stage = xc_calloc(1, sizeof(*stage));
 
-	stage->places = xc_calloc(XC_MAX(count, 1u), sizeof(*stage->places));
+	stage->destinations = xc_calloc(XC_MAX(count, 1u), sizeof(*stage->destinations));
 	stage->folders = xc_calloc(XC_MAX(count, 1u), sizeof(*stage->folders));
 	xc_buf_init(&stage->names, UINT32_MAX);
 	xc_buf_add_char(&stage->names, '\0');
-	for (; stage->place_count < count; stage->place_count++) {
-		struct xc_stage_place *place = &stage->places[stage->place_count];
+	for (; stage->destination_count < count; stage->destination_count++) {
+		struct xc_stage_destination *destination =
+			&stage->destinations[stage->destination_count];
 
-		init_place(place, &targets[stage->place_count]);
-		if (choose_folder(stage, place, err) < 0) {
+		init_place(destination, &targets[stage->destination_count]);
+		if (choose_folder(stage, destination, err) < 0) {
 			xc_stage_free(stage);
 			return -1;
 		}
@@ -249,21 +256,21 @@ int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
 	return 0;
 }
 
-void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
-		  char ret_name[XC_STAGE_NAME_MAX])
+void xc_stage_staged_at(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
+			char ret_name[XC_STAGE_NAME_MAX])
 {
-	*ret_dir_fd = stage->folders[stage->places[i].folder].fd;
+	*ret_dir_fd = stage->folders[stage->destinations[i].folder].fd;
 	snprintf(ret_name, XC_STAGE_NAME_MAX, "t%u", i);
 }
 
-int xc_stage_open_standing(struct xc_stage *stage, uint32_t i, const char **ret_name)
+int xc_stage_open_existing(struct xc_stage *stage, uint32_t i, const char **ret_name)
 {
-	struct xc_stage_place *place = &stage->places[i];
-	int fd = place->follow ? xc_stage_open_followed(place)
-			       : xc_stage_open_above(place, place->above_bytes);
+	struct xc_stage_destination *destination = &stage->destinations[i];
+	int fd = destination->follow ? xc_stage_open_followed(destination)
+				     : xc_stage_open_above(destination, destination->above_bytes);
 
 	if (fd >= 0)
-		*ret_name = place->follow ? "." : place->name;
+		*ret_name = destination->follow ? "." : destination->name;
 	return fd;
 }
 
@@ -280,7 +287,7 @@ void xc_stage_free(struct xc_stage *stage)
 		xc_fd_close(&folder->base_fd);
 		free(folder->base_path);
 	}
-	free(stage->places);
+	free(stage->destinations);
 	free(stage->folders);
 	free(stage->dirs);
 	free(stage->steps);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Staging: a restore builds its tops beside their targets, on the same file
+ * Staging: a restore builds its root paths beside their targets, on the same file
  * system, and moves them into place when all of them are whole. Until then,
  * and after any failure, what was there before stays as it was.
  *
- * Calling order: open; build every top at xc_stage_top; commit; free. Freeing
+ * Calling order: open; build every target at xc_stage_staged_at; commit; free. Freeing
  * without a commit that succeeded removes all that was staged.
  *
  * Staging folders are named ".xcache-restore-<random>" and locked (flock(2))
@@ -12,7 +12,7 @@
  * removed by the next restore that stages in the same folder. Nobody else can
  * reach into one, though they may rename it where they may write.
  *
- * Used by one thread, but for xc_stage_top, which any may call.
+ * Used by one thread, but for xc_stage_staged_at, which any may call.
  */
 #ifndef XC_TREE_STAGE_STAGE_H
 #define XC_TREE_STAGE_STAGE_H
@@ -54,15 +54,15 @@ int xc_stage_open(const struct xc_stage_target *targets, uint32_t count,
 
 /* Where to build target `i`: `ret_name` in directory *ret_dir_fd (borrowed). Not there yet. */
 #define XC_STAGE_NAME_MAX 16
-void xc_stage_top(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
-		  char ret_name[XC_STAGE_NAME_MAX]);
+void xc_stage_staged_at(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
+			char ret_name[XC_STAGE_NAME_MAX]);
 
 /*
  * Open the directory in which target `i` stands now, and its name there: "."
  * in the directory that it leads to if the target is followed. The name lives
  * as long as the stage. -1 with errno, ENOENT if folders above it are missing.
  */
-int xc_stage_open_standing(struct xc_stage *stage, uint32_t i, const char **ret_name) XC_CHECK;
+int xc_stage_open_existing(struct xc_stage *stage, uint32_t i, const char **ret_name) XC_CHECK;
 
 /*
  * Move all targets into place, in order. A target that is absent, or an empty
@@ -76,8 +76,8 @@ int xc_stage_open_standing(struct xc_stage *stage, uint32_t i, const char **ret_
  * nearest one that is there. Where a rename is refused with EXDEV (a mount point inside), the
  * file is copied. A file that was staged as another name of the one that stands in its place
  * stays (rename(2) of two names of one file does nothing). A target that was not staged (nothing at
- * xc_stage_top) is INTERNAL. A directory of somebody else's keeps its attributes unless root merges
- * into it, and owners are set by root alone.
+ * xc_stage_staged_at) is INTERNAL. A directory of somebody else's keeps its attributes unless root
+ * merges into it, and owners are set by root alone.
  *
  * If anything fails, or `cancel` is set, everything is put back and -1
  * returned; if even that fails, the message says what could not be put back

@@ -118,8 +118,9 @@ static int exchange_back(struct xc_stage_site *site, const struct xc_stage_step 
 static int undo_step(struct xc_stage_site *site, const struct xc_stage_step *step)
 {
 	struct xc_stage_folder *folder = xc_stage_site_folder(site);
-	const char *name = step->dir == XC_STAGE_ABOVE ? site->stage->places[site->place].name
-						       : site->stage->names.data + step->name;
+	const char *name = step->dir == XC_STAGE_ABOVE
+				   ? site->stage->destinations[site->destination].name
+				   : site->stage->names.data + step->name;
 	char other[XC_STAGE_HIDDEN_MAX];
 
 	if (xc_stage_site_enter(site, step->dir) < 0)
@@ -168,15 +169,15 @@ static int restore_dir(struct xc_stage_site *site, uint32_t dir)
 }
 
 /* Directories that had been missing above; one that somebody else uses by now stays. */
-static void remove_made(const struct xc_stage_place *place)
+static void remove_made(const struct xc_stage_destination *destination)
 {
-	const char *path = place->target->path;
-	size_t length = place->above_bytes;
+	const char *path = destination->target->path;
+	size_t length = destination->above_bytes;
 
-	while (place->made_bytes > 0 && length > place->made_bytes) {
+	while (destination->made_bytes > 0 && length > destination->made_bytes) {
 		size_t parent_bytes = xc_stage_parent_bytes(path, length);
 		cleanup_free char *made = xc_strndup(path, length);
-		cleanup_fd int fd = xc_stage_open_above(place, parent_bytes);
+		cleanup_fd int fd = xc_stage_open_above(destination, parent_bytes);
 
 		if (fd >= 0)
 			unlinkat(fd, strrchr(made, '/') + 1, AT_REMOVEDIR);
@@ -187,24 +188,24 @@ static void remove_made(const struct xc_stage_place *place)
 static void undo_place(struct xc_stage *stage, uint32_t i, uint32_t end_dir, uint32_t end_step,
 		       struct failures *failures)
 {
-	struct xc_stage_place *place = &stage->places[i];
+	struct xc_stage_destination *destination = &stage->destinations[i];
 	struct xc_stage_site site;
 
-	if (place->first_dir == end_dir && place->first_step == end_step) {
-		remove_made(place);
+	if (destination->first_dir == end_dir && destination->first_step == end_step) {
+		remove_made(destination);
 		return;
 	}
 	if (xc_stage_site_open(stage, i, &site) < 0) {
-		site = (struct xc_stage_site){ .stage = stage, .place = i };
+		site = (struct xc_stage_site){ .stage = stage, .destination = i };
 		note_failure(failures, &site, XC_STAGE_ABOVE, "", true);
 		return;
 	}
 	/* From the top down, so that each can be entered and written by its owner. */
-	for (uint32_t dir = place->first_dir; dir < end_dir; dir++) {
+	for (uint32_t dir = destination->first_dir; dir < end_dir; dir++) {
 		if (stage->dirs[dir].entered)
 			(void)!xc_stage_site_enter(&site, dir);
 	}
-	for (uint32_t k = end_step; k-- > place->first_step;) {
+	for (uint32_t k = end_step; k-- > destination->first_step;) {
 		const struct xc_stage_step *step = &stage->steps[k];
 
 		if (undo_step(&site, step) < 0)
@@ -212,12 +213,12 @@ static void undo_place(struct xc_stage *stage, uint32_t i, uint32_t end_dir, uin
 				     step->kind == XC_STAGE_EXCHANGED ||
 					     step->kind == XC_STAGE_ASIDE);
 	}
-	for (uint32_t dir = end_dir; dir-- > place->first_dir;) {
+	for (uint32_t dir = end_dir; dir-- > destination->first_dir;) {
 		if (restore_dir(&site, dir) < 0)
 			note_failure(failures, &site, dir, "", false);
 	}
 	xc_stage_site_close(&site);
-	remove_made(place);
+	remove_made(destination);
 }
 
 void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
@@ -229,8 +230,8 @@ void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
 
 	for (uint32_t i = count; i-- > 0;) {
 		undo_place(stage, i, end_dir, end_step, &failures);
-		end_dir = stage->places[i].first_dir;
-		end_step = stage->places[i].first_step;
+		end_dir = stage->destinations[i].first_dir;
+		end_step = stage->destinations[i].first_step;
 	}
 	if (failures.count > 1)
 		snprintf(more, sizeof(more), " and %u more", failures.count - 1);

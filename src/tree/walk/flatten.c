@@ -54,11 +54,11 @@ static uint64_t for_all_directories(const struct walk *walk, bool release)
 	struct frames frames = { 0 };
 	uint64_t total = 0;
 
-	for (size_t i = 0; i < walk->top_count; i++) {
-		total += walk->tops[i].name != NULL;
-		if (!entry_dir(&walk->tops[i]))
+	for (size_t i = 0; i < walk->root_count; i++) {
+		total += walk->roots[i].name != NULL;
+		if (!entry_dir(&walk->roots[i]))
 			continue;
-		push_frame(&frames, entry_dir(&walk->tops[i]), 0);
+		push_frame(&frames, entry_dir(&walk->roots[i]), 0);
 		while (frames.count > 0) {
 			struct walk_dir *dir = frames.items[--frames.count].dir;
 
@@ -169,11 +169,11 @@ static uint32_t add_member(struct flatten *flatten, const struct walk_entry *ent
 	return position;
 }
 
-static void add_below(struct flatten *flatten, struct walk_dir *top, uint32_t position)
+static void add_below(struct flatten *flatten, struct walk_dir *root, uint32_t position)
 {
 	struct frames frames = { 0 };
 
-	push_frame(&frames, top, position);
+	push_frame(&frames, root, position);
 	while (frames.count > 0) {
 		struct frame *frame = &frames.items[frames.count - 1];
 		const struct walk_entry *entry;
@@ -192,20 +192,21 @@ static void add_below(struct flatten *flatten, struct walk_dir *top, uint32_t po
 	free(frames.items);
 }
 
-struct top_order {
+struct root_order {
 	char *stored;
 	size_t index;
 };
 
 static int compare_tops(const void *a, const void *b)
 {
-	return strcmp(((const struct top_order *)a)->stored, ((const struct top_order *)b)->stored);
+	return strcmp(((const struct root_order *)a)->stored,
+		      ((const struct root_order *)b)->stored);
 }
 
-/* Tops stand in the order of their stored paths, which is not that of the absolute ones. */
-static struct top_order *order_tops(const struct walk *walk, const struct xc_strlist *paths)
+/* Root paths stand in the order of their stored paths, which is not that of the absolute ones. */
+static struct root_order *order_tops(const struct walk *walk, const struct xc_strlist *paths)
 {
-	struct top_order *order = xc_calloc(paths->count, sizeof(*order));
+	struct root_order *order = xc_calloc(paths->count, sizeof(*order));
 
 	for (size_t i = 0; i < paths->count; i++) {
 		struct xc_buf stored = XC_BUF_INIT;
@@ -213,36 +214,36 @@ static struct top_order *order_tops(const struct walk *walk, const struct xc_str
 		xc_roots_to_stored(walk->opts->roots,
 				   xc_patterns_root(walk->opts->patterns, paths->items[i]),
 				   paths->items[i], &stored);
-		order[i] = (struct top_order){ xc_buf_steal(&stored), i };
+		order[i] = (struct root_order){ xc_buf_steal(&stored), i };
 	}
 	qsort(order, paths->count, sizeof(*order), compare_tops);
 	return order;
 }
 
-static void add_top(struct flatten *flatten, const struct walk *walk, const struct top_order *top,
-		    const char *absolute)
+static void add_root(struct flatten *flatten, const struct walk *walk,
+		     const struct root_order *root, const char *absolute)
 {
-	const struct walk_entry *entry = &walk->tops[top->index];
-	const char *stored = top->stored;
+	const struct walk_entry *entry = &walk->roots[root->index];
+	const char *stored = root->stored;
 	struct xc_tree *tree = flatten->tree;
 	const char *name = xc_arena_text(&tree->members.arena, stored, strlen(stored));
 	uint32_t position = add_member(flatten, entry, name, XC_MEMBER_NONE);
 
-	tree->top_positions[tree->top_paths.count] = position;
-	tree->top_containers[tree->top_paths.count] = walk->containers[top->index];
-	xc_strlist_add(&tree->top_paths, absolute);
+	tree->root_positions[tree->root_paths.count] = position;
+	tree->root_containers[tree->root_paths.count] = walk->containers[root->index];
+	xc_strlist_add(&tree->root_paths, absolute);
 	if (entry_dir(entry))
 		add_below(flatten, entry_dir(entry), position);
 }
 
-static size_t find_top(const struct xc_tree *tree, uint32_t position)
+static size_t find_root(const struct xc_tree *tree, uint32_t position)
 {
-	size_t low = 0, high = tree->top_paths.count;
+	size_t low = 0, high = tree->root_paths.count;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (tree->top_positions[middle] <= position)
+		if (tree->root_positions[middle] <= position)
 			low = middle;
 		else
 			high = middle;
@@ -265,7 +266,7 @@ static int check_levels(const struct xc_tree *tree, struct xc_err *err)
 
 	switch (xc_members_levels(&tree->members, &position)) {
 	case XC_LEVELS_TOO_DEEP:
-		return xc_walk_fail_deep(tree->top_paths.items[find_top(tree, position)], err);
+		return xc_walk_fail_deep(tree->root_paths.items[find_root(tree, position)], err);
 	case XC_LEVELS_TOO_MANY:
 		return xc_err_set(err, XC_ERR_IO,
 				  "the files and directories lie more than %u levels deep on "
@@ -283,7 +284,7 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 	struct xc_tree tree = XC_TREE_INIT;
 	struct flatten flatten = { .tree = &tree };
 	uint64_t total = for_all_directories(walk, false);
-	struct top_order *order;
+	struct root_order *order;
 
 	if (total > XC_MEMBERS_MAX) {
 		xc_walk_free_entries(walk);
@@ -293,12 +294,12 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 				  (unsigned long long)total, XC_MEMBERS_MAX);
 	}
 	tree.members.items = xc_malloc(total * sizeof(*tree.members.items));
-	tree.top_positions = xc_calloc(paths->count, sizeof(*tree.top_positions));
-	tree.top_containers = xc_calloc(paths->count, sizeof(*tree.top_containers));
+	tree.root_positions = xc_calloc(paths->count, sizeof(*tree.root_positions));
+	tree.root_containers = xc_calloc(paths->count, sizeof(*tree.root_containers));
 	order = order_tops(walk, paths);
 	for (size_t i = 0; i < paths->count; i++) {
-		if (walk->tops[order[i].index].name)
-			add_top(&flatten, walk, &order[i], paths->items[order[i].index]);
+		if (walk->roots[order[i].index].name)
+			add_root(&flatten, walk, &order[i], paths->items[order[i].index]);
 		free(order[i].stored);
 	}
 	free(order);
@@ -317,36 +318,36 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 	return 0;
 }
 
-void xc_tree_locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
+void xc_tree_locate(void *context, uint32_t position, struct xc_dirs_location *ret_place)
 {
 	struct xc_tree *tree = context;
-	size_t top = find_top(tree, position);
-	const char *path = tree->top_paths.items[top];
+	size_t root = find_root(tree, position);
+	const char *path = tree->root_paths.items[root];
 	const char *name = strrchr(path, '/') + 1;
 
-	*ret_place = (struct xc_dirs_place){
+	*ret_place = (struct xc_dirs_location){
 		.dir_fd = AT_FDCWD,
 		.path = path,
 		.path_bytes = (size_t)(name - path),
 		.name = *name ? name : ".",
 		.known = true,
-		.device = tree->top_containers[top].device,
-		.inode = tree->top_containers[top].inode,
+		.device = tree->root_containers[root].device,
+		.inode = tree->root_containers[root].inode,
 	};
 }
 
 void xc_tree_path(const struct xc_tree *tree, uint32_t position, struct xc_buf *out)
 {
 	struct xc_buf stored = XC_BUF_INIT;
-	uint32_t top = xc_members_top(&tree->members, position);
-	const char *top_path = tree->top_paths.items[find_top(tree, position)];
+	uint32_t root = xc_members_root(&tree->members, position);
+	const char *root_path = tree->root_paths.items[find_root(tree, position)];
 
 	xc_members_path(&tree->members, position, &stored);
-	/* "/" as the path of a top already ends in the slash that joins. */
-	if (strcmp(top_path, "/") != 0 || top == position)
-		xc_buf_add_str(out, top_path);
-	else if (strcmp(tree->members.items[top].name, "/") == 0)
+	/* "/" as the path of a root path already ends in the slash that joins. */
+	if (strcmp(root_path, "/") != 0 || root == position)
+		xc_buf_add_str(out, root_path);
+	else if (strcmp(tree->members.items[root].name, "/") == 0)
 		xc_buf_add_char(out, '/');
-	xc_buf_add_str(out, stored.data + strlen(tree->members.items[top].name));
+	xc_buf_add_str(out, stored.data + strlen(tree->members.items[root].name));
 	xc_buf_release(&stored);
 }

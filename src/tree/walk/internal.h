@@ -24,7 +24,7 @@ struct walk_side {
 
 /* Smaller than struct xc_member: a million of each may be in memory at once. */
 struct walk_entry {
-	const char *name; /* NULL for a top that is left out */
+	const char *name; /* NULL for a root path that is left out */
 	struct walk_side *side;
 	uint64_t size_bytes;
 	int64_t mtime_s;
@@ -37,10 +37,10 @@ struct walk_entry {
 struct walk_dir {
 	struct xc_job job; /* first, so that the job leads to the directory */
 	struct walk *walk;
-	struct walk_dir *parent; /* NULL for a top */
+	struct walk_dir *parent; /* NULL for a root path */
 	struct walk_entry *self;
-	const char *name; /* a top's absolute path */
-	uint32_t depth;   /* 0 for a top */
+	const char *name; /* a root path's absolute path */
+	uint32_t depth;   /* 0 for a root path */
 	struct walk_entry *entries;
 	uint32_t count;
 	int fd;              /* while directories in it wait to be opened; -1 for none */
@@ -58,9 +58,9 @@ struct walk {
 	const struct xc_walk_opts *opts;
 	struct xc_pool *pool;
 	struct walk_worker *workers;
-	struct walk_entry *tops;
-	struct xc_tree_container *containers; /* of the tops */
-	size_t top_count;
+	struct walk_entry *roots;
+	struct xc_tree_container *containers; /* of the root paths */
+	size_t root_count;
 	bool judging;
 	atomic_int kept; /* directories that stay open */
 	atomic_bool failed;
@@ -69,12 +69,13 @@ struct walk {
 };
 
 /*
- * Open the directory that holds the top `path`, O_PATH: below what a line
+ * Open the directory that holds the root path `path`, O_PATH: below what a line
  * spells out no symlink may lead out of that. -1 with errno: EXDEV or ELOOP then.
  */
 int xc_walk_open_container(const struct xc_patterns *patterns, const char *path) XC_CHECK;
 
-/* Open a directory for reading, through no symlink below its top's container; -1 with errno. */
+/* Open a directory for reading, through no symlink below its root path's container; -1 with errno.
+ */
 int xc_walk_open(const struct walk_dir *dir) XC_CHECK;
 
 /* Keep an open directory, `fd` is borrowed, for those in it; -1 with errno. */
@@ -87,7 +88,7 @@ void xc_walk_let_go(struct walk_dir *dir);
 int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc_tree *ret_tree,
 		    struct xc_err *err);
 
-/* That what lies below the top `path` is too deep for an entry. Returns -1. */
+/* That what lies below the root path `path` is too deep for an entry. Returns -1. */
 int xc_walk_fail_deep(const char *path, struct xc_err *err);
 
 /* Free the entries of a walk that failed. */

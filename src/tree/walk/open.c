@@ -3,7 +3,7 @@
  * Opening what the walk met, whoever puts symlinks in the way meanwhile. A
  * directory is opened by its one name in the one above, which stays open
  * until all directories in it were opened. Past the ceiling of open ones the
- * way starts at the nearest that is open: a top always is.
+ * way starts at the nearest that is open: a root path always is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ int xc_walk_open_container(const struct xc_patterns *patterns, const char *path)
 				   O_PATH);
 }
 
-static int open_top(const struct walk_dir *dir)
+static int open_root(const struct walk_dir *dir)
 {
 	const char *name = strrchr(dir->name, '/') + 1;
 	cleanup_fd int container_fd = xc_walk_open_container(dir->walk->opts->patterns, dir->name);
@@ -74,7 +74,7 @@ int xc_walk_open(const struct walk_dir *dir)
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
 
 	if (!above)
-		return open_top(dir);
+		return open_root(dir);
 	while (above->fd < 0)
 		above = above->parent;
 	relative_path(dir, above, &path);

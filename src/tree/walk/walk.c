@@ -16,9 +16,9 @@
 void xc_tree_release(struct xc_tree *tree)
 {
 	xc_members_release(&tree->members);
-	xc_strlist_release(&tree->top_paths);
-	free(tree->top_positions);
-	free(tree->top_containers);
+	xc_strlist_release(&tree->root_paths);
+	free(tree->root_positions);
+	free(tree->root_containers);
 	*tree = (struct xc_tree)XC_TREE_INIT;
 }
 
@@ -37,7 +37,7 @@ static void walk_fail(struct walk *walk, const struct xc_err *err)
 	pthread_mutex_unlock(&walk->mutex);
 }
 
-/* Whether a slash stands before the name: the root "/" as a top ends in it. */
+/* Whether a slash stands before the name: the root "/" as a root path ends in it. */
 static bool joins(const struct walk_dir *dir)
 {
 	return dir->parent && strcmp(dir->parent->name, "/") != 0;
@@ -431,13 +431,13 @@ static int read_directory(struct walk_dir *dir, struct walk_worker *worker, stru
 /* Far below what a table may hold there is no need to go on. */
 static int check_depth(const struct walk_dir *dir, struct xc_err *err)
 {
-	const struct walk_dir *top = dir;
+	const struct walk_dir *root = dir;
 
 	if (dir->depth <= XC_MEMBER_LEVEL_MAX)
 		return 0;
-	while (top->parent)
-		top = top->parent;
-	return xc_walk_fail_deep(top->name, err);
+	while (root->parent)
+		root = root->parent;
+	return xc_walk_fail_deep(root->name, err);
 }
 
 /* The newest job is taken first, so they are submitted backwards. */
@@ -481,50 +481,50 @@ static void run_directory(struct xc_job *job, void *context)
 	submit_directories(dir, worker);
 }
 
-/* *ret_fd stays -1 where the top has come to lie outside: that is noted. */
-static int open_container(struct walk *walk, const struct walk_dir *top, size_t index, int *ret_fd,
+/* *ret_fd stays -1 where the root path has come to lie outside: that is noted. */
+static int open_container(struct walk *walk, const struct walk_dir *root, size_t index, int *ret_fd,
 			  struct xc_err *err)
 {
-	cleanup_fd int fd = xc_walk_open_container(walk->opts->patterns, top->name);
+	cleanup_fd int fd = xc_walk_open_container(walk->opts->patterns, root->name);
 	struct stat status;
 
 	if (fd < 0 && (errno == EXDEV || errno == ELOOP)) {
-		note(top, NULL, XC_NOTE_LINKS_OUT);
+		note(root, NULL, XC_NOTE_LINKS_OUT);
 		return 0;
 	}
 	if (fd < 0 || fstat(fd, &status) < 0)
-		return fail_at(top, NULL, "read", err);
+		return fail_at(root, NULL, "read", err);
 	walk->containers[index] = (struct xc_tree_container){ status.st_dev, status.st_ino };
 	*ret_fd = STEAL_FD(fd);
 	return 0;
 }
 
-/* A top is an entry whose name, for the walk, is its whole path. */
-static int start_top(struct walk *walk, struct walk_worker *worker, const char *path, size_t index,
-		     struct xc_err *err)
+/* A root path is an entry whose name, for the walk, is its whole path. */
+static int start_root(struct walk *walk, struct walk_worker *worker, const char *path, size_t index,
+		      struct xc_err *err)
 {
-	struct walk_dir top = { .name = path, .walk = walk };
-	struct walk_entry *entry = &walk->tops[index];
+	struct walk_dir root = { .name = path, .walk = walk };
+	struct walk_entry *entry = &walk->roots[index];
 	struct stat status;
 	const char *name = strrchr(path, '/') + 1;
 	cleanup_fd int dir_fd = -1;
 
-	if (open_container(walk, &top, index, &dir_fd, err) < 0)
+	if (open_container(walk, &root, index, &dir_fd, err) < 0)
 		return -1;
 	if (dir_fd < 0)
 		return 0;
 	*entry = (struct walk_entry){ .name = *name ? name : "." };
 	if (fstatat(dir_fd, entry->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_at(&top, NULL, "read", err);
+		return fail_at(&root, NULL, "read", err);
 	if (is_left_out(walk, &status))
-		note(&top, NULL, XC_NOTE_STORE);
+		note(&root, NULL, XC_NOTE_STORE);
 	if (is_left_out(walk, &status) || !fill_entry(worker, &status, entry)) {
 		entry->name = NULL;
 		return 0;
 	}
 	if ((entry->type == XC_MEMBER_SYMLINK && read_target(worker, dir_fd, entry) < 0) ||
 	    (may_be_sparse(&status) && read_extents(worker, dir_fd, entry) < 0))
-		return fail_at(&top, NULL, "read", err);
+		return fail_at(&root, NULL, "read", err);
 	entry->name = path;
 	if (entry->type == XC_MEMBER_DIR) {
 		struct walk_dir *dir = new_directory(walk, worker, NULL, path);
@@ -538,11 +538,11 @@ static int start_top(struct walk *walk, struct walk_worker *worker, const char *
 static int walk_all(struct walk *walk, const struct xc_strlist *paths, struct xc_err *err)
 {
 	for (size_t i = 0; i < paths->count; i++)
-		if (start_top(walk, &walk->workers[0], paths->items[i], i, err) < 0)
+		if (start_root(walk, &walk->workers[0], paths->items[i], i, err) < 0)
 			return -1;
 	for (size_t i = 0; i < paths->count; i++)
-		if (walk->tops[i].type == XC_MEMBER_DIR && walk->tops[i].name)
-			xc_pool_submit(walk->pool, &walk->tops[i].side->dir->job);
+		if (walk->roots[i].type == XC_MEMBER_DIR && walk->roots[i].name)
+			xc_pool_submit(walk->pool, &walk->roots[i].side->dir->job);
 	xc_pool_drain(walk->pool);
 	if (atomic_load(&walk->failed)) {
 		*err = walk->err;
@@ -565,15 +565,15 @@ int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts
 {
 	cleanup_free struct walk_worker *workers = xc_calloc(opts->threads, sizeof(*workers));
 	cleanup_free void **contexts = xc_calloc(opts->threads, sizeof(*contexts));
-	cleanup_free struct walk_entry *tops = xc_calloc(paths->count, sizeof(*tops));
+	cleanup_free struct walk_entry *roots = xc_calloc(paths->count, sizeof(*roots));
 	cleanup_free struct xc_tree_container *containers =
 		xc_calloc(paths->count, sizeof(*containers));
 	struct walk walk = {
 		.opts = opts,
 		.workers = workers,
-		.tops = tops,
+		.roots = roots,
 		.containers = containers,
-		.top_count = paths->count,
+		.root_count = paths->count,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.judging = xc_patterns_has_exclusions(opts->patterns),
 	};

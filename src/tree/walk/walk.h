@@ -16,7 +16,7 @@
 #include "tree/patterns/patterns.h"
 #include "tree/roots.h"
 
-/* The directory that holds a top, as the walk found it. */
+/* The directory that holds a root path, as the walk found it. */
 struct xc_tree_container {
 	dev_t device;
 	ino_t inode;
@@ -24,10 +24,10 @@ struct xc_tree_container {
 
 struct xc_tree {
 	struct xc_members members;
-	/* Absolute paths of the tops, in the order of their positions. */
-	struct xc_strlist top_paths;
-	uint32_t *top_positions;                  /* ascending; as many as top_paths */
-	struct xc_tree_container *top_containers; /* likewise */
+	/* The absolute root paths, in the order of their positions. */
+	struct xc_strlist root_paths;
+	uint32_t *root_positions;                  /* ascending; as many as root_paths */
+	struct xc_tree_container *root_containers; /* likewise */
 	uint64_t content_bytes; /* of all files, as xc_member_content_bytes counts */
 	uint64_t files, directories, symlinks, hardlinks;
 	uint64_t sockets, fifos, devices; /* left out */
@@ -62,9 +62,9 @@ struct xc_walk_opts {
  * Hard links: the first member in table order is the file, the others of the
  * same device and inode are hard links to it.
  *
- * No symlink is followed, but those above a top that its line spells out, and
+ * No symlink is followed, but those above a root path that its line spells out, and
  * behind a wildcard those that do not lead out of that part. A directory that
- * another thing took the place of is CHANGED; a top that has come to lie
+ * another thing took the place of is CHANGED; a root path that has come to lie
  * outside is left out, with a note.
  *
  * What vanishes meanwhile is left out, as temporary files of others may; of
@@ -75,8 +75,8 @@ int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts
 		 struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;
 
 /*
- * The place of each top, and which directory it must lie in, for xc_dirs_new; `context` is the
- * struct xc_tree.
+ * The place of each root path, and which directory it must lie in, for xc_dirs_new; `context` is
+ * the struct xc_tree.
  */
 xc_dirs_locate_fn xc_tree_locate;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What keeps the program to itself, whatever userland and kernel it runs on. */
-#ifndef XC_BASE_ALONE_H
-#define XC_BASE_ALONE_H
+#ifndef XC_BASE_ISOLATE_H
+#define XC_BASE_ISOLATE_H
 
 /*
  * To be called before anything else. From here on libcrypto reads no
@@ -10,6 +10,6 @@
  *
  * Linked in, this also takes the place of the C library's iconv_open(3).
  */
-void xc_alone_begin(void);
+void xc_isolate_process(void);
 
 #endif

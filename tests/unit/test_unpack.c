@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sys/xattr.h>
 
-#include "tree/place/place.h"
+#include "tree/unpack/unpack.h"
 
 #define TIME_S  1234567890
 #define TIME_NS 987654321
@@ -18,8 +18,8 @@ struct fixture {
 	struct xc_stage *stage;
 	struct xc_members members;
 	uint32_t stage_index;
-	struct xc_place *place;
-	struct xc_place_worker *worker;
+	struct xc_unpack *place;
+	struct xc_unpack_worker *worker;
 	const struct xc_member_set *alive;
 };
 
@@ -40,14 +40,14 @@ static void open_place(struct fixture *fixture, struct xc_member *items, uint32_
 		.is_directory = items[0].type == XC_MEMBER_DIR,
 	};
 	must(xc_stage_open(&fixture->target, 1, &fixture->stage, &err), &err);
-	fixture->place = xc_place_new(&(struct xc_place_opts){
+	fixture->place = xc_unpack_new(&(struct xc_unpack_opts){
 		.members = &fixture->members,
 		.stage = fixture->stage,
 		.targets = &fixture->stage_index,
 		.target_count = 1,
 		.alive = fixture->alive,
 	});
-	fixture->worker = xc_place_worker_new(fixture->place);
+	fixture->worker = xc_unpack_worker_new(fixture->place);
 }
 
 /* The end of a restore, after all members and pieces. */
@@ -57,17 +57,17 @@ static void finish(struct fixture *fixture)
 	uint64_t replaced;
 	struct xc_err err;
 
-	must(xc_place_links(fixture->worker, &err), &err);
-	must(xc_place_directories(fixture->worker, count / 2, count, &err), &err);
-	must(xc_place_directories(fixture->worker, 0, count / 2, &err), &err);
-	must(xc_place_closed_directories(fixture->worker, &err), &err);
+	must(xc_unpack_links(fixture->worker, &err), &err);
+	must(xc_unpack_directories(fixture->worker, count / 2, count, &err), &err);
+	must(xc_unpack_directories(fixture->worker, 0, count / 2, &err), &err);
+	must(xc_unpack_closed_directories(fixture->worker, &err), &err);
 	must(xc_stage_commit(fixture->stage, NULL, &replaced, &err), &err);
 }
 
 static void close_place(struct fixture *fixture)
 {
-	xc_place_worker_free(fixture->worker);
-	xc_place_free(fixture->place);
+	xc_unpack_worker_free(fixture->worker);
+	xc_unpack_free(fixture->place);
 	xc_stage_free(fixture->stage);
 	free(fixture->path);
 	fixture->path = NULL;
@@ -86,7 +86,7 @@ static void place_all(struct fixture *fixture, const char *data)
 	struct xc_err err;
 
 	for (uint32_t i = 0; i < fixture->members.count; i++)
-		must(xc_place_member(fixture->worker, i, data, &err), &err);
+		must(xc_unpack_member(fixture->worker, i, data, &err), &err);
 }
 
 static struct xc_member member_of(uint8_t type, uint32_t parent, const char *name, uint16_t mode)
@@ -203,7 +203,7 @@ static void check_owners(void)
 	open_place(&fixture, items, 4);
 	place_all(&fixture, "");
 	finish(&fixture);
-	assert_int_equal(xc_place_owner_dropped(fixture.place), !root);
+	assert_int_equal(xc_unpack_owner_dropped(fixture.place), !root);
 	assert_int_equal(stat_of(&fixture, "ws/t").st_uid, root ? 12345 : geteuid());
 	assert_int_equal(stat_of(&fixture, "ws/t/f").st_uid, root ? 12346 : geteuid());
 	assert_int_equal(stat_of(&fixture, "ws/t/l").st_uid, root ? 12347 : geteuid());
@@ -278,7 +278,7 @@ struct piece_thread {
 static void *place_pieces(void *context)
 {
 	struct piece_thread *self = context;
-	struct xc_place_worker *worker = xc_place_worker_new(self->fixture->place);
+	struct xc_unpack_worker *worker = xc_unpack_worker_new(self->fixture->place);
 
 	/* From the end to the start, and each thread only some. */
 	for (uint32_t i = PIECES; i-- > 0 && self->result == 0;) {
@@ -286,11 +286,11 @@ static void *place_pieces(void *context)
 
 		if (i % self->step != self->first || at >= self->length)
 			continue;
-		self->result = xc_place_piece(
+		self->result = xc_unpack_piece(
 			worker, 1, at, self->data + at,
 			(size_t)XC_MIN(self->length - at, (uint64_t)PIECE_BYTES), &self->err);
 	}
-	xc_place_worker_free(worker);
+	xc_unpack_worker_free(worker);
 	return NULL;
 }
 
@@ -403,7 +403,7 @@ static void spreads_pieces_of_sparse_files(void **state)
 		if (in_pieces)
 			place_in_pieces(&fixture, data, length);
 		else
-			must(xc_place_member(fixture.worker, 1, data, &err), &err);
+			must(xc_unpack_member(fixture.worker, 1, data, &err), &err);
 		finish(&fixture);
 		expect_content(&fixture, "ws/t/f", whole, SPARSE_BYTES);
 		assert_int_equal(stat_of(&fixture, "ws/t/f").st_mtim.tv_sec, TIME_S + 1);
@@ -427,14 +427,14 @@ struct member_thread {
 static void *place_files(void *context)
 {
 	struct member_thread *self = context;
-	struct xc_place_worker *worker = xc_place_worker_new(self->fixture->place);
+	struct xc_unpack_worker *worker = xc_unpack_worker_new(self->fixture->place);
 	const struct xc_members *members = &self->fixture->members;
 
 	/* Only files: their directories must come by themselves, all threads wanting the same. */
 	for (uint32_t i = self->first; i < members->count && self->result == 0; i += 4)
 		if (members->items[i].type == XC_MEMBER_FILE)
-			self->result = xc_place_member(worker, i, "data", &self->err);
-	xc_place_worker_free(worker);
+			self->result = xc_unpack_member(worker, i, "data", &self->err);
+	xc_unpack_worker_free(worker);
 	return NULL;
 }
 
@@ -506,8 +506,8 @@ static void links_to_what_is_there(void **state)
 		items[3].link = 1;
 		open_place(&fixture, items, 4);
 		if (dead) {
-			must(xc_place_member(fixture.worker, 2, "", &err), &err);
-			assert_int_equal(xc_place_links(fixture.worker, &err), -1);
+			must(xc_unpack_member(fixture.worker, 2, "", &err), &err);
+			assert_int_equal(xc_unpack_links(fixture.worker, &err), -1);
 			assert_int_equal(err.kind, XC_ERR_CORRUPT);
 		} else {
 			place_all(&fixture, "");
@@ -547,14 +547,14 @@ static void refuses_duplicates(void **state)
 				if (items[i].type == XC_MEMBER_SYMLINK)
 					items[i].extra = &extra;
 			open_place(&fixture, items, 4);
-			must(xc_place_member(fixture.worker, 1, "", &err), &err);
-			result = xc_place_member(fixture.worker, 2, "", &err);
+			must(xc_unpack_member(fixture.worker, 1, "", &err), &err);
+			result = xc_unpack_member(fixture.worker, 2, "", &err);
 			assert_int_equal(result, both_directories ? 0 : -1);
 			if (!both_directories)
 				assert_int_equal(err.kind, XC_ERR_CORRUPT);
 			/* What lies below goes nowhere, either. */
 			if (!both_directories && types[second] == XC_MEMBER_DIR)
-				assert_int_equal(xc_place_member(fixture.worker, 3, "", &err), -1);
+				assert_int_equal(xc_unpack_member(fixture.worker, 3, "", &err), -1);
 			close_place(&fixture);
 			assert_false(path_exists(&fixture.scene, "ws/t"));
 			scene_close(&fixture.scene);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an archive of somebody else's makes of the reader: members, or a refusal. */
-#include "foreign_tar.h"
+#include "archive_tar.h"
 
 #include "archive/reader.h"
 

@@ -15,8 +15,8 @@
  * Calling order: new; members in any order, a file as begin_file, write as
  * often as need be, end_file; finish; free. Used by one thread at a time.
  */
-#ifndef XC_TREE_PLACE_FILL_H
-#define XC_TREE_PLACE_FILL_H
+#ifndef XC_TREE_UNPACK_FILL_H
+#define XC_TREE_UNPACK_FILL_H
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether what stands is what a member says. */
 #include "base/hash.h"
-#include "restore/standing.h"
+#include "restore/existing.h"
 #include "scratch.h"
 
 /* As base/member.h says, with all of the content in memory. */
@@ -35,12 +35,12 @@ static void content_is_compared_to_its_last_byte(void **state)
 		xc_random_bytes(data, length);
 		hash_of(data, length, member.content_hash);
 		assert_int_equal(xc_fd_write_all(fd, data, length), 0);
-		assert_true(xc_standing_has_content(fd, &member, NULL));
+		assert_true(xc_existing_has_content(fd, &member, NULL));
 		data[length - 1] ^= 1;
 		assert_int_equal(pwrite(fd, data + length - 1, 1, (off_t)length - 1), 1);
-		assert_false(xc_standing_has_content(fd, &member, NULL));
+		assert_false(xc_existing_has_content(fd, &member, NULL));
 		assert_int_equal(ftruncate(fd, (off_t)length - 1), 0);
-		assert_false(xc_standing_has_content(fd, &member, NULL));
+		assert_false(xc_existing_has_content(fd, &member, NULL));
 	}
 }
 
@@ -50,7 +50,7 @@ static void a_file_without_content_is_equal(void **state)
 	cleanup_fd int fd = open("empty", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	(void)state;
-	assert_true(xc_standing_has_content(fd, &member, NULL));
+	assert_true(xc_existing_has_content(fd, &member, NULL));
 }
 
 static void a_cancellation_ends_the_comparison(void **state)
@@ -62,9 +62,9 @@ static void a_cancellation_ends_the_comparison(void **state)
 	(void)state;
 	hash_of("x", 1, member.content_hash);
 	assert_int_equal(xc_fd_write_all(fd, "x", 1), 0);
-	assert_true(xc_standing_has_content(fd, &member, &cancel));
+	assert_true(xc_existing_has_content(fd, &member, &cancel));
 	xc_cancel_request(&cancel, -1);
-	assert_false(xc_standing_has_content(fd, &member, &cancel));
+	assert_false(xc_existing_has_content(fd, &member, &cancel));
 }
 
 int main(void)

@@ -10,7 +10,7 @@ struct search {
 	const char *key;
 	char version[XC_VERSION_HEX + 1];
 	size_t common; /* how much of the key the best one shares */
-	struct xc_action_nearest best;
+	struct xc_action_closest best;
 };
 
 static int judge(const struct xc_entry *entry, void *context, struct xc_err *err)
@@ -30,8 +30,8 @@ static int judge(const struct xc_entry *entry, void *context, struct xc_err *err
 	if (common <= search->common)
 		return 0;
 	search->common = common;
-	xc_action_nearest_release(&search->best);
-	search->best = (struct xc_action_nearest){
+	xc_action_closest_release(&search->best);
+	search->best = (struct xc_action_closest){
 		.key = xc_strdup(entry->key),
 		.scope = xc_strdup(entry->scope),
 		.other_paths = strcmp(entry->version, search->version) != 0,
@@ -39,7 +39,7 @@ static int judge(const struct xc_entry *entry, void *context, struct xc_err *err
 	return 0;
 }
 
-void xc_action_nearest_find(const struct xc_action_run *run, struct xc_action_nearest *ret_nearest)
+void xc_action_closest_find(const struct xc_action_run *run, struct xc_action_closest *ret_nearest)
 {
 	struct search search = { .key = run->query.key };
 	struct xc_list_opts opts = { .max_names = NAMES_MAX };
@@ -48,13 +48,13 @@ void xc_action_nearest_find(const struct xc_action_run *run, struct xc_action_ne
 	xc_key_version(run->query.paths, search.version);
 	/* Only to help people: what cannot be listed is not there. */
 	if (xc_cache_list(&run->cache, &opts, judge, &search, &err) < 0)
-		xc_action_nearest_release(&search.best);
+		xc_action_closest_release(&search.best);
 	*ret_nearest = search.best;
 }
 
-void xc_action_nearest_release(struct xc_action_nearest *nearest)
+void xc_action_closest_release(struct xc_action_closest *closest)
 {
-	free(nearest->key);
-	free(nearest->scope);
-	*nearest = (struct xc_action_nearest){ 0 };
+	free(closest->key);
+	free(closest->scope);
+	*closest = (struct xc_action_closest){ 0 };
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "restore/standing.h"
+#include "restore/existing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #define READ_BYTES    ((size_t)256 << 10)
 #define LABEL_OF_FILE "security.selinux" /* given by the system to every new file, too */
 
-/* The target of the top that is looked at. */
-struct standing_top {
+/* The target of the root path that is looked at. */
+struct existing_root {
 	int dir_fd;
 	const char *name;
 };
@@ -25,9 +25,9 @@ struct keeping {
 	const struct xc_cache *cache;
 	struct xc_stage *stage;
 	struct xc_extract_layer *layer;
-	struct xc_place_worker *worker;
+	struct xc_unpack_worker *worker;
 	struct xc_dirs *dirs;
-	struct standing_top top;
+	struct existing_root top;
 	uint8_t *linked; /* a bit per member that hard links are names of */
 };
 
@@ -75,7 +75,7 @@ static bool hash_content(int fd, uint64_t size_bytes, const struct xc_cancel *ca
 	return good;
 }
 
-bool xc_standing_has_content(int fd, const struct xc_member *member, const struct xc_cancel *cancel)
+bool xc_existing_has_content(int fd, const struct xc_member *member, const struct xc_cancel *cancel)
 {
 	uint8_t digest[XC_SHA256_BYTES];
 
@@ -112,7 +112,7 @@ static bool is_unchanged(const struct stat *before, const struct stat *after)
 /* The file that stands for a member, open; -1 if there is none that could be equal. */
 static int open_standing(struct keeping *keeping, uint32_t position, struct stat *ret_st)
 {
-	const struct xc_place *place = keeping->layer->place;
+	const struct xc_unpack *unpack = keeping->layer->unpack;
 	cleanup_fd int fd = -1;
 	const char *name;
 	int dir_fd;
@@ -120,10 +120,10 @@ static int open_standing(struct keeping *keeping, uint32_t position, struct stat
 	/* Looked at before it is opened: opening a device or a pipe may do something. */
 	if (xc_dirs_at(keeping->dirs, position, &dir_fd, &name) < 0 ||
 	    fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !xc_place_is_equal(place, position, ret_st))
+	    !xc_unpack_is_equal(unpack, position, ret_st))
 		return -1;
 	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, ret_st) < 0 || !xc_place_is_equal(place, position, ret_st))
+	if (fd < 0 || fstat(fd, ret_st) < 0 || !xc_unpack_is_equal(unpack, position, ret_st))
 		return -1;
 	return STEAL_FD(fd);
 }
@@ -142,9 +142,9 @@ static bool keep_member(struct keeping *keeping, uint32_t position)
 	struct xc_err ignored;
 
 	return fd >= 0 && !has_xattrs(fd) &&
-	       xc_standing_has_content(fd, member, keeping->cache->cancel) &&
+	       xc_existing_has_content(fd, member, keeping->cache->cancel) &&
 	       fstat(fd, &after) == 0 && is_unchanged(&before, &after) &&
-	       xc_place_standing(keeping->worker, position, fd, &ignored) == 0;
+	       xc_unpack_existing(keeping->worker, position, fd, &ignored) == 0;
 }
 
 static bool may_keep(const struct keeping *keeping, uint32_t position)
@@ -165,12 +165,12 @@ static void mark_kept(struct keeping *keeping, uint32_t position)
 			layer->entry->index.members.items[position].size_bytes, 0);
 }
 
-static void locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
+static void locate(void *context, uint32_t position, struct xc_dirs_location *ret_place)
 {
 	const struct keeping *keeping = context;
 
 	(void)position;
-	*ret_place = (struct xc_dirs_place){
+	*ret_place = (struct xc_dirs_location){
 		.dir_fd = keeping->top.dir_fd,
 		.path = "",
 		.name = keeping->top.name,
@@ -182,9 +182,9 @@ static void enter_top(struct keeping *keeping, uint32_t target)
 {
 	xc_dirs_free(STEAL_PTR(keeping->dirs));
 	xc_fd_close(&keeping->top.dir_fd);
-	if (target != XC_PLACE_NO_TARGET)
+	if (target != XC_UNPACK_NO_TARGET)
 		keeping->top.dir_fd =
-			xc_stage_open_standing(keeping->stage, target, &keeping->top.name);
+			xc_stage_open_existing(keeping->stage, target, &keeping->top.name);
 	keeping->dirs = xc_dirs_new(&keeping->layer->entry->index.members, locate, keeping);
 }
 
@@ -201,7 +201,7 @@ static uint8_t *find_linked(const struct xc_members *members)
 	return linked;
 }
 
-int xc_standing_keep(const struct xc_cache *cache, struct xc_stage *stage,
+int xc_existing_keep(const struct xc_cache *cache, struct xc_stage *stage,
 		     struct xc_extract_layer *layer, const uint32_t *targets, struct xc_err *err)
 {
 	const struct xc_members *members = &layer->entry->index.members;
@@ -209,7 +209,7 @@ int xc_standing_keep(const struct xc_cache *cache, struct xc_stage *stage,
 		.cache = cache,
 		.stage = stage,
 		.layer = layer,
-		.worker = xc_place_worker_new(layer->place),
+		.worker = xc_unpack_worker_new(layer->unpack),
 		.top = { .dir_fd = -1 },
 		.linked = find_linked(members),
 	};
@@ -223,7 +223,7 @@ int xc_standing_keep(const struct xc_cache *cache, struct xc_stage *stage,
 	}
 	xc_dirs_free(keeping.dirs);
 	xc_fd_close(&keeping.top.dir_fd);
-	xc_place_worker_free(keeping.worker);
+	xc_unpack_worker_free(keeping.worker);
 	free(keeping.linked);
 	return xc_cancel_check(cache->cancel, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/nearest.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
@@ -39,12 +39,12 @@ static size_t distance(const char *a, const char *b)
 	return last[b_length];
 }
 
-const char *xc_nearest(const char *word, const char *const *names, size_t count)
+const char *xc_suggest(const char *word, const char *const *names, size_t count)
 {
 	size_t length = strlen(word);
 	/* One slip in three letters; more would suggest what nobody meant. */
 	size_t best = XC_MAX(length / 3, (size_t)1) + 1;
-	const char *nearest = NULL;
+	const char *closest = NULL;
 
 	if (length == 0 || length > NAME_MAX_BYTES)
 		return NULL;
@@ -58,8 +58,8 @@ const char *xc_nearest(const char *word, const char *const *names, size_t count)
 			slips = XC_MIN(slips, (size_t)1);
 		if (slips < best) {
 			best = slips;
-			nearest = names[i];
+			closest = names[i];
 		}
 	}
-	return nearest;
+	return closest;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tree/place/place.h"
+#include "tree/unpack/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +29,12 @@ enum made {
 	MADE_ELSEWHERE, /* by another thread or layer, so with whatever mode */
 };
 
-struct xc_place {
-	struct xc_place_opts opts;
-	uint32_t *top_positions;
-	uint32_t top_count;
-	char (*top_names)[XC_STAGE_NAME_MAX];
-	int *top_dir_fds;
+struct xc_unpack {
+	struct xc_unpack_opts opts;
+	uint32_t *root_positions;
+	uint32_t root_count;
+	char (*root_names)[XC_STAGE_NAME_MAX];
+	int *root_dir_fds;
 	atomic_uchar *made; /* per position of a directory, enum made */
 	mode_t umask;
 	uid_t uid;
@@ -52,8 +52,8 @@ struct xc_place {
 	struct partial_file *partial;
 };
 
-struct xc_place_worker {
-	struct xc_place *place;
+struct xc_unpack_worker {
+	struct xc_unpack *unpack;
 	struct xc_dirs *dirs;
 };
 
@@ -65,14 +65,14 @@ static mode_t current_umask(void)
 	return mask;
 }
 
-static uint32_t find_top(const struct xc_place *place, uint32_t position)
+static uint32_t find_top(const struct xc_unpack *unpack, uint32_t position)
 {
-	uint32_t low = 0, high = place->top_count;
+	uint32_t low = 0, high = unpack->root_count;
 
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (place->top_positions[middle] <= position)
+		if (unpack->root_positions[middle] <= position)
 			low = middle;
 		else
 			high = middle;
@@ -80,15 +80,15 @@ static uint32_t find_top(const struct xc_place *place, uint32_t position)
 	return low;
 }
 
-static void locate(void *context, uint32_t position, struct xc_dirs_place *ret_place)
+static void locate(void *context, uint32_t position, struct xc_dirs_location *ret_place)
 {
-	const struct xc_place *place = context;
-	uint32_t top = find_top(place, position);
+	const struct xc_unpack *unpack = context;
+	uint32_t root = find_top(unpack, position);
 
-	*ret_place = (struct xc_dirs_place){
-		.dir_fd = place->top_dir_fds[top],
+	*ret_place = (struct xc_dirs_location){
+		.dir_fd = unpack->root_dir_fds[root],
 		.path = "",
-		.name = place->top_names[top],
+		.name = unpack->root_names[root],
 	};
 }
 
@@ -102,81 +102,81 @@ static bool directory_inherits(int dir_fd)
 	       fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-struct xc_place *xc_place_new(const struct xc_place_opts *opts)
+struct xc_unpack *xc_unpack_new(const struct xc_unpack_opts *opts)
 {
 	const struct xc_members *members = opts->members;
-	struct xc_place *place = xc_calloc(1, sizeof(*place));
+	struct xc_unpack *unpack = xc_calloc(1, sizeof(*unpack));
 
-	place->opts = *opts;
-	place->top_positions = xc_calloc(opts->target_count, sizeof(*place->top_positions));
-	place->top_names = xc_calloc(opts->target_count, sizeof(*place->top_names));
-	place->top_dir_fds = xc_calloc(opts->target_count, sizeof(*place->top_dir_fds));
-	place->made = xc_calloc(members->count, sizeof(*place->made));
-	place->umask = current_umask();
-	place->uid = geteuid();
-	place->gid = getegid();
-	pthread_mutex_init(&place->mutex, NULL);
-	for (uint32_t i = 0; i < members->count && place->top_count < opts->target_count; i++)
+	unpack->opts = *opts;
+	unpack->root_positions = xc_calloc(opts->target_count, sizeof(*unpack->root_positions));
+	unpack->root_names = xc_calloc(opts->target_count, sizeof(*unpack->root_names));
+	unpack->root_dir_fds = xc_calloc(opts->target_count, sizeof(*unpack->root_dir_fds));
+	unpack->made = xc_calloc(members->count, sizeof(*unpack->made));
+	unpack->umask = current_umask();
+	unpack->uid = geteuid();
+	unpack->gid = getegid();
+	pthread_mutex_init(&unpack->mutex, NULL);
+	for (uint32_t i = 0; i < members->count && unpack->root_count < opts->target_count; i++)
 		if (members->items[i].parent == XC_MEMBER_NONE)
-			place->top_positions[place->top_count++] = i;
-	for (uint32_t top = 0; top < place->top_count; top++) {
-		place->top_dir_fds[top] = -1;
-		if (opts->targets[top] == XC_PLACE_NO_TARGET)
+			unpack->root_positions[unpack->root_count++] = i;
+	for (uint32_t root = 0; root < unpack->root_count; root++) {
+		unpack->root_dir_fds[root] = -1;
+		if (opts->targets[root] == XC_UNPACK_NO_TARGET)
 			continue;
-		xc_stage_top(opts->stage, opts->targets[top], &place->top_dir_fds[top],
-			     place->top_names[top]);
-		place->inherits |= directory_inherits(place->top_dir_fds[top]);
+		xc_stage_staged_at(opts->stage, opts->targets[root], &unpack->root_dir_fds[root],
+				   unpack->root_names[root]);
+		unpack->inherits |= directory_inherits(unpack->root_dir_fds[root]);
 	}
-	return place;
+	return unpack;
 }
 
-void xc_place_free(struct xc_place *place)
+void xc_unpack_free(struct xc_unpack *unpack)
 {
-	if (!place)
+	if (!unpack)
 		return;
-	while (place->partial) {
-		struct partial_file *next = place->partial->next;
+	while (unpack->partial) {
+		struct partial_file *next = unpack->partial->next;
 
-		free(place->partial);
-		place->partial = next;
+		free(unpack->partial);
+		unpack->partial = next;
 	}
-	pthread_mutex_destroy(&place->mutex);
-	free(place->copies);
-	free(place->made);
-	free(place->top_dir_fds);
-	free(place->top_names);
-	free(place->top_positions);
-	free(place);
+	pthread_mutex_destroy(&unpack->mutex);
+	free(unpack->copies);
+	free(unpack->made);
+	free(unpack->root_dir_fds);
+	free(unpack->root_names);
+	free(unpack->root_positions);
+	free(unpack);
 }
 
-bool xc_place_owner_dropped(const struct xc_place *place)
+bool xc_unpack_owner_dropped(const struct xc_unpack *unpack)
 {
-	return atomic_load(&place->owner_dropped);
+	return atomic_load(&unpack->owner_dropped);
 }
 
-uint64_t xc_place_copied_links(const struct xc_place *place)
+uint64_t xc_unpack_copied_links(const struct xc_unpack *unpack)
 {
-	return place->copied_links;
+	return unpack->copied_links;
 }
 
-struct xc_place_worker *xc_place_worker_new(struct xc_place *place)
+struct xc_unpack_worker *xc_unpack_worker_new(struct xc_unpack *unpack)
 {
-	struct xc_place_worker *worker = xc_calloc(1, sizeof(*worker));
+	struct xc_unpack_worker *worker = xc_calloc(1, sizeof(*worker));
 
-	worker->place = place;
-	worker->dirs = xc_dirs_new(place->opts.members, locate, place);
+	worker->unpack = unpack;
+	worker->dirs = xc_dirs_new(unpack->opts.members, locate, unpack);
 	return worker;
 }
 
-void xc_place_worker_move(struct xc_place_worker *worker, struct xc_place *place)
+void xc_unpack_worker_move(struct xc_unpack_worker *worker, struct xc_unpack *unpack)
 {
-	if (worker->place == place)
+	if (worker->unpack == unpack)
 		return;
-	worker->place = place;
-	xc_dirs_move(worker->dirs, place->opts.members, locate, place);
+	worker->unpack = unpack;
+	xc_dirs_move(worker->dirs, unpack->opts.members, locate, unpack);
 }
 
-void xc_place_worker_free(struct xc_place_worker *worker)
+void xc_unpack_worker_free(struct xc_unpack_worker *worker)
 {
 	if (!worker)
 		return;
@@ -184,18 +184,18 @@ void xc_place_worker_free(struct xc_place_worker *worker)
 	free(worker);
 }
 
-static const struct xc_member *member_at(const struct xc_place_worker *worker, uint32_t position)
+static const struct xc_member *member_at(const struct xc_unpack_worker *worker, uint32_t position)
 {
-	return &worker->place->opts.members->items[position];
+	return &worker->unpack->opts.members->items[position];
 }
 
-static int fail_at(const struct xc_place_worker *worker, uint32_t position, const char *what,
+static int fail_at(const struct xc_unpack_worker *worker, uint32_t position, const char *what,
 		   struct xc_err *err)
 {
 	int saved = errno;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
 
-	xc_members_path(worker->place->opts.members, position, &path);
+	xc_members_path(worker->unpack->opts.members, position, &path);
 	if (saved == EEXIST || saved == ENOTDIR || saved == ELOOP)
 		return xc_err_set(err, XC_ERR_CORRUPT, "the entry has %s twice",
 				  XC_QUOTE(path.data));
@@ -220,9 +220,9 @@ static enum made mkdir_or_find(int dir_fd, const char *name, mode_t mode)
 }
 
 /* Makes one directory whose parent is there. */
-static int make_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+static int make_directory(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
 {
-	struct xc_place *place = worker->place;
+	struct xc_unpack *unpack = worker->unpack;
 	enum made made = MADE_NOT;
 	const char *name;
 	int dir_fd;
@@ -231,25 +231,25 @@ static int make_directory(struct xc_place_worker *worker, uint32_t position, str
 		made = mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU);
 	if (made == MADE_NOT)
 		return fail_at(worker, position, "create the directory", err);
-	atomic_store_explicit(&place->made[position], (unsigned char)made, memory_order_release);
+	atomic_store_explicit(&unpack->made[position], (unsigned char)made, memory_order_release);
 	return 0;
 }
 
-bool xc_place_is_made(const struct xc_place *place, uint32_t position)
+bool xc_unpack_is_made(const struct xc_unpack *unpack, uint32_t position)
 {
-	return atomic_load_explicit(&place->made[position], memory_order_acquire) != MADE_NOT;
+	return atomic_load_explicit(&unpack->made[position], memory_order_acquire) != MADE_NOT;
 }
 
 /* Makes a directory and what is missing above it, from the highest down. */
-static int ensure_directory(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+static int ensure_directory(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
 {
-	const struct xc_place *place = worker->place;
+	const struct xc_unpack *unpack = worker->unpack;
 
-	while (position != XC_MEMBER_NONE && !xc_place_is_made(place, position)) {
+	while (position != XC_MEMBER_NONE && !xc_unpack_is_made(unpack, position)) {
 		uint32_t highest = position, parent;
 
 		while ((parent = member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
-		       !xc_place_is_made(place, parent))
+		       !xc_unpack_is_made(unpack, parent))
 			highest = parent;
 		if (make_directory(worker, highest, err) < 0)
 			return -1;
@@ -258,7 +258,7 @@ static int ensure_directory(struct xc_place_worker *worker, uint32_t position, s
 }
 
 /* The open directory where a member goes, made if need be. */
-static int directory_of(struct xc_place_worker *worker, uint32_t position, int *ret_dir_fd,
+static int directory_of(struct xc_unpack_worker *worker, uint32_t position, int *ret_dir_fd,
 			const char **ret_name, struct xc_err *err)
 {
 	if (ensure_directory(worker, member_at(worker, position)->parent, err) < 0)
@@ -272,28 +272,28 @@ static int directory_of(struct xc_place_worker *worker, uint32_t position, int *
  * Give what stands at `name`, or with "" the open file itself, to its owner.
  * 1 if it is theirs, 0 if it stays ours, which is remembered.
  */
-static int give(struct xc_place *place, const struct xc_member *member, int dir_fd,
+static int give(struct xc_unpack *unpack, const struct xc_member *member, int dir_fd,
 		const char *name)
 {
 	const struct xc_owner saved = { .uid = member->uid, .gid = member->gid };
-	const struct xc_owner *owner = place->opts.owner ? place->opts.owner : &saved;
+	const struct xc_owner *owner = unpack->opts.owner ? unpack->opts.owner : &saved;
 	int given;
 
-	if (owner->uid == place->uid && owner->gid == place->gid && !place->inherits)
+	if (owner->uid == unpack->uid && owner->gid == unpack->gid && !unpack->inherits)
 		return 1;
-	given = xc_owner_give(place->uid, dir_fd, name, owner->uid, owner->gid);
+	given = xc_owner_apply(unpack->uid, dir_fd, name, owner->uid, owner->gid);
 	if (given == 0)
-		atomic_store_explicit(&place->owner_dropped, true, memory_order_relaxed);
+		atomic_store_explicit(&unpack->owner_dropped, true, memory_order_relaxed);
 	return given;
 }
 
 /* The mode of a member after `given` came from give(). */
-static mode_t final_mode(const struct xc_place *place, const struct xc_member *member, int given)
+static mode_t final_mode(const struct xc_unpack *unpack, const struct xc_member *member, int given)
 {
-	const struct xc_owner *owner = place->opts.owner;
+	const struct xc_owner *owner = unpack->opts.owner;
 
 	return xc_owner_mode(
-		place->uid, member->mode,
+		unpack->uid, member->mode,
 		given && (!owner || (owner->uid == member->uid && owner->gid == member->gid)));
 }
 
@@ -313,7 +313,7 @@ static int set_xattrs(int fd, const struct xc_member *member)
 }
 
 /* `created_mode` is what open(2) or mkdir(2) was told. */
-static int set_attributes(struct xc_place *place, int fd, const struct xc_member *member,
+static int set_attributes(struct xc_unpack *unpack, int fd, const struct xc_member *member,
 			  mode_t created_mode)
 {
 	const struct timespec times[2] = {
@@ -324,13 +324,13 @@ static int set_attributes(struct xc_place *place, int fd, const struct xc_member
 
 	if (set_xattrs(fd, member) < 0)
 		return -1;
-	given = give(place, member, fd, "");
+	given = give(unpack, member, fd, "");
 	if (given < 0)
 		return -1;
 	/* chown(2) clears set-id bits, and unless root writes so does write(2). */
-	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	if (((created_mode & ~unpack->umask) != member->mode || unpack->inherits ||
 	     (member->mode & 06000)) &&
-	    fchmod(fd, final_mode(place, member, given)) < 0)
+	    fchmod(fd, final_mode(unpack, member, given)) < 0)
 		return -1;
 	return futimens(fd, times);
 }
@@ -358,7 +358,7 @@ static int write_content(int fd, const struct xc_member *member, uint64_t offset
 	return 0;
 }
 
-static int create_file(struct xc_place_worker *worker, uint32_t position, const char *data,
+static int create_file(struct xc_unpack_worker *worker, uint32_t position, const char *data,
 		       struct xc_err *err)
 {
 	const struct xc_member *member = member_at(worker, position);
@@ -378,12 +378,12 @@ static int create_file(struct xc_place_worker *worker, uint32_t position, const 
 		return fail_at(worker, position, "create", err);
 	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
 	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
-	    set_attributes(worker->place, fd, member, mode) < 0)
+	    set_attributes(worker->unpack, fd, member, mode) < 0)
 		return fail_at(worker, position, "write", err);
 	return 0;
 }
 
-static int create_symlink(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+static int create_symlink(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
 {
 	const struct xc_member *member = member_at(worker, position);
 	const struct timespec times[2] = {
@@ -396,14 +396,14 @@ static int create_symlink(struct xc_place_worker *worker, uint32_t position, str
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	if (symlinkat(member->extra->target, dir_fd, name) < 0 ||
-	    give(worker->place, member, dir_fd, name) < 0 ||
+	    give(worker->unpack, member, dir_fd, name) < 0 ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_at(worker, position, "create the symlink", err);
 	return 0;
 }
 
-int xc_place_member(struct xc_place_worker *worker, uint32_t position, const char *data,
-		    struct xc_err *err)
+int xc_unpack_member(struct xc_unpack_worker *worker, uint32_t position, const char *data,
+		     struct xc_err *err)
 {
 	switch (member_at(worker, position)->type) {
 	case XC_MEMBER_DIR:
@@ -418,30 +418,31 @@ int xc_place_member(struct xc_place_worker *worker, uint32_t position, const cha
 }
 
 /* Whose a new file would be; what a directory passes on is not told beforehand. */
-static bool has_owner(const struct xc_place *place, const struct xc_member *member,
+static bool has_owner(const struct xc_unpack *unpack, const struct xc_member *member,
 		      const struct stat *st)
 {
 	const struct xc_owner saved = { .uid = member->uid, .gid = member->gid };
-	const struct xc_owner *owner = place->opts.owner ? place->opts.owner : &saved;
+	const struct xc_owner *owner = unpack->opts.owner ? unpack->opts.owner : &saved;
 
-	if (place->inherits || st->st_uid != owner->uid)
+	if (unpack->inherits || st->st_uid != owner->uid)
 		return false;
-	return place->uid == 0 ? st->st_gid == owner->gid
-			       : st->st_uid == place->uid && st->st_gid == place->gid;
+	return unpack->uid == 0 ? st->st_gid == owner->gid
+				: st->st_uid == unpack->uid && st->st_gid == unpack->gid;
 }
 
-bool xc_place_is_equal(const struct xc_place *place, uint32_t position, const struct stat *st)
+bool xc_unpack_is_equal(const struct xc_unpack *unpack, uint32_t position, const struct stat *st)
 {
-	const struct xc_member *member = &place->opts.members->items[position];
+	const struct xc_member *member = &unpack->opts.members->items[position];
 
 	return member->type == XC_MEMBER_FILE && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
 	       (uint64_t)st->st_size == member->size_bytes &&
 	       (st->st_mode & 07777) == member->mode && (member->mode & 06000) == 0 &&
 	       st->st_mtim.tv_sec == member->mtime_s &&
-	       (uint32_t)st->st_mtim.tv_nsec == member->mtime_ns && has_owner(place, member, st);
+	       (uint32_t)st->st_mtim.tv_nsec == member->mtime_ns && has_owner(unpack, member, st);
 }
 
-int xc_place_standing(struct xc_place_worker *worker, uint32_t position, int fd, struct xc_err *err)
+int xc_unpack_existing(struct xc_unpack_worker *worker, uint32_t position, int fd,
+		       struct xc_err *err)
 {
 	char path[40];
 	const char *name;
@@ -457,9 +458,9 @@ int xc_place_standing(struct xc_place_worker *worker, uint32_t position, int fd,
 	return fail_at(worker, position, "link", err);
 }
 
-static struct partial_file **find_partial(struct xc_place *place, uint32_t position)
+static struct partial_file **find_partial(struct xc_unpack *unpack, uint32_t position)
 {
-	struct partial_file **link = &place->partial;
+	struct partial_file **link = &unpack->partial;
 
 	while (*link && (*link)->position != position)
 		link = &(*link)->next;
@@ -467,31 +468,31 @@ static struct partial_file **find_partial(struct xc_place *place, uint32_t posit
 }
 
 /* Opens a file that comes in pieces; whichever piece is first creates it. */
-static int open_partial(struct xc_place *place, uint32_t position, int dir_fd, const char *name,
+static int open_partial(struct xc_unpack *unpack, uint32_t position, int dir_fd, const char *name,
 			uint64_t content_bytes)
 {
 	struct partial_file **link;
 	int fd, flags = O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
 
-	pthread_mutex_lock(&place->mutex);
-	link = find_partial(place, position);
+	pthread_mutex_lock(&unpack->mutex);
+	link = find_partial(unpack, position);
 	fd = openat(dir_fd, name, *link ? flags : flags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
 	if (fd >= 0 && !*link) {
 		*link = xc_malloc(sizeof(**link));
 		**link = (struct partial_file){ position, content_bytes, NULL };
 	}
-	pthread_mutex_unlock(&place->mutex);
+	pthread_mutex_unlock(&unpack->mutex);
 	return fd;
 }
 
 /* Counts a piece as written; returns whether it was the last one. */
-static bool piece_completes(struct xc_place *place, uint32_t position, size_t length)
+static bool piece_completes(struct xc_unpack *unpack, uint32_t position, size_t length)
 {
 	struct partial_file **link, *partial;
 	bool complete;
 
-	pthread_mutex_lock(&place->mutex);
-	link = find_partial(place, position);
+	pthread_mutex_lock(&unpack->mutex);
+	link = find_partial(unpack, position);
 	partial = *link;
 	partial->left_bytes -= length;
 	complete = partial->left_bytes == 0;
@@ -499,42 +500,42 @@ static bool piece_completes(struct xc_place *place, uint32_t position, size_t le
 		*link = partial->next;
 		free(partial);
 	}
-	pthread_mutex_unlock(&place->mutex);
+	pthread_mutex_unlock(&unpack->mutex);
 	return complete;
 }
 
-int xc_place_piece(struct xc_place_worker *worker, uint32_t position, uint64_t offset,
-		   const char *data, size_t length, struct xc_err *err)
+int xc_unpack_piece(struct xc_unpack_worker *worker, uint32_t position, uint64_t offset,
+		    const char *data, size_t length, struct xc_err *err)
 {
 	const struct xc_member *member = member_at(worker, position);
-	struct xc_place *place = worker->place;
+	struct xc_unpack *unpack = worker->unpack;
 	cleanup_fd int fd = -1;
 	const char *name;
 	int dir_fd;
 
 	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
-	fd = open_partial(place, position, dir_fd, name, xc_member_content_bytes(member));
+	fd = open_partial(unpack, position, dir_fd, name, xc_member_content_bytes(member));
 	if (fd < 0)
 		return fail_at(worker, position, "create", err);
 	if (write_content(fd, member, offset, data, length) < 0)
 		return fail_at(worker, position, "write", err);
-	if (!piece_completes(place, position, length))
+	if (!piece_completes(unpack, position, length))
 		return 0;
 	if ((member->extra && member->extra->sparse &&
 	     ftruncate(fd, (off_t)member->size_bytes) < 0) ||
-	    set_attributes(place, fd, member, S_IRUSR | S_IWUSR) < 0)
+	    set_attributes(unpack, fd, member, S_IRUSR | S_IWUSR) < 0)
 		return fail_at(worker, position, "write", err);
 	return 0;
 }
 
-static bool is_alive(const struct xc_place *place, uint32_t position)
+static bool is_alive(const struct xc_unpack *unpack, uint32_t position)
 {
-	return !place->opts.alive || xc_member_set_has(place->opts.alive, position);
+	return !unpack->opts.alive || xc_member_set_has(unpack->opts.alive, position);
 }
 
 /* 0 if `position` is now a name of `source`, or with `copy` a copy of it; 1 if it cannot be one. */
-static int link_or_copy(struct xc_place_worker *worker, uint32_t source, uint32_t position,
+static int link_or_copy(struct xc_unpack_worker *worker, uint32_t source, uint32_t position,
 			bool copy, struct xc_err *err)
 {
 	cleanup_fd int source_dir_fd = -1;
@@ -565,36 +566,36 @@ static int link_or_copy(struct xc_place_worker *worker, uint32_t source, uint32_
  * A name that cannot be given becomes a copy, and the names behind it are
  * the copy's where they cannot be the first file's either.
  */
-static int make_link(struct xc_place_worker *worker, uint32_t position, struct xc_err *err)
+static int make_link(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
 {
-	struct xc_place *place = worker->place;
+	struct xc_unpack *unpack = worker->unpack;
 	uint32_t target = member_at(worker, position)->link;
 	int result;
 
-	if (!is_alive(place, target))
+	if (!is_alive(unpack, target))
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "the entry has a hard link to a file that it lacks");
 	result = link_or_copy(worker, target, position, false, err);
-	if (result > 0 && place->copies && place->copies[target] != 0)
-		result = link_or_copy(worker, place->copies[target], position, false, err);
+	if (result > 0 && unpack->copies && unpack->copies[target] != 0)
+		result = link_or_copy(worker, unpack->copies[target], position, false, err);
 	if (result <= 0)
 		return result;
 	if (link_or_copy(worker, target, position, true, err) < 0)
 		return -1;
 	/* Never position 0, as a link comes behind its file. */
-	if (!place->copies)
-		place->copies = xc_calloc(place->opts.members->count, sizeof(*place->copies));
-	place->copies[target] = position;
-	place->copied_links++;
+	if (!unpack->copies)
+		unpack->copies = xc_calloc(unpack->opts.members->count, sizeof(*unpack->copies));
+	unpack->copies[target] = position;
+	unpack->copied_links++;
 	return 0;
 }
 
-int xc_place_links(struct xc_place_worker *worker, struct xc_err *err)
+int xc_unpack_links(struct xc_unpack_worker *worker, struct xc_err *err)
 {
-	const struct xc_place *place = worker->place;
+	const struct xc_unpack *unpack = worker->unpack;
 
-	for (uint32_t i = 0; i < place->opts.members->count; i++)
-		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(place, i) &&
+	for (uint32_t i = 0; i < unpack->opts.members->count; i++)
+		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(unpack, i) &&
 		    make_link(worker, i, err) < 0)
 			return -1;
 	return 0;
@@ -609,15 +610,15 @@ static int set_mode(int dir_fd, const char *name, mode_t mode)
 }
 
 /* From outside, by name, where no xattrs ask for a descriptor: one open less for each. */
-static int finish_directory(struct xc_place_worker *worker, uint32_t position)
+static int finish_directory(struct xc_unpack_worker *worker, uint32_t position)
 {
 	const struct xc_member *member = member_at(worker, position);
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
 	};
-	struct xc_place *place = worker->place;
-	bool own = atomic_load(&place->made[position]) == MADE_HERE;
+	struct xc_unpack *unpack = worker->unpack;
+	bool own = atomic_load(&unpack->made[position]) == MADE_HERE;
 	/* If unknown, unlike what any member has, so that it is set. */
 	mode_t created_mode = own ? member->mode | S_IRWXU : (mode_t)~0;
 	const char *name;
@@ -626,16 +627,16 @@ static int finish_directory(struct xc_place_worker *worker, uint32_t position)
 	if (member->extra && member->extra->xattr_count > 0) {
 		int fd = xc_dirs_open(worker->dirs, position);
 
-		return fd < 0 ? -1 : set_attributes(place, fd, member, created_mode);
+		return fd < 0 ? -1 : set_attributes(unpack, fd, member, created_mode);
 	}
 	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0)
 		return -1;
-	given = give(place, member, dir_fd, name);
+	given = give(unpack, member, dir_fd, name);
 	if (given < 0)
 		return -1;
-	if (((created_mode & ~place->umask) != member->mode || place->inherits ||
+	if (((created_mode & ~unpack->umask) != member->mode || unpack->inherits ||
 	     (member->mode & 06000)) &&
-	    set_mode(dir_fd, name, final_mode(place, member, given)) < 0)
+	    set_mode(dir_fd, name, final_mode(unpack, member, given)) < 0)
 		return -1;
 	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW);
 }
@@ -650,7 +651,7 @@ static bool is_closed(const struct xc_member *member)
  * From the top down, each beside the last; the closed ones from
  * below, as none is reached through.
  */
-static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t end, bool closed,
+static int finish_range(struct xc_unpack_worker *worker, uint32_t first, uint32_t end, bool closed,
 			struct xc_err *err)
 {
 	for (uint32_t k = 0; k < end - first; k++) {
@@ -658,7 +659,7 @@ static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t
 		const struct xc_member *member = member_at(worker, i);
 
 		if (member->type != XC_MEMBER_DIR || is_closed(member) != closed ||
-		    !is_alive(worker->place, i))
+		    !is_alive(worker->unpack, i))
 			continue;
 		if (finish_directory(worker, i) < 0)
 			return fail_at(worker, i, "set the mode and times of", err);
@@ -666,13 +667,13 @@ static int finish_range(struct xc_place_worker *worker, uint32_t first, uint32_t
 	return 0;
 }
 
-int xc_place_directories(struct xc_place_worker *worker, uint32_t first, uint32_t end,
-			 struct xc_err *err)
+int xc_unpack_directories(struct xc_unpack_worker *worker, uint32_t first, uint32_t end,
+			  struct xc_err *err)
 {
 	return finish_range(worker, first, end, false, err);
 }
 
-int xc_place_closed_directories(struct xc_place_worker *worker, struct xc_err *err)
+int xc_unpack_closed_directories(struct xc_unpack_worker *worker, struct xc_err *err)
 {
-	return finish_range(worker, 0, worker->place->opts.members->count, true, err);
+	return finish_range(worker, 0, worker->unpack->opts.members->count, true, err);
 }

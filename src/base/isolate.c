@@ -3,7 +3,7 @@
  * A static program can load code at run time all the same, and then it is
  * another userland's: built for another libc, or put there by someone else.
  */
-#include "base/alone.h"
+#include "base/isolate.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -91,7 +91,7 @@ static void make_clone3_missing(void)
 }
 #endif
 
-void xc_alone_begin(void)
+void xc_isolate_process(void)
 {
 	make_clone3_missing();
 	/* Whoever asks first decides, so libcurl cannot load it later (OPENSSL_init_crypto(3)). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/grow.h"
-#include "tree/place/fill.h"
+#include "tree/unpack/fill.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -206,8 +206,8 @@ static int give(struct xc_fill *fill, const struct xc_fill_attributes *attribute
 		const char *name)
 {
 	const struct xc_owner *owner = fill->owner;
-	int given = xc_owner_give(fill->uid, dir_fd, name, owner ? owner->uid : attributes->uid,
-				  owner ? owner->gid : attributes->gid);
+	int given = xc_owner_apply(fill->uid, dir_fd, name, owner ? owner->uid : attributes->uid,
+				   owner ? owner->gid : attributes->gid);
 
 	if (given == 0)
 		fill->owner_dropped = true;
