@@ -60,6 +60,12 @@ static const struct hostile tables[] = {
 	    FILE_(1, "passwd", "x")),
 	ONE("the workspace as a whole", "a", "none of the given paths", DIR_(0, "."),
 	    FILE_(1, "a", "x")),
+	/* The workspace and the home stay directories. */
+	ONE("a symlink as the workspace", ".", "other than a directory", LINK_(0, ".", "outside")),
+	ONE("a file as the workspace", ".", "other than a directory", FILE_(0, ".", "x")),
+	ONE("a symlink as the home", "~", "other than a directory", LINK_(0, "~", "outside")),
+	ONE("a file as the home", "~", "other than a directory", FILE_(0, "~", "x")),
+	/* Paths that climb, or have no root. */
 	ONE("a top that climbs", "a", "stored path", FILE_(0, "./../outside/x", "x")),
 	ONE("a top that climbs from below the path", "a", "stored path",
 	    FILE_(0, "./a/../../outside/x", "x")),
