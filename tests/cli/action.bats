@@ -50,7 +50,7 @@ saved() {
     same "$(outputs)" $'cache-hit=false\ncache-matched-key=k-1\ncache-primary-key=k-'
 }
 
-@test "a key that differs only in case is a miss" {
+@test "an entry by a restore key is an exact hit if its key differs only in case" {
     in_workflow
     saved Linux-Rust
     act restore INPUT_KEY=linux-rust INPUT_PATH=tree INPUT_RESTORE_KEYS=Linux
@@ -578,7 +578,7 @@ saved() {
     line "Only later jobs of this run can restore it: no other run reads a merge queue's branch."
 }
 
-@test "untrusted triggers write to a scope of their own" {
+@test "untrusted triggers can read main's caches and cannot write" {
     in_workflow
     saved k
     put tree/file
@@ -596,7 +596,7 @@ saved() {
     line "Cache saved with key: new"
 }
 
-@test "an unreadable event keeps untrusted runs apart, and a push working" {
+@test "with an unreadable event an untrusted run cannot write, and a push still saves" {
     in_workflow
     echo '{' >"$GITHUB_EVENT_PATH"
     put tree/file
@@ -660,7 +660,7 @@ saved() {
     same "$status" 0
 }
 
-@test "outputs that cannot be written are no hit" {
+@test "a restore that cannot write its outputs fails" {
     in_workflow
     saved k
     status=0

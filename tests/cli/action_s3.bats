@@ -59,7 +59,7 @@ with_bucket() {
     line "Cache saved with key: k"
 }
 
-@test "keys that a server refuses are a miss and a warning" {
+@test "access keys that a server refuses are a miss and a warning" {
     with_bucket
     put tree/file
     export INPUT_AWS_SECRET_ACCESS_KEY=wrong

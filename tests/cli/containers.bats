@@ -129,7 +129,7 @@ job_says() {
     container_job tree 'HOME: "/root"'
 }
 
-@test "the actions do the same without /proc" {
+@test "the actions work with /proc, too" {
     container_root
     enter_as 4242:4242 "mount -t proc proc \"$ROOT/proc\""
     container_job

@@ -349,7 +349,7 @@ made_and_committed() {
     git add . && git commit -qm dist
 }
 
-@test "programs that these sources do not give fail the check" {
+@test "programs that differ from what the sources build fail the check" {
     made_and_committed
     ends 0 scripts/dist/check
     has "$output" "byte for byte"
@@ -361,7 +361,7 @@ made_and_committed() {
     has "$stderr" "does not agree with its SHA256SUMS"
 }
 
-@test "newer packages are reported and do not fail the check" {
+@test "newer packages are reported, and fail the check only with --strict" {
     made_and_committed
     COLOUR=green PACKAGES=2.0 ends 0 scripts/dist/check
     has "$output" "-| libc | all | 1.0 | linked |"
@@ -378,7 +378,7 @@ made_and_committed() {
     has "$output" "dist/BUILD.md"
 }
 
-@test "sources that changed since are reported" {
+@test "changed sources are reported, and fail the check only with --strict" {
     made_and_committed
     put src/source other
     git commit -qam "other sources"

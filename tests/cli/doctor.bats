@@ -18,7 +18,7 @@ findings() {
     same "$(xc doctor --json 2>/dev/null | json 'str(d["ok"]) + str(d["trial_bytes"])')" True67108864
 }
 
-@test "a folder that cannot be written is bad" {
+@test "a folder that cannot be written is reported" {
     echo x >"$T/store"
     ends 1 xc doctor
     has "$output" "bad      put"
@@ -37,7 +37,7 @@ findings() {
     no_open_uploads
 }
 
-@test "a server without conditions is healthy, with a note" {
+@test "a server without conditions is healthy, and nothing stays in it" {
     use_server swift
     ends 0 xc doctor
     has "$output" "A save and a restore would work."
@@ -64,7 +64,7 @@ findings() {
     same "$(s3 list)" ""
 }
 
-@test "a wrong secret is named" {
+@test "a wrong secret is reported and not printed" {
     use_server radosgw
     AWS_SECRET_ACCESS_KEY=wrong-secret ends 1 xc doctor
     has "$output" "a key is probably wrong"

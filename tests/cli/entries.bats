@@ -55,7 +55,7 @@ theirs"
     same "$output" foreign
 }
 
-@test "list tells entries of different path lines apart" {
+@test "list keeps entries of different path lines apart" {
     save_keys k
     put other
     xc save -q --key k --path other

@@ -190,7 +190,7 @@ check_restored_or_not() {
     done
 }
 
-@test "an interrupted merge leaves what was there before" {
+@test "an interrupted merge changes everything or nothing" {
     give_tree
     save
     local total
@@ -394,7 +394,7 @@ stop_writer() {
     one_line_error
 }
 
-@test "a store that disappears fails a restore and leaves nothing behind" {
+@test "a restore from a store that disappears is complete or absent" {
     give_tree
     save
     cp -a "$T/store" "$T/kept"

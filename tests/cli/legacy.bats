@@ -89,7 +89,7 @@ found() {
     same "$(json 'd["objects"]' <<<"$output")" '["k-base.tar.zst", "k-delta-10.tar.zst"]'
 }
 
-@test "a delta without a base is no cache" {
+@test "a delta without a base is a miss" {
     one k-delta-1.tar.zst 1
     ends 3 legacy restore --key k --restore-key k- --path t
 }

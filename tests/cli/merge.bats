@@ -202,7 +202,7 @@ restore_fails() {
     same_tree ../original tree
 }
 
-@test "two restores at once into one place do not disturb each other" {
+@test "two restores at once into one folder do not disturb each other" {
     mktree plain tree
     mktree many tree/many
     entry_of_tree

@@ -71,7 +71,7 @@ job() {
     same_tree b a
 }
 
-@test "a job without permission for tokens is told what to change" {
+@test "a job without permission for tokens gets an error that names it" {
     job trust-default-branch default-branch
     unset ACTIONS_ID_TOKEN_REQUEST_URL ACTIONS_ID_TOKEN_REQUEST_TOKEN
     ends 1 xc lookup --role-arn "$ROLE" --key k --path a

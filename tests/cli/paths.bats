@@ -176,7 +176,7 @@ bring_back() {
     same "$(cat "$T/outside/dir/x")" content
 }
 
-@test "an absolute path into the workspace or the home is restored where those are now" {
+@test "an absolute path into the workspace or the home is restored where it was" {
     put a content
     put "$HOME/.c/x" home
     before=$HOME

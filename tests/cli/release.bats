@@ -23,7 +23,7 @@ name_in_makefile() {
     sed -n 's/^REPOSITORY := //p' "${1:-.}/Makefile"
 }
 
-@test "the project's workflows have the names that GitHub knows" {
+@test "GitHub knows every name in the project's workflows" {
     "$RUNNER/check-actions" "$ROOT" "$ROOT"/.github/workflows/*.yml
 }
 
@@ -45,7 +45,7 @@ exec(sys.argv[1])
 sys.exit("\n".join(problems) or 0)' "$1" "$RUNNER" "$ROOT/.github/workflows"
 }
 
-@test "foreign actions are pinned by a commit whose version stands behind it" {
+@test "foreign actions are pinned by a commit, with the version in a comment" {
     strict_workflows '
 for name, text in texts:
     for line in re.findall(r"uses: (.*)", text):

@@ -162,7 +162,7 @@ for name in "user.a b", "user.a%20b", "user.\n", "user.\u00e9", "user.x=y=z", b"
     same_tree ../original tree
 }
 
-@test "a user can restore what root saved, and is told about the owner" {
+@test "a user can restore what root saved, with a warning about owners" {
     need_root
     mktree owners tree
     put tree/plain mine

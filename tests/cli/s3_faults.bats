@@ -194,7 +194,7 @@ applied() {
     restored_whole big
 }
 
-@test "an error within a 200 is an error" {
+@test "an error within a 200 is retried and never counts as success" {
     once '"action": "error-in-200"' CompleteMultipartUpload
     ends 0 save big
     applied 1
@@ -472,7 +472,7 @@ SCRIPT
     nothing_restored
 }
 
-@test "an entry whose pack is gone is a miss with a warning, and nothing is restored" {
+@test "an entry whose pack is gone is an error or a miss, and nothing is restored" {
     save small
     pack=$(s3 list | sed -n 's/^[0-9]* \(.*\.tar\.zst\)$/\1/p')
     s3 remove "$pack"
@@ -483,7 +483,7 @@ SCRIPT
     s3 clear
 }
 
-@test "a server without ranges gives the same bytes" {
+@test "a server without ranges restores the right bytes or nothing" {
     set_faults '[{"op": "GetObject", "range": ".", "action": "whole"}]'
     whole_or_nothing small
     set_faults '[{"op": "GetObject", "range": ".", "nth": [1, 3], "action": "whole"}]'
