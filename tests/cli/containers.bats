@@ -343,7 +343,7 @@ END
     alone
     put tree/file
     ends 1 "$TOOLS/deny" EPERM getrandom "$PROGRAM" save --key k --path tree
-    has "$stderr" "getrandom(2) is denied here"
+    has "$stderr" "getrandom(2) is denied"
     absent "$T/store/local"
 }
 

@@ -328,7 +328,7 @@ quick_repository() {
     git init -q .
     mkdir -p scripts/dist
     put src/source
-    touch Makefile scripts/curl
+    touch Makefile scripts/curl scripts/curl.lock
     cp "$top"/scripts/dist/make "$top"/scripts/dist/check scripts/dist
     cat >scripts/dist/build <<'END'
 mkdir -p "$1"

@@ -228,6 +228,7 @@ load helpers
 
 @test "a file that changes while it is saved is never half old, half new" {
     mkdir tree
+    date +%N >tree/log
     (while :; do date +%N >>tree/log; done) &
     writer=$!
     run_split "$XCACHE" save --key k --path tree -q
