@@ -140,16 +140,18 @@ static void check_member(const struct xc_members *members, uint32_t position, co
 /* What the pack's index says, which was read without complaint, is what must have come. */
 static void check_layer(const struct entry_layer *layer, const struct xc_roots *roots)
 {
+	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
 	cleanup_index struct xc_index index = XC_INDEX_INIT;
 	struct xc_index_budget budget = { 0 };
 	struct xc_err err;
 
+	xc_layer_alive(&layer->layer, &alive);
 	MUST(xc_index_parse(layer->pack.data + layer->layer.index_offset, layer->layer.index_bytes,
 			    &budget, &index, &err) == 0);
 	for (uint32_t i = 0; i < index.members.count; i++) {
 		cleanup_buf struct xc_buf stored = XC_BUF_INIT, path = XC_BUF_INIT;
 
-		if (xc_layer_is_dead(&layer->layer, i))
+		if (!xc_member_set_has(&alive, i))
 			continue;
 		xc_members_path(&index.members, i, &stored);
 		MUST(xc_roots_to_absolute(roots, stored.data, &path, &err) == 0);
