@@ -49,7 +49,7 @@ static void remove_entries(const struct xc_action_run *run, const char *tag)
 	else if (xc_cache_remove(&run->cache, &opts, NULL, NULL, &count, &err) < 0)
 		xc_action_command("warning", "Failed to clear the cache: %s", err.msg);
 	else
-		xc_action_info("The head commit's message holds the tag %s: no entry is used; "
+		xc_action_info("The head commit's message holds the tag %s: cache skipped; "
 			       "removed %" PRIu64 " of key %s in scope %s.",
 			       tag, count, run->query.key, run->scopes.items[0]);
 }

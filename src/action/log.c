@@ -76,7 +76,7 @@ static void report_nearest(const struct xc_action_closest *closest)
 	if (closest && closest->key)
 		xc_action_info("Closest key: %s in scope %s%s", closest->key, closest->scope,
 			       closest->other_paths
-				       ? ", saved with other path lines, so it is another cache"
+				       ? ", saved with other path lines, so it does not match"
 				       : "");
 }
 

@@ -131,7 +131,7 @@ static void warn_broken(const struct xc_action_run *run)
 	for (size_t i = 0; i < run->broken.count; i++) {
 		const struct xc_broken_entry *entry = &run->broken.items[i];
 
-		xc_action_command("warning", "A broken cache entry in scope %s was passed over: %s",
+		xc_action_command("warning", "A broken cache entry in scope %s was skipped: %s",
 				  entry->scope, entry->why.msg);
 	}
 }
@@ -287,6 +287,6 @@ int xc_action_root(const struct xc_action_host *host, bool at_end)
 		return xc_action_main(host);
 	if (xc_action_context_state(XC_STATE_MAIN))
 		return xc_action_post(host);
-	xc_action_info("The first half of this action did not run in this job: nothing is saved.");
+	xc_action_info("The main step of this action did not run in this job: nothing is saved.");
 	return 0;
 }

@@ -232,13 +232,13 @@ static int fill_link(struct xc_archive *reader, struct xc_archive_member *member
 			return -1;
 		if (reader->target.len_bytes == 0)
 			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the hard link %s in it leads to the whole directory",
+					  "the hard link %s in it points to the root directory",
 					  XC_QUOTE(member->path));
 		member->target = reader->target.data;
 		return 0;
 	}
 	if (!target || *target == '\0' || strnlen(target, PATH_MAX) >= PATH_MAX)
-		return xc_err_set(err, XC_ERR_CORRUPT, "the symlink %s in it leads nowhere",
+		return xc_err_set(err, XC_ERR_CORRUPT, "the symlink %s in it has an invalid target",
 				  XC_QUOTE(member->path));
 	member->target = target;
 	return 0;

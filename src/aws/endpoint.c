@@ -149,7 +149,7 @@ static int check_given(const struct xc_s3_place *place, const struct xc_s3_endpo
 		return 0;
 	if (endpoint->is_address)
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "no bucket can stand before the IP address of endpoint %s; "
+				  "no bucket can precede the IP address of endpoint %s; "
 				  "leave the style out, or choose path",
 				  XC_QUOTE(place->endpoint));
 	if (strchr("._-", place->bucket[0]) || strchr("._-", place->bucket[length - 1]) ||

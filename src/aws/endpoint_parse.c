@@ -148,7 +148,7 @@ static int take_authority(const char *text, const char *at, struct xc_s3_endpoin
 		return 0;
 	port = strcspn(at + length + 1, "/?#");
 	if (take_port(at + length + 1, port, &endpoint->port) < 0)
-		return refuse(text, "has a port that is none of 1 to 65535", err);
+		return refuse(text, "has a port outside 1 to 65535", err);
 	if (endpoint->port == (endpoint->is_https ? 443u : 80u))
 		endpoint->port = 0;
 	*ret_length = length + 1 + port;
@@ -200,7 +200,7 @@ static const char *wrong_for_aws(const char *bucket)
 	if (strchr(".-", bucket[0]) || strchr(".-", bucket[length - 1]))
 		return "AWS's begin and end with a letter or a digit";
 	if (strstr(bucket, "..") || strstr(bucket, ".-") || strstr(bucket, "-."))
-		return "in AWS's each '.' stands between letters or digits";
+		return "in AWS's each '.' is between letters or digits";
 	if (xc_s3_is_ipv4(bucket))
 		return "it is an IP address";
 	if (xc_ends_with(bucket, "--x-s3"))

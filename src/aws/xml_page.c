@@ -135,7 +135,7 @@ static int take_field(const struct xc_xml_walk *walk, struct page *page, const c
 		if (!xc_xml_is(walk, page->shape->item, field->element))
 			continue;
 		if (page->seen & 1u << i)
-			return refuse(walk, "is there twice");
+			return refuse(walk, "occurs twice");
 		page->seen |= 1u << i;
 		return take_value(walk, field->kind, text, value_at(page, page->count, field));
 	}
@@ -169,7 +169,7 @@ static int begin(struct xc_xml_walk *walk)
 	if (walk->depth != 2 || strcmp(walk->names[1], page->shape->item) != 0)
 		return 0;
 	if (page->count == ITEMS_MAX)
-		return refuse(walk, "is there more than 10000 times");
+		return refuse(walk, "occurs more than 10000 times");
 	if (page->count == page->capacity) {
 		page->capacity = page->capacity ? 2 * page->capacity : 64;
 		page->items = xc_realloc(page->items, page->capacity * page->shape->item_bytes);
@@ -210,7 +210,7 @@ static int decode(const struct shape *shape, char **io_key, struct xc_err *err)
 	is_whole = xc_uri_decode(*io_key, strlen(*io_key), &bytes);
 	if (!is_whole || strlen(bytes.data) != bytes.len_bytes) {
 		xc_buf_release(&bytes);
-		return xc_err_set(err, XC_ERR_CORRUPT, "%s: the key %s is not encoded well",
+		return xc_err_set(err, XC_ERR_CORRUPT, "%s: the key %s is badly encoded",
 				  shape->what, XC_QUOTE(*io_key));
 	}
 	free(*io_key);
@@ -252,7 +252,7 @@ static int page_parse(struct page *page, const char *xml, size_t length, struct 
 /* Without it the rest would be missing, and nobody would know. */
 static int refuse_cut(const struct page *page, struct xc_err *err)
 {
-	return xc_err_set(err, XC_ERR_CORRUPT, "%s is cut and has no %s", page->shape->what,
+	return xc_err_set(err, XC_ERR_CORRUPT, "%s is cut off and has no %s", page->shape->what,
 			  page->shape->markers[0]);
 }
 

@@ -24,8 +24,8 @@ json_t *xc_json_parse(const void *data, size_t length, size_t max_bytes, const c
 	json_t *value;
 
 	if (length > max_bytes) {
-		xc_err_set(err, XC_ERR_CORRUPT, "%s: %zu bytes, more than the %zu that are allowed",
-			   what, length, max_bytes);
+		xc_err_set(err, XC_ERR_CORRUPT, "%s: %zu bytes, more than the %zu allowed", what,
+			   length, max_bytes);
 		return NULL;
 	}
 	value = json_loadb(length ? data : "", length, JSON_REJECT_DUPLICATES, &reason);

@@ -23,7 +23,7 @@ static const struct {
 } entries[] = {
 	{ "restore", XC_REPOSITORY "/restore: restore, and set the outputs", xc_action_restore },
 	{ "save", XC_REPOSITORY "/save: save", xc_action_save },
-	{ "main", XC_REPOSITORY ": restore, and leave word for post", xc_action_main },
+	{ "main", XC_REPOSITORY ": restore, and record the result for post", xc_action_main },
 	{ "post", XC_REPOSITORY " at the end of the job: save", xc_action_post },
 	{ "root", "post if the program's name is " POST_NAME ", else main", run_root },
 };

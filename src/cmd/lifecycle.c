@@ -17,7 +17,7 @@ static const struct xc_option options[] = {
 	  .help = "Remove what was written N days ago (default: 14)",
 	  .min = 1,
 	  .max = 3650 },
-	XC_OPTION("xml", FLAG, xml, NULL, "Print XML, as S3 itself and s3cmd have it"),
+	XC_OPTION("xml", FLAG, xml, NULL, "Print XML, the form that S3 and s3cmd use"),
 };
 
 static const struct xc_command command = {

@@ -23,7 +23,7 @@ void xc_cmd_warn_broken(const struct xc_command *command, const struct xc_args *
 			const struct xc_session *session)
 {
 	for (size_t i = 0; i < session->broken.count; i++)
-		xc_cmd_warn(command, args, "a broken entry in scope %s was passed over: %s",
+		xc_cmd_warn(command, args, "a broken entry in scope %s was skipped: %s",
 			    XC_QUOTE(session->broken.items[i].scope),
 			    session->broken.items[i].why.msg);
 }
@@ -67,7 +67,7 @@ static void print_hint(const struct xc_command *command, const struct xc_session
 		if (session && (command->needs & XC_NEEDS_PATHS))
 			hint_at_lookup(session);
 		else
-			fputs("hint: \"xcache list\" shows what there is\n", stderr);
+			fputs("hint: \"xcache list\" lists the entries\n", stderr);
 		break;
 	case XC_ERR_CORRUPT:
 		hint_at_removal(session);

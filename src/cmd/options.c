@@ -175,7 +175,7 @@ static int set_value(const struct xc_option *option, const char *text, struct xc
 	case XC_OPTION_NUMBER:
 		return parse_number(option, text, place, err);
 	}
-	return xc_err_set(err, XC_ERR_INTERNAL, "option --%s is of no kind", option->name);
+	return xc_err_set(err, XC_ERR_INTERNAL, "option --%s has no kind", option->name);
 }
 
 struct cursor {

@@ -46,7 +46,7 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 	if (result->copied_links > 0)
 		xc_cmd_warn(
 			&command, args,
-			"%s could not be kept, the content was copied: the files lie on different "
+			"%s could not be kept, the content was copied: the files are on different "
 			"file systems, or have all the names that theirs allows",
 			XC_COUNTED(result->copied_links, "hard link", "hard links"));
 	if (result->left_out > 0)

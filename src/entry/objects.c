@@ -60,7 +60,7 @@ int xc_load_tagged(const struct xc_cache *cache, const char *object, const char 
 		return xc_err_wrap(err, "manifest %s", XC_QUOTE(object));
 	if (strcmp(manifest.version, version) != 0 || (key && strcmp(manifest.key, key) != 0))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "manifest %s is the one of another entry, of key %s",
+				  "manifest %s belongs to another entry, with key %s",
 				  XC_QUOTE(object), XC_QUOTE(manifest.key));
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;

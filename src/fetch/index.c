@@ -49,9 +49,10 @@ int xc_fetch_index(const struct xc_index_source *source, const char *data,
 	if (xc_index_parse(data, layer->index_bytes, budget, &index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", layer->pack);
 	if (index.members.count != layer->member_count)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "pack %s has another number of members than the manifest says",
-				  layer->pack);
+		return xc_err_set(
+			err, XC_ERR_CORRUPT,
+			"pack %s has a different number of members than the manifest says",
+			layer->pack);
 	/* The index was read from there, so these bytes exist. */
 	if (xc_index_segments_end(&index) > layer->index_offset)
 		return xc_err_set(err, XC_ERR_CORRUPT,

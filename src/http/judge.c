@@ -64,7 +64,7 @@ static void judge_fault(struct xc_attempt *attempt, struct xc_outcome *outcome)
 		outcome->at_once = true;
 	} else {
 		xc_err_set(&outcome->err, XC_ERR_TRANSIENT,
-			   "%s %s: an answer of %zu bytes, where %zu were asked for",
+			   "%s %s: an answer of %zu bytes, where %zu were requested",
 			   request->method, url, attempt->got_bytes, request->into_bytes);
 	}
 }

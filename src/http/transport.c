@@ -206,7 +206,7 @@ void xc_judge_transport(struct xc_attempt *attempt, CURLcode code, struct xc_out
 		   "the proxy %s refuses a connection to %s:%s: it answered %ld %s%s",
 		   xc_url_public(attempt->proxy, proxy, sizeof(proxy)), attempt->target.host,
 		   attempt->target.port, refusal, xc_http_status_text((int)refusal),
-		   refusal == 407 ? "; name it as http://USER:PASSWORD@HOST:PORT" : "");
+		   refusal == 407 ? "; write it as http://USER:PASSWORD@HOST:PORT" : "");
 	outcome->err.http = (int)refusal;
 	if (refusal < 500)
 		fail(outcome);

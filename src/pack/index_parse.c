@@ -191,7 +191,7 @@ static int set_parent(struct xc_column *shape, struct path *path, uint32_t posit
 		      struct xc_member *member)
 {
 	if (depth > path->count || depth > XC_MEMBER_LEVEL_MAX)
-		return xc_column_fail(shape, position, "deeper than a member can lie here");
+		return xc_column_fail(shape, position, "deeper than a member can be here");
 	XC_GROW(path->positions, depth, path->capacity, 64);
 	member->parent = depth > 0 ? path->positions[depth - 1] : XC_MEMBER_NONE;
 	path->positions[depth] = position;
@@ -212,7 +212,7 @@ static int read_name(struct xc_index_parse *parse, struct xc_column *names, uint
 	if (!rest)
 		return xc_column_fail(names, position, "cut off");
 	if (shared > (is_top ? 0 : before->len_bytes))
-		return xc_column_fail(names, position, "shares more than it may");
+		return xc_column_fail(names, position, "shares more than allowed");
 	if (shared > max_length || rest_length > max_length - shared)
 		return xc_column_fail(names, position, "too long");
 	xc_buf_truncate(before, (size_t)shared);

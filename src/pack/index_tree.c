@@ -134,7 +134,7 @@ static const char *check_child(struct tree_check *check, uint32_t position)
 		const struct xc_member *last = &check->items[dir->last];
 
 		if (is_dir(last) && !is_dir(member))
-			return "a file behind a directory";
+			return "a file after a directory";
 		if (is_dir(last) == is_dir(member) && strcmp(last->name, member->name) >= 0)
 			return "a name out of order";
 	}
@@ -174,7 +174,7 @@ static int check_levels(const struct xc_members *members, enum xc_err_kind kind,
 				  position, XC_MEMBER_LEVEL_MAX,
 				  XC_QUOTE(members->items[position].name));
 	case XC_LEVELS_TOO_MANY:
-		return xc_err_set(err, kind, "index: %u members lie too deep on average",
+		return xc_err_set(err, kind, "index: %u members are too deep on average",
 				  members->count);
 	default:
 		return 0;

@@ -21,10 +21,10 @@ static int scan_one(struct xc_cursor *body, uint32_t *last_id, struct xc_section
 	id = xc_le16_get(header);
 	flags = xc_le16_get(header + 2);
 	if (id <= *last_id)
-		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %u behind section %u", id,
+		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %u after section %u", id,
 				  *last_id);
 	if (*last_id == 0 && id != XC_SECTION_HEAD)
-		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %u stands first", id);
+		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %u comes first", id);
 	*last_id = id;
 	if ((flags & ~XC_SECTION_NEEDED) != 0 || xc_le32_get(header + 4) != 0)
 		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %u: unknown flags", id);
@@ -82,7 +82,7 @@ static int check_frame(const struct xc_section *section, enum xc_section_id id, 
 				  xc_section_kind(id)->name, ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes != section->frame_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "index: section %s: %zu bytes behind its frame",
+				  "index: section %s: %zu bytes after its frame",
 				  xc_section_kind(id)->name, section->frame_bytes - frame_bytes);
 	if (ZSTD_getFrameContentSize(section->frame, section->frame_bytes) != section->raw_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT,

@@ -138,7 +138,7 @@ static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segme
 		return xc_err_set(err, XC_ERR_CORRUPT, "no zstd frame: %s",
 				  ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes != segment->stored_bytes)
-		return xc_err_set(err, XC_ERR_CORRUPT, "%zu bytes behind its frame",
+		return xc_err_set(err, XC_ERR_CORRUPT, "%zu bytes after its frame",
 				  segment->stored_bytes - frame_bytes);
 	content_bytes = ZSTD_getFrameContentSize(stored, segment->stored_bytes);
 	if (content_bytes != segment->raw_bytes)

@@ -123,7 +123,7 @@ static int extract_member(struct extraction *extraction, const struct xc_archive
 	case XC_ARCHIVE_REMOVED:
 		return xc_fill_remove(extraction->fill, member->path, err);
 	}
-	return xc_err_set(err, XC_ERR_INTERNAL, "a member is of no type");
+	return xc_err_set(err, XC_ERR_INTERNAL, "a member has no type");
 }
 
 static int extract_members(struct extraction *extraction, struct xc_err *err)

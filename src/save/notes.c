@@ -22,8 +22,8 @@ void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sente
 					"literal part of the path line",
 					"were not followed: they are symlinks that lead out of the "
 					"literal part of the path line" },
-		[XC_NOTE_UNREADABLE] = { "was left out: the directory may not be read",
-					 "were left out: the directories may not be read" },
+		[XC_NOTE_UNREADABLE] = { "was left out: the directory is not readable",
+					 "were left out: the directories are not readable" },
 		[XC_NOTE_LINKED_PATH] = { "is a symlink: only the link is saved, not the files in "
 					  "the directory that it points to; end the path in /* to "
 					  "save those",

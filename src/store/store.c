@@ -236,7 +236,7 @@ static int check_can(const struct xc_store *store, unsigned abilities, const cha
 {
 	if (store->can & abilities)
 		return 0;
-	return xc_err_set(err, XC_ERR_USAGE, "the store %s cannot %s; use another one for that",
+	return xc_err_set(err, XC_ERR_USAGE, "the store %s cannot %s; use another store for that",
 			  XC_QUOTE(store->display_url), what);
 }
 

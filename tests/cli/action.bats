@@ -80,7 +80,7 @@ saved() {
     # The key itself is nearer than a newer one that begins so.
     saved npm-10
     act restore INPUT_KEY=npm-1 INPUT_PATH=other
-    line "Closest key: npm-1 in scope refs/heads/main, saved with other path lines, so it is another cache"
+    line "Closest key: npm-1 in scope refs/heads/main, saved with other path lines, so it does not match"
 }
 
 @test "a hit says how much time it saved" {
@@ -391,7 +391,7 @@ saved() {
     XCACHE=$T/xcache-post act root INPUT_PATH=tree STATE_XCACHE_MAIN=done STATE_CACHE_KEY=k
     line "Cache saved with key: k"
     XCACHE=$T/xcache-post act root INPUT_KEY=k2 INPUT_PATH=tree
-    line "The first half of this action did not run in this job: nothing is saved."
+    line "The main step of this action did not run in this job: nothing is saved."
     same "$(keys_in refs/heads/main)" k
 }
 
@@ -672,7 +672,7 @@ saved() {
 # The clear tag.
 
 cleared() {
-    has "$output" "The head commit's message holds the tag $1: no entry is used; removed $2 of key"
+    has "$output" "The head commit's message holds the tag $1: cache skipped; removed $2 of key"
 }
 
 @test "the clear tag of a push skips the cache and removes the key's entry" {

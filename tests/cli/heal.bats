@@ -105,7 +105,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
             rm -rf tree
             # shellcheck disable=SC2086 # several options
             ends 0 xc restore $args --path tree
-            has "$stderr" "warning: a broken entry in scope default was passed over: "
+            has "$stderr" "warning: a broken entry in scope default was skipped: "
             same "$(cat tree/file)" good
         done
         rm -rf tree
@@ -202,7 +202,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
     rm -r tree
     act restore INPUT_KEY=k-2 INPUT_RESTORE_KEYS=k- INPUT_PATH=tree
     line "Cache restored from key: k-1"
-    one_warning "A broken cache entry in scope refs/heads/main was passed over: "
+    one_warning "A broken cache entry in scope refs/heads/main was skipped: "
     same "$(cat tree/file)" old
 }
 

@@ -353,7 +353,7 @@ steps:
   - run: mv "\$LATER" "\$PROGRAM"
 YAML
     same "$(outcome_of root)" failure
-    said post1 "The first half of this action did not run in this job: nothing is saved."
+    said post1 "The main step of this action did not run in this job: nothing is saved."
     same "$(cat "$T/ws/tree/file")" built
     absent "$T/store"
 }

@@ -87,7 +87,7 @@ static const struct hostile tables[] = {
 	ONE("a file below a file", "a", "not below a directory", DIR_(0, "./a"), FILE_(1, "b", "x"),
 	    FILE_(2, "c", "x")),
 	ONE("a member far below nothing", "a", "", DIR_(0, "./a"), FILE_(7, "b", "x")),
-	ONE("a file behind a directory", "a", "a file behind a directory", DIR_(0, "./a"),
+	ONE("a file after a directory", "a", "a file after a directory", DIR_(0, "./a"),
 	    DIR_(1, "b"), FILE_(1, "c", "x")),
 	/* The same across layers. */
 	TWO("two files", "a", "twice", TABLE(DIR_(0, "./a"), FILE_(1, "b", "x")),

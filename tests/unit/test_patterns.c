@@ -326,7 +326,7 @@ static void lines_that_cannot_be_used(void **state)
 		{ "a/\\../\x1b",
 		  "Invalid pattern 'a/\\x5c../\\x1b'. Relative pathing '.' and '..' is not "
 		  "allowed." },
-		{ "!", "Invalid pattern '!'. There is no path behind the '!'." },
+		{ "!", "Invalid pattern '!'. There is no path after the '!'." },
 	};
 
 	(void)state;

@@ -111,7 +111,7 @@ static void frames_that_differ_from_the_index_are_refused(void **state)
 		{ "another magic", 0, 0, 0, false, "no zstd frame" },
 		{ "a wrong checksum", -1, 0, 0, false, "checksum" },
 		{ "a frame that is cut off", NO_FLIP, 3, 0, false, "no zstd frame" },
-		{ "bytes behind the frame", NO_FLIP, -8, 0, false, "8 bytes behind" },
+		{ "bytes behind the frame", NO_FLIP, -8, 0, false, "8 bytes after" },
 		{ "more bytes than the index says", NO_FLIP, 0, -1, false, "does not hold" },
 		{ "fewer bytes than the index says", NO_FLIP, 0, 1, false, "does not hold" },
 		{ "a segment over the ceiling", NO_FLIP, 0, 64 << 20, false, "out of bounds" },

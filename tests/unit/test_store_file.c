@@ -82,15 +82,15 @@ static void test_name_below_an_object(void **state)
 			set_mode(fixture, mode);
 			must_put(fixture->store, "d/a", "object");
 			expect_message(put(fixture->store, "d/a/b", "z", conditions[i], &err), &err,
-				       XC_ERR_IO, "cannot be a folder");
+				       XC_ERR_IO, "another object's folder");
 			expect_message(put(fixture->store, "d/a/b/c", "z", conditions[i], &err),
-				       &err, XC_ERR_IO, "cannot be a folder");
+				       &err, XC_ERR_IO, "another object's folder");
 			must_contain_only(fixture, "d d/a");
 			expect_ok(xc_store_remove(fixture->store, "d/a", &err), &err, "remove");
 
 			must_put(fixture->store, "d/a/b", "object");
 			expect_message(put(fixture->store, "d/a", "z", conditions[i], &err), &err,
-				       XC_ERR_IO, "cannot be a folder");
+				       XC_ERR_IO, "another object's folder");
 			must_contain_only(fixture, "d d/a d/a/b");
 			expect_ok(xc_store_remove(fixture->store, "d/a/b", &err), &err, "remove");
 			must_contain_only(fixture, "");
@@ -145,7 +145,7 @@ static void test_foreign_things_are_no_objects(void **state)
 	expect_message(xc_store_remove(store, "folder/a", &err), &err, XC_ERR_NOT_FOUND,
 		       "folder/a");
 	expect_message(put(store, "d/fifo", "z", XC_PUT_IF_ABSENT, &err), &err, XC_ERR_IO,
-		       "no object has");
+		       "not an object has");
 	expect_message(put(store, "folder/new", "z", XC_PUT_ALWAYS, &err), &err, XC_ERR_IO,
 		       "folder/new");
 	assert_int_equal(access(below(fixture, "d/new"), F_OK), -1);

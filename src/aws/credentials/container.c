@@ -54,7 +54,7 @@ static int check_full_uri(const char *uri, char **ret_url, bool *ret_direct, str
 	/* A name before '@' would pass for the host here, and the next program sees another. */
 	end = start + strcspn(start, "/?#");
 	if (memchr(start, '@', (size_t)(end - start)) || memchr(start, '\\', (size_t)(end - start)))
-		return xc_err_set(err, XC_ERR_USAGE, FULL_VARIABLE " may not name a user");
+		return xc_err_set(err, XC_ERR_USAGE, FULL_VARIABLE " must not contain a user name");
 	if (start[0] == '[')
 		host = xc_strndup(start + 1, strcspn(start + 1, "]/?#"));
 	else

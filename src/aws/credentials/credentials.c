@@ -203,7 +203,7 @@ int xc_credentials_get(struct xc_credentials_provider *provider,
 		/* A set may end, or be rejected, between its arrival and this line. */
 		if (provider->error.kind == XC_ERR_NONE)
 			xc_err_set(&provider->error, XC_ERR_AUTH,
-				   "the credentials ended before they could be used");
+				   "the credentials expired or were rejected before use");
 		*err = provider->error;
 		result = -1;
 	}

@@ -35,7 +35,7 @@ static int take_line(const struct xc_http_request *request, char **ret_text, str
 	if (strlen(text) != request->reply.len_bytes ||
 	    xc_cred_check_text(line, XC_CRED_KEY_BYTES_MAX, XC_ERR_CORRUPT, "the answer of " WHO,
 			       err) < 0)
-		return xc_err_set(err, XC_ERR_CORRUPT, WHO " sent no proper text");
+		return xc_err_set(err, XC_ERR_CORRUPT, WHO " sent invalid text");
 	*ret_text = STEAL_PTR(line);
 	return 0;
 }
@@ -139,7 +139,7 @@ static int get_keys(const struct xc_cred_context *context, const char *endpoint,
 	if (take_line(&list, &role, err) < 0)
 		return -1;
 	if (!is_role_name(role))
-		return xc_err_set(err, XC_ERR_CORRUPT, WHO " sent no proper name of a role");
+		return xc_err_set(err, XC_ERR_CORRUPT, WHO " sent an invalid role name");
 	if (get(http, endpoint, token, role, &keys, err) < 0 ||
 	    take_keys(context, &keys, draft, err) < 0)
 		return -1;

@@ -304,7 +304,7 @@ static int parse_line(struct parser *parser, struct span raw)
 	if (line.at[0] == '[')
 		return header(parser, line);
 	if (!parser->in_section)
-		return refuse(parser, "a value stands before the first [section]");
+		return refuse(parser, "a value comes before the first [section]");
 	parser->property = 0;
 	return property_line(parser, line, NULL);
 }

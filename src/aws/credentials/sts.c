@@ -195,7 +195,7 @@ static const char *advice(const char *code)
 		  "; is there an identity provider for the token's issuer and audience in the "
 		  "account?" },
 		{ "ExpiredTokenException", "; the token is too old, or the clock is wrong" },
-		{ "RegionDisabledException", "; enable STS in this region or name another one" },
+		{ "RegionDisabledException", "; enable STS in this region or choose another one" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -90,7 +90,7 @@ json_t *xc_cred_json_parse(const char *data, size_t length, const char *what, st
 		return value;
 	xc_cred_json_free(&value);
 	/* The parser's own message says near which text it failed, and that may be a secret. */
-	xc_err_set(err, XC_ERR_CORRUPT, "%s: what came is not the JSON that was expected", what);
+	xc_err_set(err, XC_ERR_CORRUPT, "%s is not the JSON that was expected", what);
 	return NULL;
 }
 

@@ -357,8 +357,8 @@ static void describe_auth(const struct xc_s3_call *call, enum meaning meaning, s
 			   source_of(call), call->code);
 		break;
 	case SKEWED:
-		xc_err_set(err, XC_ERR_AUTH, "this machine's clock is wrong, says the server (%s)",
-			   call->code);
+		xc_err_set(err, XC_ERR_AUTH,
+			   "the server says that this machine's clock is wrong (%s)", call->code);
 		break;
 	case BAD_KEY:
 		xc_err_set(err, XC_ERR_AUTH,

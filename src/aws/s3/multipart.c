@@ -40,7 +40,7 @@ static const struct xc_s3_operation complete_upload = {
 static const struct xc_s3_operation abort_upload = {
 	.name = "AbortMultipartUpload",
 	.method = "DELETE",
-	.verb = "take back the parts of",
+	.verb = "discard the parts of",
 	.permission = "s3:AbortMultipartUpload",
 	.think_ms = THINK_MS,
 	.cleanup = true,
@@ -110,7 +110,7 @@ static enum xc_http_verdict judge_part(struct xc_s3_call *call, struct xc_err *e
 
 	if (xc_s3_call_etag(call, part->completed.etag))
 		return XC_HTTP_OK;
-	xc_err_set(err, XC_ERR_CORRUPT, "the server names no ETag of part %u", part->number);
+	xc_err_set(err, XC_ERR_CORRUPT, "the server sent no ETag for part %u", part->number);
 	return XC_HTTP_FAIL;
 }
 

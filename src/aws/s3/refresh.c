@@ -70,7 +70,7 @@ void xc_s3_park(struct xc_s3_call *call)
 	pthread_mutex_unlock(&s3->lock);
 	if (can_run)
 		return;
-	xc_err_set(&call->err, XC_ERR_IO, "no thread can be started to renew the credentials");
+	xc_err_set(&call->err, XC_ERR_IO, "cannot start a thread to renew the credentials");
 	xc_s3_call_end(call, -1);
 }
 

@@ -164,7 +164,7 @@ enum xc_resolve_state xc_resolver_next(struct xc_resolver *resolver, const char 
 	if (xc_addresses_literal(host, ret_address))
 		return XC_RESOLVE_READY;
 	if (*host == '\0' || strlen(host) > HOST_BYTES_MAX) {
-		xc_err_set(err, XC_ERR_TRANSIENT, "cannot resolve '%s': no name of a host",
+		xc_err_set(err, XC_ERR_TRANSIENT, "cannot resolve '%s': not a host name",
 			   XC_QUOTE(host));
 		return XC_RESOLVE_FAILED;
 	}

@@ -83,7 +83,7 @@ static int file_get(struct xc_store *base, const char *name, size_t max_bytes,
 	if (got < 0)
 		return xc_err_sys(err, errno, "cannot read the object '%s' in %s", XC_QUOTE(name),
 				  XC_QUOTE(base->display_url));
-	return xc_err_set(err, XC_ERR_CORRUPT, "the object '%s' gave %zd of its %lld bytes",
+	return xc_err_set(err, XC_ERR_CORRUPT, "the object '%s' ended after %zd of its %lld bytes",
 			  XC_QUOTE(name), got, (long long)status.st_size);
 }
 

@@ -63,7 +63,7 @@ static int open_folder(struct file_upload *upload, struct xc_err *err)
 		return 0;
 	xc_file_err(store, upload->path, errno, "make the folders of", err);
 	if (err->sys == ENOTDIR)
-		xc_err_wrap(err, "an object's name cannot be a folder of another's");
+		xc_err_wrap(err, "an object cannot have the name of another object's folder");
 	return -1;
 }
 
@@ -232,13 +232,13 @@ static int judge_failure(struct file_upload *upload, int errno_value, struct xc_
 				  XC_QUOTE(upload->name), XC_QUOTE(store->base.display_url));
 	if (!S_ISDIR(status.st_mode)) {
 		xc_file_err(store, upload->path, errno_value, "write", err);
-		return xc_err_wrap(err, "something that is no object has its name");
+		return xc_err_wrap(err, "something that is not an object has its name");
 	}
 	/* Writers that were killed leave empty folders. */
 	if (unlinkat(upload->folder_fd, upload->leaf, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	xc_file_err(store, upload->path, EISDIR, "write", err);
-	return xc_err_wrap(err, "an object's name cannot be a folder of another's");
+	return xc_err_wrap(err, "an object cannot have the name of another object's folder");
 }
 
 static int place_with_tries(struct file_upload *upload, enum xc_put_when when, struct xc_err *err)

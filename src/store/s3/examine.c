@@ -192,13 +192,14 @@ static void check_abort(struct examination *examination)
 	if (xc_s3_upload_create(s3, examination->key, &upload_id, &err) < 0)
 		return;
 	if (xc_s3_upload_abort(s3, examination->key, upload_id, &err) < 0)
-		xc_finder_report(&examination->finder, "abort", XC_FINDING_WARNING,
-				 "%s; an upload without parts stays behind, which a lifecycle rule "
-				 "can remove",
-				 err.msg);
+		xc_finder_report(
+			&examination->finder, "abort", XC_FINDING_WARNING,
+			"%s; an upload without parts stays in the bucket, which a lifecycle rule "
+			"can remove",
+			err.msg);
 	else
 		xc_finder_report(&examination->finder, "abort", XC_FINDING_GOOD,
-				 "uploads can be given up");
+				 "uploads can be aborted");
 }
 
 void xc_s3_store_examine(struct xc_store *base, const char *name, const struct xc_finder *finder)

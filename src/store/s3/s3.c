@@ -35,7 +35,7 @@ int xc_s3_store_key(const struct xc_s3_store *store, const char *name, char **re
 	/* Servers answer 400 to others, each in its words. */
 	if (!xc_utf8_valid(name))
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "the object name '%s' is not UTF-8, as S3's keys are",
+				  "the object name '%s' is not UTF-8, which S3 requires",
 				  XC_QUOTE(name));
 	if (length > XC_S3_KEY_MAX)
 		return xc_err_set(err, XC_ERR_USAGE,

@@ -132,7 +132,7 @@ static int parse_line(struct line *line, const char *text, const struct xc_roots
 	}
 	if (*glob == '\0')
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "Invalid pattern '%s'. There is no path behind the '!'.",
+				  "Invalid pattern '%s'. There is no path after the '!'.",
 				  XC_QUOTE(text));
 	below = glob;
 	if (add_root(line, roots, &below, err) < 0 || add_components(line, below, glob, err) < 0)

@@ -269,7 +269,7 @@ static int check_levels(const struct xc_tree *tree, struct xc_err *err)
 		return xc_walk_fail_deep(tree->root_paths.items[find_root(tree, position)], err);
 	case XC_LEVELS_TOO_MANY:
 		return xc_err_set(err, XC_ERR_IO,
-				  "the files and directories lie more than %u levels deep on "
+				  "the files and directories are more than %u levels deep on "
 				  "average, which is more than one entry can hold: leave some out "
 				  "with a path line that begins with \"!\"",
 				  XC_LEVELS_PER_MEMBER);
