@@ -87,8 +87,10 @@ int xc_cmd_inspect(int argc, char **argv)
 	    xc_cache_find_key(&session.cache, args.key, xc_cmd_version_of(&args, version), &match,
 			      &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
-	if (args.files &&
-	    xc_layers_load(&session.cache, match.scope, &match.manifest, false, &layers, &err) < 0)
+	if (args.files && xc_layers_load(&session.cache,
+					 &(struct xc_layers_source){ .scope = match.scope,
+								     .manifest = &match.manifest },
+					 &layers, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
 	xc_session_finish(&session);
 	report(&args, &match, &layers);

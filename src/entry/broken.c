@@ -142,7 +142,9 @@ int xc_packs_verify(const struct xc_cache *cache, const char *scope,
 {
 	cleanup_layers struct xc_entry_layers layers = XC_ENTRY_LAYERS_INIT;
 
-	if (xc_layers_load(cache, scope, manifest, false, &layers, err) < 0)
+	if (xc_layers_load(cache,
+			   &(struct xc_layers_source){ .scope = scope, .manifest = manifest },
+			   &layers, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < layers.count; i++)
 		if (verify_layer(cache, &layers.items[i], err) < 0)

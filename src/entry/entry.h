@@ -55,6 +55,8 @@ struct xc_cache {
 	const struct xc_owner *owner;   /* whose all that is restored becomes; NULL: as saved */
 	struct xc_progress *progress;   /* may be NULL */
 	const struct xc_cancel *cancel; /* may be NULL */
+	/* Where a restore leaves word for a later save (state/state.h); NULL: nowhere. */
+	const char *state_folder;
 	/* What a lookup or a restore passed over as broken is added here; may be NULL. */
 	struct xc_broken *broken;
 };

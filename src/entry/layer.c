@@ -17,16 +17,17 @@
 /* The loading of an entry's indexes. */
 struct loading {
 	const struct xc_cache *cache;
+	const struct xc_layers_source *source;
 	struct xc_entry_layers *layers;
 	struct xc_reads_item *items; /* the indexes that no head has */
 	struct xc_reads *reads;
 	bool index_in_head; /* the first layer's */
 };
 
-static int name_layers(const struct xc_cache *cache, const char *scope,
-		       const struct xc_manifest *manifest, struct xc_entry_layers *layers,
-		       struct xc_err *err)
+static int name_layers(const struct xc_cache *cache, const struct xc_layers_source *source,
+		       struct xc_entry_layers *layers, struct xc_err *err)
 {
+	const struct xc_manifest *manifest = source->manifest;
 	uint64_t members = 0;
 
 	layers->items = xc_calloc(manifest->layer_count, sizeof(*layers->items));
@@ -38,7 +39,7 @@ static int name_layers(const struct xc_cache *cache, const char *scope,
 			return xc_err_set(
 				err, XC_ERR_CORRUPT,
 				"together the layers have more members than one entry may have");
-		if (xc_name_pack(cache, scope, manifest->layers[i].pack, &name, err) < 0)
+		if (xc_name_pack(cache, source->scope, manifest->layers[i].pack, &name, err) < 0)
 			return -1;
 		layers->items[layers->count++] = (struct xc_entry_layer){
 			.layer = &manifest->layers[i],
@@ -61,13 +62,12 @@ static size_t head_length(const struct xc_store *store, const struct xc_layer *l
 }
 
 /* The indexes first, as nothing begins without them. */
-static void start_reads(struct loading *loading, bool head)
+static void start_reads(struct loading *loading)
 {
 	struct xc_store *store = loading->cache->store;
 	struct xc_entry_layer *first = loading->layers->items;
-	size_t head_bytes =
-		       head && loading->layers->count > 0 ? head_length(store, first->layer) : 0,
-	       count = 0;
+	bool head = loading->source->head && loading->layers->count > 0;
+	size_t head_bytes = head ? head_length(store, first->layer) : 0, count = 0;
 
 	loading->items = xc_calloc(loading->layers->count, sizeof(*loading->items));
 	loading->index_in_head = head_bytes > 0 && head_bytes == first->layer->pack_bytes;
@@ -96,6 +96,26 @@ static void start_reads(struct loading *loading, bool head)
 		first->head = xc_readahead_start(store, first->pack_name, 0, head_bytes);
 }
 
+/* The bytes of a layer's index, borrowed. */
+static int next_index(struct loading *loading, uint32_t number, const char **ret_data,
+		      struct xc_err *err)
+{
+	const struct xc_entry_layer *layer = &loading->layers->items[number];
+
+	if (!loading->source->stored) {
+		if (number == 0 && loading->index_in_head)
+			return xc_readahead_wait(layer->head, layer->layer->index_offset, ret_data,
+						 err);
+		return xc_reads_next(loading->reads, ret_data, err);
+	}
+	if (loading->source->stored[number].len_bytes != layer->layer->index_bytes)
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "the index of pack %s has another length than the manifest says",
+				  layer->layer->pack);
+	*ret_data = loading->source->stored[number].data;
+	return 0;
+}
+
 static int load_layer(struct loading *loading, uint32_t number, struct xc_err *err)
 {
 	struct xc_entry_layer *layer = &loading->layers->items[number];
@@ -108,29 +128,27 @@ static int load_layer(struct loading *loading, uint32_t number, struct xc_err *e
 
 	if (xc_cancel_check(loading->cache->cancel, err) < 0)
 		return -1;
-	if (number == 0 && loading->index_in_head) {
-		if (xc_readahead_wait(layer->head, layer->layer->index_offset, &data, err) < 0)
-			return -1;
-	} else if (xc_reads_next(loading->reads, &data, err) < 0) {
+	if (next_index(loading, number, &data, err) < 0)
 		return -1;
-	}
+	if (loading->source->keep_stored)
+		xc_buf_add(&layer->stored, data, layer->layer->index_bytes);
 	if (xc_fetch_index(&source, data, &loading->layers->budget, &layer->index, err) < 0)
 		return -1;
 	xc_layer_alive(layer->layer, &layer->alive);
 	return 0;
 }
 
-int xc_layers_load(const struct xc_cache *cache, const char *scope,
-		   const struct xc_manifest *manifest, bool head,
+int xc_layers_load(const struct xc_cache *cache, const struct xc_layers_source *source,
 		   struct xc_entry_layers *ret_layers, struct xc_err *err)
 {
-	struct loading loading = { .cache = cache, .layers = ret_layers };
+	struct loading loading = { .cache = cache, .source = source, .layers = ret_layers };
 	int result;
 
 	*ret_layers = (struct xc_entry_layers)XC_ENTRY_LAYERS_INIT;
-	if (name_layers(cache, scope, manifest, ret_layers, err) < 0)
+	if (name_layers(cache, source, ret_layers, err) < 0)
 		return -1;
-	start_reads(&loading, head);
+	if (!source->stored)
+		start_reads(&loading);
 	result = 0;
 	for (uint32_t i = 0; result == 0 && i < ret_layers->count; i++)
 		result = load_layer(&loading, i, err);
@@ -147,6 +165,8 @@ void xc_layers_release(struct xc_entry_layers *layers)
 		xc_readahead_free(layer->head);
 		xc_index_release(&layer->index);
 		xc_member_set_release(&layer->alive);
+		xc_buf_release(&layer->stored);
+		free(layer->overridden);
 		free(layer->pack_name);
 	}
 	free(layers->items);

@@ -15,8 +15,12 @@
 struct xc_entry_layer {
 	const struct xc_layer *layer; /* the manifest's, borrowed */
 	char *pack_name;              /* the pack's object */
-	struct xc_index index;
+	struct xc_index index;      /* its members are as the newest layer's overrides made them */
 	struct xc_member_set alive; /* its members that are not dead */
+	/* What the index itself says of the members that were overridden; by position. */
+	struct xc_override *overridden;
+	uint32_t overridden_count;
+	struct xc_buf stored; /* the index as stored, if it was to be kept; else empty */
 	/* The first bytes of the pack, perhaps still on their way; NULL if nobody asked for them.
 	 */
 	struct xc_readahead *head;
@@ -34,16 +38,27 @@ struct xc_entry_layers {
 		0                                                                                  \
 	}
 
+/* Whose layers. All borrowed. */
+struct xc_layers_source {
+	const char *scope; /* of the manifest */
+	const struct xc_manifest *manifest;
+	/*
+	 * Ask for the beginning of the first pack as well, unless some of its members
+	 * are dead: over a network that is a round trip less before the first file is
+	 * made, and a pack no longer than one read comes as a whole.
+	 */
+	bool head;
+	bool keep_stored; /* of each index the bytes as stored */
+	/* Each layer's index as stored, from elsewhere than the store; NULL: from the store. */
+	const struct xc_buf *stored;
+};
+
 /*
- * Read the indexes of all layers, several at a time. With `head` the beginning
- * of the first pack is asked for as well, unless some of its members are dead:
- * over a network that is a round trip less before the first file is made, and
- * a pack no longer than one read comes as a whole.
- * CORRUPT and NOT_FOUND if the entry is not what `manifest`, which is borrowed,
- * says; `ret_layers` is to be released in any case.
+ * Read the indexes of all layers, several at a time. CORRUPT and NOT_FOUND if
+ * the entry is not what the manifest says; `ret_layers` is to be released in
+ * any case.
  */
-int xc_layers_load(const struct xc_cache *cache, const char *scope,
-		   const struct xc_manifest *manifest, bool head,
+int xc_layers_load(const struct xc_cache *cache, const struct xc_layers_source *source,
 		   struct xc_entry_layers *ret_layers, struct xc_err *err) XC_CHECK;
 /* Waits for the heads that are on their way. */
 void xc_layers_release(struct xc_entry_layers *layers);

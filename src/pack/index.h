@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/member.h"
+#include "pack/overrides.h"
 #include "pack/segment.h"
 
 /* Ceilings for what comes from a store. */
@@ -55,8 +56,9 @@ uint64_t xc_index_budget_free_used(const struct xc_index_budget *budget);
 struct xc_index {
 	struct xc_members members; /* tar_offset of each is set */
 	struct xc_segment *segments;
-	uint32_t segment_count; /* the last one holds the end of the archive */
-	uint64_t tar_bytes;     /* length of the tar stream, its end included */
+	uint32_t segment_count;        /* the last one holds the end of the archive */
+	uint64_t tar_bytes;            /* length of the tar stream, its end included */
+	struct xc_overrides overrides; /* of members of earlier layers */
 };
 
 #define XC_INDEX_INIT                                                                              \

@@ -38,6 +38,8 @@ struct xc_dead_run {
 
 struct xc_layer {
 	char pack[XC_PACK_ID_BYTES + 1]; /* hexadecimal digits: see key/key.h */
+	char *scope; /* where the pack lies; NULL: in the scope of the manifest. Owned by the
+			manifest */
 	uint64_t pack_bytes;
 	uint32_t member_count;
 	uint64_t index_offset;

@@ -31,8 +31,13 @@ struct restore {
 
 static int load_layers(struct restore *restore, struct xc_err *err)
 {
-	if (xc_layers_load(restore->cache, restore->match->scope, &restore->match->manifest, true,
-			   &restore->loaded, err) < 0)
+	const struct xc_layers_source source = {
+		.scope = restore->match->scope,
+		.manifest = &restore->match->manifest,
+		.head = true,
+	};
+
+	if (xc_layers_load(restore->cache, &source, &restore->loaded, err) < 0)
 		return -1;
 	restore->layer_count = restore->loaded.count;
 	restore->layers = xc_calloc(restore->layer_count, sizeof(*restore->layers));

@@ -12,6 +12,8 @@ void xc_save_result_release(struct xc_save_result *result)
 {
 	xc_manifest_release(&result->manifest);
 	xc_notes_release(&result->notes);
+	free(result->delta.parent_key);
+	free(result->delta.parent_scope);
 }
 
 /* What a save was asked for. */

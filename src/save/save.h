@@ -7,8 +7,25 @@
 #include "tree/notes.h"
 
 struct xc_save_opts {
-	int level;         /* XC_LEVEL_MIN to XC_LEVEL_MAX */
-	bool update;       /* replace an entry of this key instead of keeping it */
+	int level; /* XC_LEVEL_MIN to XC_LEVEL_MAX */
+	/*
+	 * If the key has an entry already: replace it, provided that the content
+	 * changed, and that no other job replaced it since it was read.
+	 */
+	bool update;
+	/*
+	 * Keys of an entry to build on, and prefixes of keys, in the order in which
+	 * they are looked for; NULL or empty for none. A restore of the same paths on
+	 * this machine (state/state.h) goes first, and with `update` the entry of the
+	 * key itself comes last.
+	 */
+	const struct xc_strlist *parent_keys;
+	bool full; /* build on nothing: send all of it */
+	/*
+	 * After how many days the store expires what was written; 0: never. Packs
+	 * that are older than a third of that are written anew.
+	 */
+	unsigned expire_days;
 	uint64_t build_ms; /* for the manifest; 0 if not known */
 	/*
 	 * The tag of a manifest whose entry could not be restored, or NULL. If that
@@ -22,8 +39,26 @@ struct xc_skipped {
 	uint64_t sockets, fifos, devices;
 };
 
+/* What a save took over from an earlier entry, its parent, instead of sending it. */
+struct xc_save_delta {
+	char *parent_key; /* NULL: it built on nothing, and all of it is new */
+	char *parent_scope;
+	bool hashed; /* all was read, as no restore of these paths on this machine told what changed
+		      */
+	uint64_t new_members, new_bytes;   /* in the new pack; their content as it is in the tree */
+	uint64_t kept_members, kept_bytes; /* alive in packs that were there */
+	uint64_t touched_members;          /* of those kept: with new times or attributes */
+	uint64_t removed_members;          /* of the parent's; also what was replaced */
+	uint64_t rewritten_members;        /* of the new ones: unchanged, to tidy up layers */
+	uint64_t sent_bytes;               /* the new pack, as stored */
+	uint64_t shared_bytes;             /* of the packs that were there, as stored */
+};
+
 struct xc_save_result {
-	bool exists;          /* there is an entry of this key already; nothing was written */
+	bool exists;    /* there is an entry of this key already; nothing was written */
+	bool unchanged; /* exists, and has just this content (`update` only) */
+	bool overtaken; /* exists, as another job replaced it meanwhile (`update` only) */
+	struct xc_save_delta delta; /* zeros if exists */
 	struct xc_err healed; /* why the entry that was replaced could not be used; NONE: no such */
 	struct xc_err doubt;  /* the entry is there, but the store complained; NONE: it did not */
 	struct xc_manifest manifest; /* what was written; empty if exists */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The section OVERRIDES of an index: what members of earlier layers became
+ * without a change of their content. A build touches most of a compiler
+ * cache and changes little of it; times alone must not move a member into
+ * another pack.
+ *
+ * Only the newest layer's section counts, and it is complete: whoever writes
+ * one puts into it what still holds of the one before. It names each layer by
+ * its pack. Packs that the entry does not have, and members that are dead,
+ * are passed over.
+ */
+#ifndef XC_PACK_OVERRIDES_H
+#define XC_PACK_OVERRIDES_H
+
+#include <stdint.h>
+
+/* What takes the place of a member's own. Of files, directories and symlinks; never of hard links.
+ */
+struct xc_override {
+	uint32_t position; /* of the member in its layer's table */
+	uint32_t mtime_ns; /* 0 to 999999999 */
+	int64_t mtime_s;   /* since 1970 */
+	uint32_t uid, gid;
+	uint16_t mode; /* permission bits, 07777 */
+};
+
+struct xc_layer_overrides {
+	char pack[33];             /* the id of the layer's pack: 32 hexadecimal digits */
+	struct xc_override *items; /* ascending by position, each once */
+	uint32_t count;            /* at least 1 */
+};
+
+struct xc_overrides {
+	struct xc_layer_overrides *layers;
+	uint32_t count;
+};
+
+#define XC_OVERRIDES_INIT                                                                          \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+void xc_overrides_release(struct xc_overrides *overrides);
+#define cleanup_overrides __attribute__((cleanup(xc_overrides_release)))
+
+#endif
