@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "entry/objects.h"
+#include "key/objects.h"
 
 /* One of several updates at once comes through each time. */
 #define TRIES_MAX 64
@@ -146,10 +147,15 @@ static int encode(struct attempt *attempt, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
 	const struct xc_manifest *own = commit->manifest;
+	const struct xc_entry_name named = {
+		.repository = commit->cache->repository,
+		.scope = commit->scope,
+		.version = own->version,
+		.key = own->key,
+	};
 	cleanup_manifest struct xc_manifest read = XC_MANIFEST_INIT;
 
-	if (xc_name_entry(commit->cache, commit->scope, own->version, own->key, &attempt->name,
-			  err) < 0)
+	if (xc_name_entry(&named, &attempt->name, err) < 0)
 		return -1;
 	xc_manifest_encode(own, &attempt->data);
 	if (xc_manifest_parse(attempt->data.data, attempt->data.len_bytes, &read, err) == 0)

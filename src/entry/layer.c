@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "entry/layer.h"
 
-#include "entry/objects.h"
 #include "fetch/index.h"
 #include "fetch/reads.h"
+#include "key/objects.h"
 
 /*
  * A first segment that does not compress is a little longer than its content,
@@ -39,7 +39,8 @@ static int name_layers(const struct xc_cache *cache, const struct xc_layers_sour
 			return xc_err_set(
 				err, XC_ERR_CORRUPT,
 				"together the layers have more members than one entry may have");
-		if (xc_name_pack(cache, source->scope, manifest->layers[i].pack, &name, err) < 0)
+		if (xc_name_pack(cache->repository, source->scope, manifest->layers[i].pack, &name,
+				 err) < 0)
 			return -1;
 		layers->items[layers->count++] = (struct xc_entry_layer){
 			.layer = &manifest->layers[i],

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "key/objects.h"
 #include "tree/patterns/patterns.h"
 
 #define BASE_END    "-base.tar.zst"
@@ -79,19 +80,6 @@ struct search {
 	int64_t modified_ns;
 };
 
-/* "<repository>/<scope>/packs/..." and the like: an entry's, whatever its name looks like. */
-static bool is_of_an_entry(const char *name)
-{
-	static const char *const folders[] = { "/entries/", "/packs/", "/removed/" };
-	const char *scope = strchr(name, '/');
-	const char *folder = scope ? strchr(scope + 1, '/') : NULL;
-
-	for (size_t i = 0; folder && i < ARRAY_LEN(folders); i++)
-		if (strncmp(folder, folders[i], strlen(folders[i])) == 0)
-			return true;
-	return false;
-}
-
 static int note_object(const struct xc_store_object *object, void *context, struct xc_err *err)
 {
 	struct search *search = context;
@@ -100,7 +88,8 @@ static int note_object(const struct xc_store_object *object, void *context, stru
 
 	(void)err;
 	if (length < prefix + end || (search->whole && length != prefix + end) ||
-	    strcmp(object->name + length - end, search->end) != 0 || is_of_an_entry(object->name))
+	    strcmp(object->name + length - end, search->end) != 0 ||
+	    xc_name_is_of_entry(object->name))
 		return 0;
 	/* Of one second, as S3 tells time, the last by name. */
 	if (search->name && (object->modified_ns < search->modified_ns ||

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "entry/objects.h"
+#include "key/objects.h"
 
 struct scan {
 	struct xc_listing listing;
@@ -78,7 +78,7 @@ int xc_list_scope(const struct xc_cache *cache, const struct xc_selection *selec
 	cleanup_buf struct xc_buf prefix = XC_BUF_INIT;
 	struct scan scan = { .selection = selection };
 
-	if (xc_name_entries(cache, selection->scope, NULL, &prefix, err) < 0)
+	if (xc_name_entries(cache->repository, selection->scope, NULL, &prefix, err) < 0)
 		return -1;
 	scan.entries_bytes = prefix.len_bytes;
 	if (selection->version) {

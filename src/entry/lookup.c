@@ -8,6 +8,7 @@
 #include "entry/legacy.h"
 #include "entry/listing.h"
 #include "entry/objects.h"
+#include "key/objects.h"
 
 /* How many entries of one second are told apart: each takes a request. */
 #define TIES_MAX 16
@@ -75,12 +76,18 @@ static int load(struct lookup *lookup, const struct xc_listed *entry, struct xc_
 
 static int find_exact(struct lookup *lookup, struct xc_err *err)
 {
+	const struct xc_entry_name named = {
+		.repository = lookup->cache->repository,
+		.scope = lookup->scope,
+		.version = lookup->version,
+		.key = lookup->query->key,
+	};
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	cleanup_free char *version = xc_strdup(lookup->version);
 	cleanup_free char *key = xc_strdup(lookup->query->key);
 	int found;
 
-	if (xc_name_entry(lookup->cache, lookup->scope, version, key, &name, err) < 0)
+	if (xc_name_entry(&named, &name, err) < 0)
 		return -1;
 	found = load(lookup,
 		     &(struct xc_listed){ .object = name.data, .version = version, .key = key },

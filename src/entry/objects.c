@@ -7,36 +7,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "entry/lookup.h"
+#include "key/objects.h"
 #include "tree/patterns/patterns.h"
-
-int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
-		    struct xc_buf *out, struct xc_err *err)
-{
-	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
-		return -1;
-	xc_buf_add_str(out, "/entries/");
-	if (version)
-		xc_buf_addf(out, "%s/", version);
-	return 0;
-}
-
-int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
-		  const char *key, struct xc_buf *out, struct xc_err *err)
-{
-	if (xc_name_entries(cache, scope, version, out, err) < 0)
-		return -1;
-	xc_key_encode(key, out);
-	return 0;
-}
-
-int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id,
-		 struct xc_buf *out, struct xc_err *err)
-{
-	if (xc_key_scope_prefix(cache->repository, scope, out, err) < 0)
-		return -1;
-	xc_buf_addf(out, "/packs/%s.tar.zst", id);
-	return 0;
-}
 
 int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
 		     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
@@ -74,7 +46,6 @@ int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
 	cleanup_buf struct xc_buf name = XC_BUF_INIT, data = XC_BUF_INIT;
 	cleanup_json json_t *tombstone = json_object();
 	json_t *packs = json_array();
-	char id[XC_PACK_ID_LEN + 1];
 
 	json_object_set_new(tombstone, "packs", packs);
 	for (uint32_t i = 0; i < manifest->layer_count; i++)
@@ -87,10 +58,8 @@ int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
 	json_object_set_new(tombstone, "version", json_string(manifest->version));
 	json_object_set_new(tombstone, "removed", xc_json_time(xc_clock_now_ns()));
 	xc_json_write(tombstone, 0, &data);
-	if (xc_key_scope_prefix(cache->repository, scope, &name, err) < 0)
+	if (xc_name_tombstone(cache->repository, scope, &name, err) < 0)
 		return -1;
-	xc_key_new_id(id);
-	xc_buf_addf(&name, "/removed/%s", id);
 	return xc_store_put(cache->store, name.data, data.data, data.len_bytes, XC_PUT_IF_ABSENT,
 			    err);
 }

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects that an entry has in a store: their names, manifests and tombstones. */
+/* Reading the manifests of entries, and writing their tombstones. */
 #ifndef XC_ENTRY_OBJECTS_H
 #define XC_ENTRY_OBJECTS_H
 
 #include "entry/entry.h"
-
-/* Append the name of an entry's manifest. */
-int xc_name_entry(const struct xc_cache *cache, const char *scope, const char *version,
-		  const char *key, struct xc_buf *out, struct xc_err *err) XC_CHECK;
-
-/* Append what the names of all entries of a scope start with; of one version unless NULL. */
-int xc_name_entries(const struct xc_cache *cache, const char *scope, const char *version,
-		    struct xc_buf *out, struct xc_err *err) XC_CHECK;
-
-/* Append the name of a pack. */
-int xc_name_pack(const struct xc_cache *cache, const char *scope, const char *id,
-		 struct xc_buf *out, struct xc_err *err) XC_CHECK;
 
 /*
  * Read and parse the manifest `object`, and check that it is the one of

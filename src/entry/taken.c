@@ -5,6 +5,7 @@
 
 #include "entry/broken.h"
 #include "entry/objects.h"
+#include "key/objects.h"
 
 /* CORRUPT or NOT_FOUND if it cannot be restored, as far as is looked here. */
 static int check_entry(const struct xc_cache *cache, const struct xc_manifest *manifest,
@@ -22,13 +23,19 @@ int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, c
 		   struct xc_taken *ret_taken, struct xc_err *err)
 {
 	char version[XC_VERSION_HEX + 1];
+	const struct xc_entry_name named = {
+		.repository = cache->repository,
+		.scope = cache->scopes->items[0],
+		.version = version,
+		.key = query->key,
+	};
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_taken taken = { 0 };
 	bool has_manifest;
 
 	xc_key_version(query->paths, version);
-	if (xc_name_entry(cache, cache->scopes->items[0], version, query->key, &name, err) < 0)
+	if (xc_name_entry(&named, &name, err) < 0)
 		return -1;
 	has_manifest = xc_load_tagged(cache, name.data, version, query->key, &taken.tag, &manifest,
 				      err) == 0;

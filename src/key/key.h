@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys, versions, scopes and the names of the objects that belong to them.
- * Pure: no file system, no environment.
- *
- *   <repository>/<scope>/entries/<version>/<key>      a manifest
- *   <repository>/<scope>/packs/<id>.tar.zst           a pack
- *   <repository>/<scope>/removed/<id>                 a tombstone
- *
- * A store's own prefix (s3://bucket/prefix) belongs to the store.
+ * Keys, versions and scopes, and how they stand in the names of objects
+ * (key/objects.h). Pure: no file system, no environment.
  */
 #ifndef XC_KEY_KEY_H
 #define XC_KEY_KEY_H

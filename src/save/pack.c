@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "entry/objects.h"
+#include "key/objects.h"
 #include "save/segments.h"
 
 /* An xc_pack_write_fn. */
@@ -116,7 +116,7 @@ int xc_save_pack(const struct xc_save_pack *pack, struct xc_layer *ret_layer,
 	struct xc_layer layer;
 
 	xc_key_new_id(id);
-	if (xc_name_pack(pack->cache, pack->scope, id, &name, err) < 0 ||
+	if (xc_name_pack(pack->cache->repository, pack->scope, id, &name, err) < 0 ||
 	    xc_store_upload_begin(pack->cache->store, name.data, &upload, err) < 0)
 		return -1;
 	if (write_pack(pack, upload, &layer, totals, err) < 0) {
@@ -136,6 +136,6 @@ void xc_save_drop_pack(const struct xc_cache *cache, const char *scope,
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_err ignored;
 
-	if (xc_name_pack(cache, scope, layer->pack, &name, &ignored) == 0)
+	if (xc_name_pack(cache->repository, scope, layer->pack, &name, &ignored) == 0)
 		(void)!xc_store_remove(cache->store, name.data, &ignored);
 }

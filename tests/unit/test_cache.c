@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations on entries, over a store in memory. */
-#include "entry/objects.h"
+#include "key/objects.h"
 #include "fake_store.h"
 
 /* --- looking up --- */
@@ -175,7 +175,10 @@ static void a_store_that_matches_keys_by_itself_is_asked_once(void **state)
 	make_file(&scene, "ws/a", "x");
 	save_in(&scene, "base", "npm-1");
 	xc_key_version(&scene.paths, version);
-	must(xc_name_entry(&scene.cache, "base", version, "npm-1", &name, &err), &err);
+	must(xc_name_entry(
+		     &(struct xc_entry_name){ scene.cache.repository, "base", version, "npm-1" },
+		     &name, &err),
+	     &err);
 	found.name = name.data;
 	fake = wrap_store(&scene);
 	fake->base.can = XC_STORE_CAN_FIND;

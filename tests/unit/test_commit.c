@@ -2,6 +2,7 @@
 /* Commits by themselves, of entries whose packs nobody reads. */
 #include "entry/commit.h"
 #include "entry/objects.h"
+#include "key/objects.h"
 #include "fake_store.h"
 
 /* Ids of packs, by one digit. */
@@ -53,7 +54,10 @@ static void look(const struct scene *scene, const char *packs, struct xc_store_t
 	cleanup_buf struct xc_buf name = XC_BUF_INIT, got = XC_BUF_INIT;
 	struct xc_err err;
 
-	must(xc_name_entry(&scene->cache, "main", "0123456789abcdef", "key", &name, &err), &err);
+	must(xc_name_entry(&(struct xc_entry_name){ scene->cache.repository, "main",
+						    "0123456789abcdef", "key" },
+			   &name, &err),
+	     &err);
 	must(xc_load_tagged(&scene->cache, name.data, "0123456789abcdef", "key", ret_tag, &manifest,
 			    &err),
 	     &err);

@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
-#include "key/key.h"
+#include "key/objects.h"
 
 /* `unit`, `count` times. */
 static char *repeat(const char *unit, size_t count)
@@ -176,6 +176,50 @@ static void empty_scopes_are_refused(void **state)
 	assert_int_equal(xc_key_scope_prefix("r", "", &out, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_USAGE);
 	assert_int_equal(out.len_bytes, 0);
+}
+
+static void objects_of_an_entry_are_told_by_their_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool expected;
+	} rows[] = {
+		{ "o%2Fr/main/entries/0123456789abcdef/key-base.tar.zst", true },
+		{ "o%2Fr/main/packs/0123.tar.zst", true },
+		{ "o%2Fr/main/removed/0123", true },
+		{ "key-base.tar.zst", false },
+		{ "packs/key-base.tar.zst", false },
+		{ "a/packs/key-base.tar.zst", false },
+		{ "a/b/c/packs/key-base.tar.zst", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (xc_name_is_of_entry(rows[i].name) != rows[i].expected)
+			fail_msg("%s", rows[i].name);
+}
+
+static void names_of_objects(void **state)
+{
+	static const struct xc_entry_name entry = {
+		.repository = "o/r", .scope = "refs/heads/main", .version = "v", .key = "a/b"
+	};
+	cleanup_buf struct xc_buf manifest = XC_BUF_INIT, entries = XC_BUF_INIT, pack = XC_BUF_INIT,
+				  tombstone = XC_BUF_INIT;
+	struct xc_err err;
+
+	(void)state;
+	assert_int_equal(xc_name_entry(&entry, &manifest, &err), 0);
+	assert_string_equal(manifest.data, "o%2Fr/refs%2Fheads%2Fmain/entries/v/a%2Fb");
+	assert_int_equal(xc_name_entries("o/r", "s", NULL, &entries, &err), 0);
+	assert_string_equal(entries.data, "o%2Fr/s/entries/");
+	assert_int_equal(xc_name_pack("o/r", "s", "0123", &pack, &err), 0);
+	assert_string_equal(pack.data, "o%2Fr/s/packs/0123.tar.zst");
+	assert_int_equal(xc_name_tombstone("o/r", "s", &tombstone, &err), 0);
+	assert_int_equal(strncmp(tombstone.data, "o%2Fr/s/removed/", 16), 0);
+	assert_int_equal(tombstone.len_bytes, 16 + XC_PACK_ID_LEN);
+	assert_int_equal(xc_name_pack("o/r", "", "0123", &pack, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_USAGE);
 }
 
 static void names_of_keys(void **state)
@@ -379,6 +423,8 @@ int main(void)
 		cmocka_unit_test(ids_sort_by_age_and_differ),
 		cmocka_unit_test(scopes_are_single_elements),
 		cmocka_unit_test(empty_scopes_are_refused),
+		cmocka_unit_test(objects_of_an_entry_are_told_by_their_names),
+		cmocka_unit_test(names_of_objects),
 		cmocka_unit_test(names_of_keys),
 		cmocka_unit_test(elements_that_no_key_has),
 		cmocka_unit_test(long_names_are_cut),

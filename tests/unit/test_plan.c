@@ -3,7 +3,7 @@
 #include "scene.h"
 
 #include "archive/tar.h"
-#include "entry/objects.h"
+#include "key/objects.h"
 #include "fetch/index.h"
 #include "pack_sample.h"
 #include "save/pack.h"
@@ -165,7 +165,7 @@ static void list_pack(const struct scene *scene, const struct xc_layer *layer, s
 	cleanup_free char *data = xc_malloc(layer->index_bytes);
 	struct xc_err err;
 
-	must(xc_name_pack(&scene->cache, "main", layer->pack, &name, &err), &err);
+	must(xc_name_pack(scene->cache.repository, "main", layer->pack, &name, &err), &err);
 	source.pack_name = name.data;
 	must(xc_store_read_wait(scene->store, name.data, layer->index_offset, data,
 				layer->index_bytes, &err),
