@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
 #include <string.h>
 
 #include "action/clear_tag.h"
 #include "action/internal.h"
 #include "action/message.h"
+#include "base/human.h"
 
 /* The message that may hold the tag; NULL if there is none, or nobody can tell it. */
 static char *find_message(const struct xc_action_run *run)
@@ -28,7 +28,7 @@ static char *find_message(const struct xc_action_run *run)
 		return message;
 	if (err.kind != XC_ERR_CANCELED)
 		xc_action_command("notice",
-				  "Whether the head commit asks to clear caches is not known: %s",
+				  "Cannot tell whether the head commit asks to clear the cache: %s",
 				  err.msg);
 	return NULL;
 }
@@ -43,15 +43,17 @@ static void remove_entries(const struct xc_action_run *run, const char *tag)
 	if (!ban && !xc_action_mode_writes(run->context.cache_mode))
 		ban = "the cache mode does not permit writes";
 	if (ban)
-		xc_action_info("The head commit's message holds the tag %s: cache skipped; nothing "
-			       "removed because %s.",
-			       tag, ban);
+		xc_action_info(
+			"The head commit's message contains the tag %s: cache skipped; nothing "
+			"removed because %s.",
+			tag, ban);
 	else if (xc_cache_remove(&run->cache, &opts, NULL, NULL, &count, &err) < 0)
 		xc_action_command("warning", "Failed to clear the cache: %s", err.msg);
 	else
-		xc_action_info("The head commit's message holds the tag %s: cache skipped; "
-			       "removed %" PRIu64 " of key %s in scope %s.",
-			       tag, count, run->query.key, run->scopes.items[0]);
+		xc_action_info("The head commit's message contains the tag %s: cache skipped; "
+			       "removed %s with key %s from scope %s.",
+			       tag, XC_COUNTED(count, "entry", "entries"), run->query.key,
+			       run->scopes.items[0]);
 }
 
 enum xc_action_clear xc_action_clear(const struct xc_action_run *run)

@@ -85,7 +85,7 @@ int xc_action_event_parse(const char *name, const void *data, size_t length,
 	if (!document)
 		return -1;
 	if (!json_is_object(document))
-		return xc_err_set(err, XC_ERR_CORRUPT, "the event is no JSON object");
+		return xc_err_set(err, XC_ERR_CORRUPT, "the event is not a JSON object");
 	take(name ? name : "", document, &event);
 	*ret_event = event;
 	return 0;
@@ -99,10 +99,10 @@ int xc_action_event_read(const char *name, const char *path, struct xc_action_ev
 
 	/* A FIFO would be waited for. */
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-		return xc_err_set(err, XC_ERR_IO, "the event in %s is not in a file",
+		return xc_err_set(err, XC_ERR_IO, "the event file %s is not a regular file",
 				  XC_QUOTE(path));
 	if (xc_fd_read_file(AT_FDCWD, path, XC_ACTION_EVENT_BYTES_MAX, &data) < 0)
-		return xc_err_sys(err, errno, "cannot read the event in %s", XC_QUOTE(path));
+		return xc_err_sys(err, errno, "cannot read the event file %s", XC_QUOTE(path));
 	return xc_action_event_parse(name, data.data, data.len_bytes, ret_event, err);
 }
 

@@ -86,7 +86,7 @@ static void report_match(const struct xc_action_run *run, const struct xc_action
 
 	xc_action_info("Key: %s", key);
 	if (by && strcmp(by, key) != 0)
-		xc_action_info("Newest that starts with: %s", by);
+		xc_action_info("Newest key that starts with: %s", by);
 	xc_action_info("Scope: %s", outcome->scope);
 }
 

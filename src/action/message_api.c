@@ -28,7 +28,7 @@ static int check_source(const struct xc_action_message_source *source, struct xc
 	const struct xc_action_context *context = source->context;
 
 	if (*source->token == '\0')
-		return xc_err_set(err, XC_ERR_USAGE, "no github-token is set");
+		return xc_err_set(err, XC_ERR_USAGE, "github-token is not set");
 	/* A header ends at a line's end, and so must the token. */
 	if (strpbrk(source->token, "\r\n"))
 		return xc_err_set(err, XC_ERR_USAGE, "github-token has more than one line");

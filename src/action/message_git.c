@@ -143,7 +143,7 @@ int xc_action_message_from_git(const struct xc_action_message_source *source, ch
 	/* Headers, an empty line, the message: gitformat-commit. */
 	body = text.data ? strstr(text.data, "\n\n") : NULL;
 	if (!body)
-		return xc_err_set(err, XC_ERR_CORRUPT, "git shows no commit");
+		return xc_err_set(err, XC_ERR_CORRUPT, "git printed no commit");
 	*ret_message = xc_strdup(body + 2);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "action/build_time.h"
 #include "action/internal.h"
 #include "action/suspect.h"
+#include "base/human.h"
 #include "base/clock.h"
 #include "restore/restore.h"
 
@@ -203,10 +204,10 @@ static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
 		return report_error(run, &err, since_ms);
 	if (result.copied_links > 0)
-		xc_action_info("Hard links that could not be kept: %" PRIu64
-			       ". Their content was copied, because the files are on different "
-			       "file systems or have as many names as theirs allows.",
-			       result.copied_links);
+		xc_action_info(
+			"Restored as copies: %s. The files are on different file systems, or "
+			"one has as many hard links as its file system allows.",
+			XC_COUNTED(result.copied_links, "hard link", "hard links"));
 	outcome.lookup_ms = result.lookup_ms;
 	outcome.work_ms = result.extract_ms;
 	outcome.total_ms = result.total_ms;

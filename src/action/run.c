@@ -33,7 +33,8 @@ static void read_event(struct xc_action_run *run)
 
 	if (context->event_path &&
 	    xc_action_event_read(context->event_name, context->event_path, &run->event, &err) < 0)
-		xc_action_command("notice", "%s: the default branch and the messages are unknown",
+		xc_action_command("notice",
+				  "%s; so the default branch and the commit message are unknown",
 				  err.msg);
 }
 

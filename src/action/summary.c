@@ -55,7 +55,7 @@ static const char *result_text(const struct xc_action_run *run,
 	case XC_RESULT_FOUND:
 		return same ? "hit, lookup only" : "older entry found, lookup only";
 	case XC_RESULT_CLEARED:
-		return "miss by the clear tag";
+		return "miss, cleared by the tag";
 	case XC_RESULT_FAILED:
 		return "failed";
 	case XC_RESULT_SAVED:
@@ -93,7 +93,7 @@ static void add_search(const struct xc_action_run *run, const struct xc_action_o
 	add_code_row(out, "Closest key", closest->key);
 	add_code_row(out, "Its scope", closest->scope);
 	if (closest->other_paths)
-		add_row(out, "Why not that", "saved with other path lines");
+		add_row(out, "Why it does not match", "saved with other path lines");
 }
 
 static void add_entry(const struct xc_action_run *run, const struct xc_action_outcome *outcome,

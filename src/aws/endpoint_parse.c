@@ -220,7 +220,7 @@ int xc_s3_check_bucket(const char *bucket, bool is_aws, struct xc_err *err)
 	else if (strlen(bucket) > 255 || !is_made_of(bucket, strlen(bucket), "._-"))
 		wrong = "it has at most 255 letters, digits, '.', '_' and '-'";
 	else if (strcmp(bucket, ".") == 0 || strcmp(bucket, "..") == 0)
-		wrong = "it means another folder";
+		wrong = "it is a relative path";
 	if (!wrong)
 		return 0;
 	return xc_err_set(err, XC_ERR_USAGE, "%s cannot be a bucket: %s", XC_QUOTE(bucket), wrong);

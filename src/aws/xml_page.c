@@ -93,7 +93,7 @@ static int take_size(const struct xc_xml_walk *walk, const char *text, uint64_t 
 		return refuse(walk, "is empty");
 	for (; *text; text++) {
 		if (*text < '0' || *text > '9')
-			return refuse(walk, "is no size");
+			return refuse(walk, "is not a size");
 		if (size > (INT64_MAX - 9) / 10)
 			return refuse(walk, "is too large");
 		size = 10 * size + (uint64_t)(*text - '0');
@@ -106,7 +106,7 @@ static int take_time(const struct xc_xml_walk *walk, const char *text, int64_t *
 {
 	cleanup_json json_t *value = json_string(text);
 
-	return xc_json_time_value(value, ret_time_ns) == 0 ? 0 : refuse(walk, "is no time");
+	return xc_json_time_value(value, ret_time_ns) == 0 ? 0 : refuse(walk, "is not a time");
 }
 
 static int take_value(const struct xc_xml_walk *walk, enum kind kind, const char *text,

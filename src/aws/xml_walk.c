@@ -139,7 +139,7 @@ static int run(struct state *state, const char *xml, size_t length)
 		return 0;
 	if (state->is_stopped)
 		return -1;
-	return xc_err_set(state->walk->err, XC_ERR_CORRUPT, "%s is no XML: line %lu: %s",
+	return xc_err_set(state->walk->err, XC_ERR_CORRUPT, "%s is not XML: line %lu: %s",
 			  state->walk->what, XML_GetCurrentLineNumber(state->parser),
 			  XML_ErrorString(XML_GetErrorCode(state->parser)));
 }

@@ -14,7 +14,8 @@ static const struct xc_option options[] = {
 	  .kind = XC_OPTION_NUMBER,
 	  .offset = offsetof(struct xc_args, days),
 	  .value = "N",
-	  .help = "Remove what was written N days ago (default: 14)",
+	  .help = "Remove objects N days after their creation\n"
+		  "(default: 14)",
 	  .min = 1,
 	  .max = 3650 },
 	XC_OPTION("xml", FLAG, xml, NULL, "Print XML, the form that S3 and s3cmd use"),
@@ -23,8 +24,8 @@ static const struct xc_option options[] = {
 static const struct xc_command command = {
 	.name = "lifecycle",
 	.usage = "--store s3://BUCKET/PREFIX [--days N] [--xml]",
-	.about = "Print rules that make a bucket remove old entries, and the parts of uploads\n"
-		 "that never ended. Nothing is sent to the bucket.",
+	.about = "Print rules that make a bucket remove old entries and the parts of unfinished\n"
+		 "uploads. Nothing is sent to the bucket.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache lifecycle --store s3://bucket/ci > rules.json\n"

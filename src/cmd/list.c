@@ -14,8 +14,8 @@ static const struct xc_option options[] = {
 		  "Only entries saved with exactly these --path lines;\n"
 		  "may be repeated (default: all)"),
 	XC_OPTION("keys-only", FLAG, keys_only, NULL,
-		  "Print nothing but keys, one a line: quick, because\n"
-		  "no entry is read"),
+		  "Print only keys, one per line; fast, because no\n"
+		  "entry is read"),
 };
 
 static const struct xc_command command = {
@@ -99,8 +99,8 @@ static void report(struct listing *listing, const struct xc_session *session)
 			    listing->reason.msg);
 	if (listing->cut > 0)
 		xc_cmd_warn(&command, args,
-			    "%s not shown, because the name in the store is cut: list without "
-			    "--keys-only",
+			    "%s not shown, because names in the store are truncated: list "
+			    "without --keys-only",
 			    XC_COUNTED(listing->cut, "long key is", "long keys are"));
 }
 

@@ -47,7 +47,7 @@ static void hint_at_lookup(const struct xc_session *session)
 	cleanup_free char *scopes = xc_session_scopes(session);
 
 	fprintf(stderr,
-		"hint: a lookup sees only what was saved with the same --path lines, here in %s; "
+		"hint: a lookup finds only entries saved with the same --path lines, here in %s; "
 		"\"xcache list\" shows all\n",
 		scopes);
 }

@@ -17,8 +17,8 @@ static const struct xc_option common[] = {
 		  "(default: $XCACHE_STORE, else a folder in\n"
 		  "$XDG_CACHE_HOME or ~/.cache)"),
 	XC_OPTION("repository", TEXT, repository, "NAME",
-		  "Whose entries (default: $GITHUB_REPOSITORY,\n"
-		  "else \"local\")"),
+		  "Repository that entries belong to (default:\n"
+		  "$GITHUB_REPOSITORY, else \"local\")"),
 	XC_OPTION("scope", LIST, scopes, "REF",
 		  "Branch or tag that entries belong to; may be\n"
 		  "repeated: the first is written to, all are read\n"
@@ -32,7 +32,7 @@ static const struct xc_option common[] = {
 	  .kind = XC_OPTION_NUMBER,
 	  .offset = offsetof(struct xc_args, jobs),
 	  .value = "N",
-	  .help = "Threads, 1 to 256 (default: the cores)",
+	  .help = "Threads, 1 to 256 (default: one per core)",
 	  .min = 1,
 	  .max = 256 },
 	{ .name = "connections",
@@ -40,15 +40,15 @@ static const struct xc_option common[] = {
 	  .offset = offsetof(struct xc_args, connections),
 	  .value = "N",
 	  .help = "Connections to an S3 store, 1 to 128 (default:\n"
-		  "$XCACHE_CONNECTIONS, else from 8 up to as many as\n"
-		  "make it faster)",
+		  "$XCACHE_CONNECTIONS, else 8, and more while that\n"
+		  "makes it faster)",
 	  .min = 1,
 	  .max = 128 },
 	XC_OPTION("profile", TEXT, profile, "NAME",
 		  "Profile of ~/.aws/config for an S3 store\n"
 		  "(default: $AWS_PROFILE, else \"default\")"),
 	XC_OPTION("role-arn", TEXT, role_arn, "ARN",
-		  "Role to take for an S3 store; in a GitHub job with\n"
+		  "Role to assume for an S3 store; in a GitHub job with\n"
 		  "the job's own identity, so that no keys are needed"),
 	XC_OPTION("no-sign-request", FLAG, no_sign_request, NULL,
 		  "Read an S3 store without any credentials"),
@@ -57,8 +57,8 @@ static const struct xc_option common[] = {
 	  .letter = 'q',
 	  .kind = XC_OPTION_FLAG,
 	  .offset = offsetof(struct xc_args, quiet),
-	  .help = "No progress and no summary: only errors, and what\n"
-		  "list and inspect are asked for" },
+	  .help = "No progress and no summary: only errors, and the\n"
+		  "output of list and inspect" },
 	{ .name = "verbose",
 	  .letter = 'v',
 	  .kind = XC_OPTION_FLAG,

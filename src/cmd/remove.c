@@ -24,7 +24,7 @@ static const struct xc_command command = {
 	.examples = "  xcache remove --key npm-1f2e3d\n"
 		    "  xcache remove --scope refs/heads/feature --key-prefix npm-",
 	.exits = "  0  removed\n"
-		 "  1  failed; what was listed is removed\n"
+		 "  1  failed; the entries it listed are removed\n"
 		 "  2  wrong usage\n"
 		 "  3  there is no such entry",
 };

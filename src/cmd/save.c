@@ -14,8 +14,7 @@ static const struct xc_option options[] = {
 		  "What to save: a path or a pattern (* ? [] **);\n"
 		  "with a leading \"!\" what to leave out. May be\n"
 		  "repeated, and one value may hold several lines"),
-	XC_OPTION("update", FLAG, update, NULL,
-		  "Replace an entry of this key instead of keeping it"),
+	XC_OPTION("update", FLAG, update, NULL, "Replace an existing entry of this key"),
 	{ .name = "level",
 	  .kind = XC_OPTION_NUMBER,
 	  .offset = offsetof(struct xc_args, level),
@@ -29,8 +28,8 @@ static const struct xc_command command = {
 	.name = "save",
 	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
-		 "If the key has an entry already, nothing is saved. Only a broken entry is\n"
-		 "replaced, and with --update any.",
+		 "If the key has an entry already, nothing is saved, unless that entry is broken\n"
+		 "or you give --update: then it is replaced.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,

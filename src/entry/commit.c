@@ -161,7 +161,7 @@ static int encode(struct attempt *attempt, struct xc_err *err)
 	if (xc_manifest_parse(attempt->data.data, attempt->data.len_bytes, &read, err) == 0)
 		return 0;
 	err->kind = XC_ERR_USAGE;
-	return xc_err_wrap(err, "no reader would take the entry");
+	return xc_err_wrap(err, "no reader would accept the entry");
 }
 
 int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed,

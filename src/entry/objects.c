@@ -78,8 +78,7 @@ const char *xc_query_matched_by(const struct xc_query *query, const char *matche
 static int check_lines(const struct xc_strlist *paths, struct xc_err *err)
 {
 	if (paths->count > XC_PATTERNS_MAX_LINES)
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "%zu path lines are more than the %d that are allowed",
+		return xc_err_set(err, XC_ERR_USAGE, "%zu path lines are more than the %d allowed",
 				  paths->count, XC_PATTERNS_MAX_LINES);
 	for (size_t i = 0; i < paths->count; i++)
 		if (strlen(paths->items[i]) > XC_PATTERNS_MAX_LINE_BYTES)

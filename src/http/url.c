@@ -37,7 +37,7 @@ int xc_target_parse(const char *url, struct xc_target *ret_target, struct xc_err
 	    !copy_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, target.port,
 		       sizeof(target.port)) ||
 	    (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
-		return xc_err_set(err, XC_ERR_USAGE, "'%s' is no URL of http or https",
+		return xc_err_set(err, XC_ERR_USAGE, "'%s' is not an http or https URL",
 				  xc_url_public(url ? url : "", public, sizeof(public)));
 	target.https = strcmp(scheme, "https") == 0;
 	length = strlen(host);

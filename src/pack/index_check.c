@@ -12,7 +12,7 @@ static const char *check_link(const struct xc_members *members, uint32_t positio
 		return "a hard link to no earlier member";
 	type = members->items[member->link].type;
 	if (type != XC_MEMBER_FILE && type != XC_MEMBER_SYMLINK)
-		return "a hard link to what is no file or symlink";
+		return "a hard link to something other than a file or symlink";
 	return NULL;
 }
 
@@ -49,7 +49,7 @@ static const char *check_extents(const struct xc_member *member)
 static const char *check_file(const struct xc_member *member)
 {
 	if (member->size_bytes > INT64_MAX)
-		return "a size that no file has";
+		return "an impossible size";
 	return member->extra && member->extra->sparse ? check_extents(member) : NULL;
 }
 
@@ -64,7 +64,7 @@ static const char *check_xattrs(const struct xc_member *member)
 
 		if (strncmp(name, "user.", 5) != 0 || name[5] == '\0' ||
 		    strlen(name) > XC_XATTR_NAME_MAX)
-			return "an extended attribute's name that is not \"user.\" and more";
+			return "an extended attribute's name that does not begin with \"user.\"";
 		if (i > 0 && strcmp(extra->xattrs[i - 1].name, name) >= 0)
 			return "extended attributes out of order";
 		if (extra->xattrs[i].length > XC_XATTR_VALUE_MAX)

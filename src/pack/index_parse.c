@@ -19,7 +19,7 @@ int xc_index_read_head(struct xc_index_parse *parse)
 		return -1;
 	head = column.raw;
 	if (memcmp(head, XC_HEAD_MAGIC, sizeof(XC_HEAD_MAGIC)) != 0)
-		return xc_column_fail(&column, 0, "not that of an index");
+		return xc_column_fail(&column, 0, "not the magic of an index");
 	version = xc_le32_get(head + 8);
 	if (version != XC_INDEX_VERSION)
 		return xc_err_set(parse->err, XC_ERR_FORMAT,
@@ -31,7 +31,7 @@ int xc_index_read_head(struct xc_index_parse *parse)
 	if (xc_le32_get(head + 20) != 0)
 		return xc_column_fail(&column, 0, "reserved bytes that are not zero");
 	if (index->members.count > XC_MEMBERS_MAX)
-		return xc_err_set(parse->err, XC_ERR_CORRUPT, "index: %u members cannot be",
+		return xc_err_set(parse->err, XC_ERR_CORRUPT, "index: %u members are too many",
 				  index->members.count);
 	xc_cursor_bytes(&column.cursor, XC_HEAD_BYTES);
 	return xc_column_close(&column);
@@ -269,7 +269,7 @@ static int claim_contents(struct xc_index_parse *parse)
 	    XC_CONTENT_FREE_BYTES + XC_CONTENT_BYTES_PER_BYTE * budget->segment_bytes)
 		return 0;
 	return xc_err_set(parse->err, XC_ERR_CORRUPT,
-			  "index: contents of %llu bytes are too many for %llu stored ones",
+			  "index: contents of %llu bytes are too many for %llu stored bytes",
 			  (unsigned long long)budget->tar_bytes,
 			  (unsigned long long)budget->segment_bytes);
 }
@@ -284,7 +284,7 @@ int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budg
 	};
 
 	if (length > XC_INDEX_STORED_MAX)
-		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes cannot be", length);
+		return xc_err_set(err, XC_ERR_CORRUPT, "index: %zu bytes are too many", length);
 	budget->stored_bytes += length;
 	if (xc_sections_scan(data, length, &sections, err) < 0 ||
 	    xc_sections_read_all(&parse) < 0 || xc_index_check(&index, XC_ERR_CORRUPT, err) < 0 ||

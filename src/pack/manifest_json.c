@@ -281,7 +281,7 @@ static int parse_layers(const json_t *array, struct xc_manifest *manifest, struc
 			return -1;
 	}
 	if (has_pack_twice(manifest))
-		return xc_err_set(err, XC_ERR_CORRUPT, "manifest: two layers are one pack");
+		return xc_err_set(err, XC_ERR_CORRUPT, "manifest: two layers name the same pack");
 	return 0;
 }
 

@@ -38,7 +38,7 @@ static int scan_one(struct xc_cursor *body, uint32_t *last_id, struct xc_section
 		sections->items[id] = section;
 	else if (flags & XC_SECTION_NEEDED)
 		return xc_err_set(err, XC_ERR_FORMAT,
-				  "index: section %u is unknown to this version and needed", id);
+				  "index: section %u is required, but unknown to this version", id);
 	return 0;
 }
 
@@ -78,16 +78,17 @@ static int check_frame(const struct xc_section *section, enum xc_section_id id, 
 	size_t frame_bytes = ZSTD_findFrameCompressedSize(section->frame, section->frame_bytes);
 
 	if (ZSTD_isError(frame_bytes))
-		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: no zstd frame: %s",
+		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: invalid zstd frame: %s",
 				  xc_section_kind(id)->name, ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes != section->frame_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "index: section %s: %zu bytes after its frame",
 				  xc_section_kind(id)->name, section->frame_bytes - frame_bytes);
 	if (ZSTD_getFrameContentSize(section->frame, section->frame_bytes) != section->raw_bytes)
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "index: section %s: its frame holds another length than it says",
-				  xc_section_kind(id)->name);
+		return xc_err_set(
+			err, XC_ERR_CORRUPT,
+			"index: section %s: its frame has a different length than it says",
+			xc_section_kind(id)->name);
 	return 0;
 }
 
@@ -100,9 +101,9 @@ int xc_section_read(const struct xc_sections *sections, enum xc_section_id id, u
 
 	max_bytes = XC_MIN(max_bytes, XC_RAW_BYTES_MAX);
 	if (section->raw_bytes < min_bytes || section->raw_bytes > max_bytes)
-		return xc_err_set(err, XC_ERR_CORRUPT, "index: section %s: %llu bytes cannot be",
-				  xc_section_kind(id)->name,
-				  (unsigned long long)section->raw_bytes);
+		return xc_err_set(
+			err, XC_ERR_CORRUPT, "index: section %s: invalid size of %llu bytes",
+			xc_section_kind(id)->name, (unsigned long long)section->raw_bytes);
 	if (section->raw_bytes > 0) {
 		if (check_frame(section, id, err) < 0)
 			return -1;

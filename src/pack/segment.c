@@ -135,7 +135,7 @@ static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segme
 		return xc_err_set(err, XC_ERR_CORRUPT, "its SHA-256 differs from the index");
 	frame_bytes = ZSTD_findFrameCompressedSize(stored, segment->stored_bytes);
 	if (ZSTD_isError(frame_bytes))
-		return xc_err_set(err, XC_ERR_CORRUPT, "no zstd frame: %s",
+		return xc_err_set(err, XC_ERR_CORRUPT, "invalid zstd frame: %s",
 				  ZSTD_getErrorName(frame_bytes));
 	if (frame_bytes != segment->stored_bytes)
 		return xc_err_set(err, XC_ERR_CORRUPT, "%zu bytes after its frame",

@@ -40,9 +40,7 @@ static int check_one(const struct xc_room *room, struct xc_err *err)
 		return xc_err_sys(err, ENOSPC, "not enough room for %s: %s needed, %s free",
 				  XC_QUOTE(room->path), XC_SIZE(room->bytes), XC_SIZE(free_bytes));
 	if (fs.f_files > 0 && room->inodes > fs.f_ffree)
-		return xc_err_sys(err, ENOSPC,
-				  "not enough room for %s: %s files and directories, where %s more "
-				  "can be made",
+		return xc_err_sys(err, ENOSPC, "not enough room for %s: %s inodes needed, %s free",
 				  XC_QUOTE(room->path), XC_COUNT(room->inodes),
 				  XC_COUNT(fs.f_ffree));
 	return 0;

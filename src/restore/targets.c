@@ -126,7 +126,7 @@ static int check_target(const struct opening *opening, struct xc_target *target,
 		return -1;
 	if (!xc_patterns_declares(opening->patterns, absolute.data, &target->literal_bytes))
 		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has %s, which is below none of the given paths",
+				  "the entry has %s, which is not below any of the given paths",
 				  XC_QUOTE(target->stored));
 	/* A shell may be standing in these: they keep their inode. */
 	target->keep_directory = is_a_root(opening->cache->roots, absolute.data);
@@ -172,7 +172,7 @@ static int check_apart(const struct xc_targets *targets, struct xc_err *err)
 		if (is_at_or_below(order[i]->absolute, order[i - 1]->absolute))
 			return xc_err_set(
 				err, XC_ERR_CORRUPT,
-				"the entry has %s and %s, one of which is inside the other here",
+				"the entry has %s and %s, but here one is inside the other",
 				XC_QUOTE(order[i - 1]->stored), XC_QUOTE(order[i]->stored));
 	return 0;
 }
@@ -184,9 +184,10 @@ static int check_roots(const struct xc_targets *targets, struct xc_err *err)
 		const struct xc_target *target = &targets->items[i];
 
 		if (target->keep_directory && !target->is_directory)
-			return xc_err_set(err, XC_ERR_CORRUPT,
-					  "the entry has something other than a directory for %s",
-					  XC_QUOTE(target->absolute));
+			return xc_err_set(
+				err, XC_ERR_CORRUPT,
+				"the entry has something other than a directory in place of %s",
+				XC_QUOTE(target->absolute));
 	}
 	return 0;
 }

@@ -227,7 +227,7 @@ static char *reserve(struct xc_member_reader *reader, size_t length, struct xc_e
 	char *at = xc_buf_reserve(reader->raw, length + XC_TAR_BLOCK_BYTES);
 
 	if (!at)
-		xc_err_set(err, XC_ERR_INTERNAL, "a segment outgrew its ceiling");
+		xc_err_set(err, XC_ERR_INTERNAL, "a segment exceeds its maximum size");
 	return at;
 }
 

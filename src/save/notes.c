@@ -38,8 +38,8 @@ void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sente
 					   "(security.capability): a restore cannot set them" },
 		[XC_NOTE_ACLS] = { "is saved without its ACL: only the mode is kept",
 				   "are saved without their ACLs: only the modes are kept" },
-		[XC_NOTE_STORE] = { "was left out: it is the store that is saved to",
-				    "were left out: they are the store that is saved to" },
+		[XC_NOTE_STORE] = { "was left out: it is the store itself",
+				    "were left out: they are the store itself" },
 	};
 
 	add_unmatched(&result->notes, sentences);
@@ -57,5 +57,5 @@ void xc_save_notes(const struct xc_save_result *result, struct xc_strlist *sente
 						    texts[i][1]));
 	}
 	if (!result->exists && result->manifest.totals.files == 0)
-		xc_strlist_add(sentences, "the entry holds no file, only directories or symlinks");
+		xc_strlist_add(sentences, "the entry has no files, only directories or symlinks");
 }

@@ -32,9 +32,9 @@ static int no_scheme(const char *url, struct xc_err *err)
 	cleanup_free char *encoded = xc_url_encode_path(url);
 
 	if (url[0] == '/')
-		return xc_err_set(err, XC_ERR_USAGE, "a store is named by a URL: write file://%s",
+		return xc_err_set(err, XC_ERR_USAGE, "the store must be a URL: write file://%s",
 				  XC_QUOTE(encoded));
-	return xc_err_set(err, XC_ERR_USAGE, "'%s' is no store URL; write file:///absolute/path",
+	return xc_err_set(err, XC_ERR_USAGE, "'%s' is not a store URL; write file:///absolute/path",
 			  XC_QUOTE(url));
 }
 

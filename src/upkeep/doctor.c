@@ -138,8 +138,8 @@ static void check_condition(struct examination *examination)
 			 XC_PUT_IF_ABSENT, &err) == 0)
 		xc_finder_report(
 			&examination->finder, "condition", XC_FINDING_WARNING,
-			"the store ignores If-None-Match: of two saves of one key at the same "
-			"moment the later one wins, and the earlier one does not notice");
+			"the store ignores If-None-Match: if two jobs save one key at the same "
+			"moment, the later save silently replaces the earlier one");
 	else if (err.kind == XC_ERR_EXISTS)
 		xc_finder_report(&examination->finder, "condition", XC_FINDING_GOOD,
 				 "an existing entry is not overwritten");
@@ -170,14 +170,15 @@ static void check_replace(struct examination *examination)
 				 "the store ignores If-Match: " MAY_LOSE);
 	else if (err.kind != XC_ERR_EXISTS)
 		xc_finder_report(finder, "replace", XC_FINDING_WARNING,
-				 "the store does not say that an entry has changed: %s", err.msg);
+				 "the store does not report that an entry has changed: %s",
+				 err.msg);
 	else if (atomic_load(&store->checks_before_replace))
 		xc_finder_report(finder, "replace", XC_FINDING_NOTE,
-				 "the store has no If-Match, so xcache looks right before it "
+				 "the store has no If-Match, so xcache checks right before it "
 				 "replaces an entry: " MAY_LOSE);
 	else
 		xc_finder_report(finder, "replace", XC_FINDING_GOOD,
-				 "an entry is replaced only while nobody else has replaced it");
+				 "an entry is replaced only if nobody else has replaced it");
 }
 
 static int upload(struct examination *examination, const char *block, struct xc_err *err)

@@ -672,7 +672,7 @@ saved() {
 # The clear tag.
 
 cleared() {
-    has "$output" "The head commit's message holds the tag $1: cache skipped; removed $2 of key"
+    has "$output" "The head commit's message contains the tag $1: cache skipped; removed $2 with key"
 }
 
 @test "the clear tag of a push skips the cache and removes the key's entry" {
@@ -683,7 +683,7 @@ cleared() {
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
     same "$status" 0
     same "$(outputs)" "cache-primary-key=k"
-    cleared ci-clear-cache 1
+    cleared ci-clear-cache "1 entry"
     line "Cache not found for input keys: k, k-"
     absent tree
     put tree/file
@@ -702,7 +702,7 @@ cleared() {
     line "Cache restored from key: k"
     event '{"head_commit": {"message": "[ci-clear-cache:k]"}}'
     act restore INPUT_KEY=k INPUT_PATH=tree
-    cleared ci-clear-cache 1
+    cleared ci-clear-cache "1 entry"
     same "$(keys_in refs/heads/main) $(keys_in refs/heads/topic)" $'k\nother '
     event '{"head_commit": {"message": "none"}}'
     act restore INPUT_KEY=k INPUT_PATH=tree GITHUB_REF=refs/heads/main
@@ -718,7 +718,7 @@ cleared() {
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     line "Cache restored from key: k"
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG='[fresh start]'
-    cleared '[fresh start]' 1
+    cleared '[fresh start]' "1 entry"
 }
 
 @test "the clear tag removes nothing where a run only reads" {
@@ -742,7 +742,7 @@ hostile = "$(touch hurt) `touch hurt` \x27 \" \\ \u2028 ]] ;\r\n::error::x\n##[e
 message = hostile * (1000000 // len(hostile)) + "[ci-clear-cache]"
 json.dump({"head_commit": {"message": message}}, open(sys.argv[1], "w"))' "$GITHUB_EVENT_PATH"
     act restore INPUT_KEY=k INPUT_PATH=tree
-    cleared ci-clear-cache 1
+    cleared ci-clear-cache "1 entry"
     same "$(commands)" ""
     absent hurt
     [ "${#output}" -lt 5000 ]
@@ -761,7 +761,7 @@ commit_with() {
     pull_request "$sha"
     saved k
     act restore INPUT_KEY=k INPUT_PATH=tree
-    cleared ci-clear-cache 1
+    cleared ci-clear-cache "1 entry"
     sha=$(commit_with "[ci-clear-cache is no tag")
     pull_request "$sha"
     saved k
@@ -774,7 +774,7 @@ commit_with() {
     pull_request 0123456789abcdef0123456789abcdef01234567
     act restore INPUT_KEY=k INPUT_PATH=tree
     same "$status" 0
-    has "$(commands)" "notice Whether the head commit asks to clear caches is not known: no repository is checked out; no github-token is set"
+    has "$(commands)" "notice Cannot tell whether the head commit asks to clear the cache: no repository is checked out; github-token is not set"
     line "Cache not found for input keys: k"
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_CLEAR_TAG=
     same "$(commands)" ""
@@ -790,12 +790,12 @@ commit_with() {
     saved k
     start_github message $'again "$(touch hurt)"\n[ci-clear-cache]'
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=wrong
-    has "$(commands)" "notice Whether the head commit asks to clear caches is not known"
+    has "$(commands)" "notice Cannot tell whether the head commit asks to clear the cache"
     line "Cache restored from key: k"
     rm -r tree
     act restore INPUT_KEY=k INPUT_PATH=tree INPUT_GITHUB_TOKEN=ghs_1 RUNNER_DEBUG=1
     kill $github
-    cleared ci-clear-cache 1
+    cleared ci-clear-cache "1 entry"
     has "$(cat "$T/requests")" "/repos/owner/name/git/commits/$sha Bearer ghs_1"
     grep -q '^::debug::.*/git/commits/' <<<"$output"
     same "$(grep -c ghs_1 <<<"$output")" 1

@@ -160,7 +160,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
         [ $((SECONDS - since)) -lt 10 ] || fail "$kind took $((SECONDS - since)) s"
         line "Cache restored from key: k"
         same "$(grep -c . "$T/requests") $kind" "1 $kind"
-        has "$(commands)" "notice Whether the head commit asks to clear caches is not known"
+        has "$(commands)" "notice Cannot tell whether the head commit asks to clear the cache"
         same "$(commands | grep -vc add-mask)" 1
     done
 }
@@ -176,7 +176,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$XCACHE" action restore >"$T/log" 2>&1 3>&
         has "$output" "::cannot open $T/fifo"
     done
     ends 0 timeout 10 env INPUT_KEY=k INPUT_PATH=tree "GITHUB_EVENT_PATH=$T/fifo" "$XCACHE" action restore
-    has "$output" "::notice::the event in $T/fifo is not in a file"
+    has "$output" "::notice::the event file $T/fifo is not a regular file"
     # What notes when the build began, has a name that can be guessed.
     mkdir "$T/temp"
     act restore INPUT_KEY=new INPUT_PATH=tree RUNNER_TEMP="$T/temp"

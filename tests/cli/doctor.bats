@@ -46,10 +46,10 @@ findings() {
 
 @test "doctor reports in one row what a server does with If-Match" {
     ends 0 xc doctor
-    has "$output" "good     replace      an entry is replaced only while nobody else"
+    has "$output" "good     replace      an entry is replaced only if nobody else"
     use_server radosgw
     ends 0 xc doctor
-    has "$output" "good     replace      an entry is replaced only while nobody else"
+    has "$output" "good     replace      an entry is replaced only if nobody else"
     use_faults '[{"method": "PUT", "header": {"if-match": "."}, "action": "unconditional"}]'
     ends 0 xc doctor --store "$FAULTS_URL"
     has "$output" "warning  replace      the store ignores If-Match"

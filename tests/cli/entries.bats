@@ -263,7 +263,7 @@ ab"
     key=$(printf 'ä%.0s' {1..400})
     xc save -q --key "$key" --path a
     ends 0 xc list --keys-only
-    same "$stderr" "xcache list: warning: 1 long key is not shown, because the name in the store is cut: list without --keys-only"
+    same "$stderr" "xcache list: warning: 1 long key is not shown, because names in the store are truncated: list without --keys-only"
     xc save -q --key short --path a
     [ "$(xc list | grep '^short ' | wc -m)" -lt 160 ]
 }

@@ -263,7 +263,7 @@ bring_back() {
     ln -s "$T/disk" link
     ends 0 xc save --key k --path link
     has "$stderr" "/link is a symlink: only the link is saved"
-    has "$stderr" "holds no file"
+    has "$stderr" "has no files"
 }
 
 @test "a save leaves out what no restore would follow" {

@@ -206,7 +206,7 @@ clear_and_build() {
     EVENT=pull_request REF=refs/pull/7/merge BASE_REF=main \
         PAYLOAD="{$repository, pull_request: {head: {sha: $sha, repo: {full_name: owner/name}}}}" build npm-1
     same "$(output_of cache cache-hit)" "true"
-    has "$(commands_of cache)" "notice Whether the head commit asks to clear caches is not known"
+    has "$(commands_of cache)" "notice Cannot tell whether the head commit asks to clear the cache"
 }
 
 @test "a pull request's clear tag is read from its checkout" {

@@ -189,7 +189,7 @@ static void web_identity(void **state)
 		  .environment = STS "AWS_WEB_IDENTITY_TOKEN_FILE=token\n",
 		  .file = "sEcReTweb",
 		  .kind = XC_ERR_USAGE,
-		  .message = "by its ARN" },
+		  .message = "must be an ARN" },
 		{ .bug = "an endpoint's path is left out, or a region of others' making refused",
 		  .opts = { .role_arn = ROLE, .region = "RegionOne" },
 		  .environment = "AWS_ENDPOINT_URL_STS=%S/a/b/\n"

@@ -130,7 +130,7 @@ static void what_cannot_be_is_refused_with_a_way_out(void **state)
 		{ "another host", "evil.com/x", "x", NULL, 0, 0, "a-z" },
 		{ "another host at an endpoint", "a/../b", "x", "https://h.example", 0, 0,
 		  "at most 255" },
-		{ "the folder above", "..", "x", "https://h.example", 0, 0, "another folder" },
+		{ "the folder above", "..", "x", "https://h.example", 0, 0, "relative path" },
 		{ "a dash at the end", "bkt-", "x", NULL, 0, 0, "begin and end" },
 		{ "two dots", "b..kt", "x", NULL, 0, 0, "between" },
 		{ "an address", "192.168.1.1", "x", NULL, 0, 0, "IP address" },

@@ -287,10 +287,10 @@ static void names_what_is_missing(void **state)
 		  "127.0.0.1:1: Connection refused (after 4 attempts)", 4 },
 		{ "http://no-such-host.invalid/?secret", XC_ERR_TRANSIENT, "no-such-host.invalid",
 		  4 },
-		{ "http://[::1/secret", XC_ERR_USAGE, "no URL", 0 },
-		{ "ftp://127.0.0.1/", XC_ERR_USAGE, "no URL", 0 },
-		{ "file:///etc/passwd", XC_ERR_USAGE, "no URL", 0 },
-		{ "", XC_ERR_USAGE, "no URL", 0 },
+		{ "http://[::1/secret", XC_ERR_USAGE, "not an http or https URL", 0 },
+		{ "ftp://127.0.0.1/", XC_ERR_USAGE, "not an http or https URL", 0 },
+		{ "file:///etc/passwd", XC_ERR_USAGE, "not an http or https URL", 0 },
+		{ "", XC_ERR_USAGE, "not an http or https URL", 0 },
 	};
 	struct scene scene = scene_open(NULL, 0, (struct xc_http_opts){ 0 });
 

@@ -151,7 +151,7 @@ static void contents_may_be_so_long_for_their_stored_bytes(void **state)
 	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &again, &err), 0);
 	assert_int_equal(xc_index_parse(bytes.data, bytes.len_bytes, &budget, &more, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_CORRUPT);
-	assert_non_null(strstr(err.msg, "too many for 192 stored ones"));
+	assert_non_null(strstr(err.msg, "too many for 192 stored bytes"));
 	/* 4 GiB more than the free ones need 4.3 million bytes. */
 	budget = (struct xc_index_budget){ .tar_bytes = index.tar_bytes, .segment_bytes = 4300000 };
 	xc_index_release(&again);

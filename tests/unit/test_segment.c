@@ -108,9 +108,9 @@ static void frames_that_differ_from_the_index_are_refused(void **state)
 	static const struct damage_row rows[] = {
 		{ "a byte that changed", 100, 0, 0, true, "SHA-256" },
 		{ "a frame decoded before its digest is checked", 0, 0, 0, true, "SHA-256" },
-		{ "another magic", 0, 0, 0, false, "no zstd frame" },
+		{ "another magic", 0, 0, 0, false, "invalid zstd frame" },
 		{ "a wrong checksum", -1, 0, 0, false, "checksum" },
-		{ "a frame that is cut off", NO_FLIP, 3, 0, false, "no zstd frame" },
+		{ "a frame that is cut off", NO_FLIP, 3, 0, false, "invalid zstd frame" },
 		{ "bytes behind the frame", NO_FLIP, -8, 0, false, "8 bytes after" },
 		{ "more bytes than the index says", NO_FLIP, 0, -1, false, "does not hold" },
 		{ "fewer bytes than the index says", NO_FLIP, 0, 1, false, "does not hold" },

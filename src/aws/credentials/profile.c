@@ -115,8 +115,8 @@ static int find_base(struct chain *chain, const char *name, struct xc_cred_draft
 
 	if (get(chain, name, "mfa_serial"))
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "profile %s asks for an MFA code (mfa_serial), which cannot be "
-				  "asked for here: use credential_process with `aws configure "
+				  "profile %s needs an MFA code (mfa_serial), and xcache cannot "
+				  "ask for it: use credential_process with `aws configure "
 				  "export-credentials`",
 				  XC_QUOTE(name));
 	if (profile && source)

@@ -29,8 +29,8 @@ int xc_cred_check_text(const char *text, size_t max_bytes, enum xc_err_kind kind
 	if (length == 0)
 		return xc_err_set(err, kind, "%s is empty", what);
 	if (length > max_bytes)
-		return xc_err_set(err, kind, "%s has %zu bytes, more than the %zu that are allowed",
-				  what, length, max_bytes);
+		return xc_err_set(err, kind, "%s has %zu bytes, more than the %zu allowed", what,
+				  length, max_bytes);
 	for (size_t i = 0; i < length; i++)
 		if (text[i] <= ' ' || text[i] > '~')
 			return xc_err_set(err, kind,

@@ -53,7 +53,7 @@ static int check_session(const struct session *session, const char *profile, str
 					  XC_QUOTE(profile), rows[i].name);
 	length = strspn(session->region, "abcdefghijklmnopqrstuvwxyz0123456789-");
 	if (session->region[length] != '\0' || length > 63)
-		return xc_err_set(err, XC_ERR_USAGE, "profile %s: sso_region is no region",
+		return xc_err_set(err, XC_ERR_USAGE, "profile %s: sso_region is not a region",
 				  XC_QUOTE(profile));
 	return 0;
 }

@@ -15,10 +15,8 @@
 #include "base/hex.h"
 
 #define DEFAULT_REGION "us-east-1"
-#define BODY_BYTES_MAX                                                                             \
-	((size_t)128 << 10) /* a token in which each byte is encoded, and the rest                 \
-			     */
-#define SKEW_MAX_S 240      /* AWS refuses what differs by 5 minutes and more */
+#define BODY_BYTES_MAX ((size_t)128 << 10) /* a token, each byte of it encoded, and the rest */
+#define SKEW_MAX_S     240                 /* AWS refuses what differs by 5 minutes and more */
 
 struct call {
 	const char *action; /* for messages */
@@ -192,8 +190,8 @@ static const char *advice(const char *code)
 		{ "AccessDenied", "; does the role's trust policy allow this token's `sub` and "
 				  "`aud`, or these keys?" },
 		{ "InvalidIdentityToken",
-		  "; is there an identity provider for the token's issuer and audience in the "
-		  "account?" },
+		  "; does the account have an identity provider for the token's issuer and "
+		  "audience?" },
 		{ "ExpiredTokenException", "; the token is too old, or the clock is wrong" },
 		{ "RegionDisabledException", "; enable STS in this region or choose another one" },
 	};
@@ -322,8 +320,7 @@ static int add_role(struct call *call, const struct xc_cred_role *role, struct x
 
 	if (strncmp(role->arn, "arn:", 4) != 0)
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "a role is named by its ARN, arn:aws:iam::ACCOUNT:role/NAME, not "
-				  "by %s",
+				  "the role must be an ARN, arn:aws:iam::ACCOUNT:role/NAME, not %s",
 				  XC_QUOTE(role->arn));
 	if (xc_cred_check_text(role->arn, 2048, XC_ERR_USAGE, "the role's ARN", err) < 0)
 		return -1;

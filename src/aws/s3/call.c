@@ -120,7 +120,7 @@ static int prepare(struct xc_http_request *request, struct xc_err *err)
 
 	if (!take_credentials(call)) {
 		call->wants_credentials = true;
-		return xc_err_set(err, XC_ERR_AUTH, "the credentials were taken back");
+		return xc_err_set(err, XC_ERR_AUTH, "the credentials are no longer valid");
 	}
 	base = xc_s3_base_now(call->s3, &region, &call->moves);
 	call->skew_s = xc_s3_skew(call->s3);

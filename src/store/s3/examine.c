@@ -112,8 +112,9 @@ static void check_endpoint(struct examination *examination)
 		 base->host[length - 1] == '.' && !base->is_aws)
 		xc_finder_report(
 			&examination->finder, "endpoint", XC_FINDING_NOTE,
-			"the endpoint's host begins with the bucket's name; if that stands "
-			"for the bucket, leave it out");
+			"the endpoint's host begins with the bucket's name: leave the bucket out "
+			"of the endpoint, unless the server is really called %s",
+			base->host);
 }
 
 /* False if nothing else is worth trying. */

@@ -150,8 +150,7 @@ int xc_patterns_parse(const struct xc_strlist *lines, const struct xc_roots *roo
 	cleanup_patterns struct xc_patterns *patterns = NULL;
 
 	if (lines->count > XC_PATTERNS_MAX_LINES)
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "%zu path lines are more than the %d that are allowed",
+		return xc_err_set(err, XC_ERR_USAGE, "%zu path lines are more than the %d allowed",
 				  lines->count, XC_PATTERNS_MAX_LINES);
 	patterns = xc_calloc(1, sizeof(*patterns));
 	patterns->lines = xc_calloc(lines->count, sizeof(*patterns->lines));

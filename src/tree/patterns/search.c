@@ -182,7 +182,7 @@ static int look_through(const struct walk *walk, int dir_fd, const char *name,
 	/* A symlink whose target is out of sight is still something to save. */
 	if (errno == EACCES)
 		return 0;
-	return xc_err_sys(err, errno, "cannot look at '%s' in '%s'", XC_QUOTE(name),
+	return xc_err_sys(err, errno, "cannot examine '%s' in '%s'", XC_QUOTE(name),
 			  XC_QUOTE(walk_path(walk)));
 }
 
@@ -201,7 +201,7 @@ static int look(const struct walk *walk, int dir_fd, const char *name, unsigned 
 		*ret_entry = ENTRY_GONE;
 		if (is_missing(errno))
 			return 0;
-		return xc_err_sys(err, errno, "cannot look at '%s' in '%s'", XC_QUOTE(name),
+		return xc_err_sys(err, errno, "cannot examine '%s' in '%s'", XC_QUOTE(name),
 				  XC_QUOTE(walk_path(walk)));
 	}
 	if (S_ISLNK(st.st_mode))

@@ -215,9 +215,8 @@ static int refuse_above(const struct xc_stage_destination *destination, struct x
 {
 	if (errno == ESTALE || errno == ELOOP || errno == ENOTDIR)
 		return xc_err_set(err, XC_ERR_IO,
-				  "cannot restore %s: the folders above it are not the ones that "
-				  "were there when the restore began, or another path of the entry "
-				  "leads there too",
+				  "cannot restore %s: the folders above it have changed since the "
+				  "restore began, or another path of the entry leads there too",
 				  XC_QUOTE(destination->target->path));
 	return xc_err_sys(err, errno, "cannot make the folders above %s",
 			  XC_QUOTE(destination->target->path));

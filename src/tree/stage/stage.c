@@ -212,7 +212,7 @@ static int choose_folder(struct xc_stage *stage, struct xc_stage_destination *de
 	if (!inside && !may_write(above_fd))
 		return xc_err_sys(err, errno,
 				  "cannot write to %s, the folder above %s; let this user write "
-				  "there, or name another path",
+				  "there, or choose another path",
 				  XC_QUOTE(base_path), XC_QUOTE(target->path));
 	destination->fill = inside;
 	if (find_folder(stage, destination, inside ? inside_fd : above_fd, base_path, err) < 0)

@@ -239,10 +239,11 @@ void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
 		char first[160];
 
 		xc_err_quote(err->msg, first, sizeof(first));
-		xc_err_sys(&why, failures.first_errno, "%s; and %s%s could not be put back%s%s",
+		xc_err_sys(&why, failures.first_errno, "%s; cannot undo the changes to %s%s%s%s%s",
 			   first, XC_QUOTE(xc_buf_str(&failures.first_path)), more,
-			   failures.kept.len_bytes > 0 ? ", what was there is kept in " : "",
-			   failures.kept.len_bytes > 0 ? XC_QUOTE(xc_buf_str(&failures.kept)) : "");
+			   failures.kept.len_bytes > 0 ? " (the old files are kept in " : "",
+			   failures.kept.len_bytes > 0 ? XC_QUOTE(xc_buf_str(&failures.kept)) : "",
+			   failures.kept.len_bytes > 0 ? ")" : "");
 		*err = why;
 	}
 	xc_buf_release(&failures.first_path);

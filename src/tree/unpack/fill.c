@@ -358,7 +358,7 @@ int xc_fill_remove(struct xc_fill *fill, const char *path, struct xc_err *err)
 	if (dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (dir_fd < 0 || take_away(fill, dir_fd, name) < 0)
-		return fail_at(path, "take away", err);
+		return fail_at(path, "remove", err);
 	return 0;
 }
 
