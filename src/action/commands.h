@@ -4,8 +4,8 @@
  * that must never become one. Everything goes to standard output, a line at
  * once, so that threads may print.
  *
- * Sources: docs.github.com, "Workflow commands"; actions/runner,
- * src/Runner.Common/ActionCommand.cs.
+ * Sources: docs.github.com, "Workflow commands"; src/Runner.Common/ActionCommand.cs
+ * of actions/runner.
  */
 #ifndef XC_ACTION_COMMANDS_H
 #define XC_ACTION_COMMANDS_H

@@ -10,8 +10,7 @@
  * counts only once next has returned 0: that is when the end of the archive
  * and the checksums of its compression were seen. After an error only free may follow.
  *
- * Used by one thread at a time. Memory is bounded: the decoder's and a few MiB
- * more.
+ * Used by one thread at a time. Memory: the decoder's and a few MiB more.
  */
 #ifndef XC_ARCHIVE_READER_H
 #define XC_ARCHIVE_READER_H

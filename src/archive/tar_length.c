@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long a header will be. libarchive alone can write one, and takes as long as to pack a file.
- */
+/* How long a header will be. Only libarchive writes one, and takes as long as for a whole file. */
 #include <string.h>
 
 #include "archive/tar.h"
@@ -13,8 +12,7 @@
 #define SIZE_LIMIT   ((uint64_t)1 << 3 * 11)
 #define TIME_LIMIT   ((int64_t)1 << 3 * 11)
 
-/* All records of a pax header but the texts: ids, size, time and character set, with their names.
- */
+/* All records of a pax header but the texts: ids, size, time, character set, and their names. */
 #define RECORDS_BYTES 200
 
 static bool has_more(const struct xc_member *member)

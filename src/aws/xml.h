@@ -2,8 +2,7 @@
 /*
  * The XML that S3 and STS answer with, by expat: just the few elements that
  * are needed, wherever namespaces put them. Doctypes and entities of their
- * own are refused, depth and sizes have ceilings. What is no such answer is
- * CORRUPT.
+ * own are refused, depth and sizes have ceilings. Anything else is CORRUPT.
  */
 #ifndef XC_AWS_XML_H
 #define XC_AWS_XML_H

@@ -19,8 +19,7 @@ struct xc_log_line {
 /* `text` is borrowed. */
 struct xc_log_line xc_log_line_of(const char *text);
 
-/* Whether `at`, which points into the text, would make a command of it unless it is written
- * otherwise. */
+/* Whether `at`, which points into the text, would make a command of it if written as it is. */
 bool xc_log_line_commands(const struct xc_log_line *line, const char *at);
 
 #endif

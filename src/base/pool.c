@@ -21,8 +21,7 @@ struct xc_pool {
 	size_t pending;   /* queued and running */
 	unsigned waiting; /* threads that sleep on `finished` */
 	bool ending;
-	bool serial_busy; /* no threads: a submit runs the queue, further up the stack or elsewhere
-			   */
+	bool serial_busy; /* no threads: a submit runs the queue, perhaps further up the stack */
 	unsigned count;   /* threads; 0 if serial */
 	void *serial_context;
 	struct worker_thread threads[];

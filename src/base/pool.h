@@ -7,12 +7,11 @@
  * in that order, whatever the number of threads.
  *
  * With one thread there is no thread: submit runs the job before it returns
- * (jobs that are submitted meanwhile, by the job or elsewhere, follow it). Both ways pass the same
- * tests.
+ * (jobs that are submitted meanwhile, by the job or elsewhere, follow it). Both
+ * ways pass the same tests.
  *
  * submit may be called from any thread, also from running jobs; wait and drain
- * from any thread but those of running jobs; free from the one that made the
- * pool.
+ * from any thread but those of running jobs; free from the pool's maker.
  */
 #ifndef XC_BASE_POOL_H
 #define XC_BASE_POOL_H

@@ -21,8 +21,7 @@ struct xc_entry_layer {
 	struct xc_override *overridden;
 	uint32_t overridden_count;
 	struct xc_buf stored; /* the index as stored, if it was to be kept; else empty */
-	/* The first bytes of the pack, perhaps still on their way; NULL if nobody asked for them.
-	 */
+	/* The first bytes of the pack, perhaps still on their way; NULL if not asked for. */
 	struct xc_readahead *head;
 };
 

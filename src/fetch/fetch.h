@@ -74,8 +74,7 @@ struct xc_fetch_opts {
 #define XC_FETCH_TAKEN_MAX ((uint64_t)144 << 20)
 
 struct xc_fetch *xc_fetch_new(const struct xc_fetch_opts *opts);
-/* Waits for the reads and workers under way. No thread waits, all requests are freed. NULL is
- * allowed. */
+/* Waits for reads and workers under way. All requests are freed by then. NULL is allowed. */
 void xc_fetch_free(struct xc_fetch *fetch);
 
 unsigned xc_fetch_threads(const struct xc_fetch *fetch);

@@ -83,8 +83,7 @@ struct xc_http_request {
 	/* Who waits for a connection gets it by this, then small requests, then in turn. */
 	enum xc_priority priority;
 	bool bulk;  /* content: counts for the number of connections, small requests go first */
-	bool hedge; /* in the tail a second attempt may run beside the first; the first answer wins
-		     */
+	bool hedge; /* in the tail a second attempt may run as well; the first answer wins */
 	bool once;  /* not idempotent: never repeated once bytes were sent */
 	/* On a connection of its own: on one that has died libcurl would send it again unseen. */
 	bool fresh;

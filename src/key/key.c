@@ -62,8 +62,7 @@ void xc_key_new_id(char ret_id[XC_PACK_ID_LEN + 1])
 	uint8_t id[XC_PACK_ID_LEN / 2];
 	uint64_t milliseconds = (uint64_t)xc_clock_now_ns() / 1000000;
 
-	/* Big-endian, so that the digits sort as the number does: 48 bits last until the year
-	 * 10889. */
+	/* Big-endian: the digits sort as the number does. 48 bits last until the year 10889. */
 	for (size_t i = 0; i < 6; i++)
 		id[i] = (uint8_t)(milliseconds >> (8 * (5 - i)));
 	xc_random_bytes(id + 6, sizeof(id) - 6);

@@ -16,8 +16,7 @@ struct tree_check {
 	const struct xc_member *items;
 	struct open_dir *open;
 	uint32_t open_count, open_capacity;
-	uint32_t *prefixes; /* root paths whose names begin the last root path's name, each the next
-			       one's */
+	uint32_t *prefixes; /* root paths whose names begin the last one's, each the next one's */
 	uint32_t prefix_count, prefix_capacity;
 	uint32_t last_root;
 };
@@ -80,7 +79,7 @@ static const char *check_root(struct tree_check *check, uint32_t position)
 	const char *name = check->items[position].name;
 
 	if (!is_stored_path(name))
-		return "a root path whose name is no stored path";
+		return "a root path whose name is not a stored path";
 	if (check->last_root != XC_MEMBER_NONE &&
 	    strcmp(check->items[check->last_root].name, name) >= 0)
 		return "a top out of order";
@@ -128,7 +127,7 @@ static const char *check_child(struct tree_check *check, uint32_t position)
 	if (check->open_count == 0)
 		return "not below a directory that it follows";
 	if (!is_component(member->name, strlen(member->name)))
-		return "a name that is no file name";
+		return "a name that is not a file name";
 	dir = &check->open[check->open_count - 1];
 	if (dir->last != XC_MEMBER_NONE) {
 		const struct xc_member *last = &check->items[dir->last];

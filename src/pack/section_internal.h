@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sections of an index: their kinds, and the frames that they travel in.
- * A new one is an id, a row in sections.c, and a file with its writer and its
- * reader.
+ * A new one is an id, a row in sections.c, and a file with writer and reader.
  */
 #ifndef XC_PACK_SECTION_INTERNAL_H
 #define XC_PACK_SECTION_INTERNAL_H

@@ -15,8 +15,7 @@ void xc_manifest_print(const char *scope, const struct xc_manifest *manifest, in
 
 /*
  * "key", "scope" (unless NULL), "version", "paths", "created", "tool",
- * "build_ms" (if known) and "totals", set in `object`; with `layers` also
- * "layers".
+ * "build_ms" (if known), "totals" and, if asked for, "layers", set in `object`.
  */
 void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_manifest *manifest,
 			  bool layers);

@@ -19,8 +19,7 @@ struct xc_target {
 	bool is_directory;
 };
 
-/* Where the root paths of a layer go, in the order of its table; XC_UNPACK_NO_TARGET for nowhere.
- */
+/* Where the root paths of a layer go, in its table's order; XC_UNPACK_NO_TARGET for nowhere. */
 struct xc_layer_targets {
 	uint32_t *items;
 	uint32_t count;

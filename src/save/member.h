@@ -24,8 +24,7 @@ struct xc_member_reader *xc_member_reader_new(struct xc_tree *tree);
 /* Frees the reader; what it allocated for members goes to `arena`. NULL is allowed. */
 void xc_member_reader_free(struct xc_member_reader *reader, struct xc_arena *arena);
 
-/* Where the tar stream goes, and notes of what files lose. Both are borrowed until the next call.
- */
+/* Where the tar stream goes, and notes of what files lose; both borrowed until the next call. */
 void xc_member_reader_begin(struct xc_member_reader *reader, struct xc_buf *raw,
 			    struct xc_notes *notes);
 

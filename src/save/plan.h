@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the members of a save are cut into segments. The cut depends on them
- * alone, never on the number of threads, so that the same tree gives the same
- * pack.
+ * alone, never on the number of threads: the same tree gives the same pack.
  */
 #ifndef XC_SAVE_PLAN_H
 #define XC_SAVE_PLAN_H
@@ -38,8 +37,7 @@ struct xc_plan {
  * members. header_bytes of each is filled with the length of its header, by
  * what is known of it now. A file's xattrs are known only when it is read, and
  * files may change: a run that outgrows its segment then ends early when it is
- * packed (segment.h), again by the tree alone. INTERNAL if a header cannot be
- * written.
+ * packed (segment.h), again by the tree alone. INTERNAL if no header can be written.
  */
 int xc_plan_make(struct xc_members *members, const struct xc_member_set *set,
 		 struct xc_plan *ret_plan, struct xc_err *err) XC_CHECK;

@@ -31,8 +31,7 @@ struct xc_dirs {
 	void *context;
 	struct open_dir open[OPEN_MAX_DIRS];
 	uint64_t clock;
-	/* The directory that holds the root path asked for last: thousands of root paths may share
-	 * it. */
+	/* The directory of the root path asked for last: thousands of root paths may share it. */
 	int top_dir_fd;
 	int top_base_fd;
 	struct xc_buf top_path;

@@ -39,8 +39,7 @@ struct xc_dirs *xc_dirs_new(const struct xc_members *members, xc_dirs_locate_fn 
 			    void *context);
 void xc_dirs_free(struct xc_dirs *dirs); /* NULL is allowed */
 
-/* From now on the questions are about another table. What is open stays so for when it is asked for
- * again. */
+/* From now on the questions are about another table. What is open stays open for later ones. */
 void xc_dirs_move(struct xc_dirs *dirs, const struct xc_members *members, xc_dirs_locate_fn *locate,
 		  void *context);
 

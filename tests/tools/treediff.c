@@ -418,8 +418,7 @@ static void compare_entry(int fds[SIDES], const char *name)
 		compare_file(fds, name, st);
 }
 
-/* Compares what two open directories hold, and their xattrs. Leaves others in `fds`, of the same.
- */
+/* Compares what two open directories hold, and their xattrs. Leaves others of the same in `fds`. */
 static void compare_dirs(int fds[SIDES])
 {
 	struct names names[SIDES] = { 0 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small tables of members and segments, written as rows, and indexes of them. For use after
- * cmocka.h. */
+/* Small tables of members and segments, written as rows, and their indexes. After cmocka.h. */
 #ifndef XC_TESTS_PACK_SAMPLE_H
 #define XC_TESTS_PACK_SAMPLE_H
 

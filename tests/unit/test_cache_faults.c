@@ -147,7 +147,7 @@ static void an_entry_that_no_reader_takes_is_not_saved(void **state)
 		xc_strlist_add(&scene.paths, xc_buf_str(&line));
 	assert_int_equal(try_save(&scene, false, &exists, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_USAGE);
-	assert_non_null(strstr(err.msg, "no reader would take the entry"));
+	assert_non_null(strstr(err.msg, "no reader would accept the entry"));
 	assert_int_equal(count_objects(&scene, ""), 0);
 	scene_close(&scene);
 }
@@ -309,8 +309,7 @@ static void every_call_of_a_restore_may_fail(void **state)
 }
 
 /* A removal that fails has left the entry, or a tombstone. */
-/* Spoilt on their way, bytes come whole when asked for again; spoilt in the store, they never do.
- */
+/* Spoilt on their way, bytes come whole the second time; spoilt in the store, they never do. */
 static void reads_again_what_came_spoilt(void **state)
 {
 	struct scene scene;

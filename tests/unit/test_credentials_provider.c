@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The provider: when it asks again, who waits, what is wiped. A program counts how often it is run.
- */
+/* The provider: when it asks again, who waits, what is wiped. A program counts its runs. */
 #include <sys/prctl.h>
 
 #include "cred_scene.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packs and manifests of which bits have turned over, or the end is missing,
- * or that say what no writer of ours would: all of the tree comes back, or
- * nothing.
+ * or that say what no writer of ours would: all of the tree comes back, or none.
  */
 #include "craft.h"
 

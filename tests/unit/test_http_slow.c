@@ -105,8 +105,7 @@ static void ends_what_only_seems_alive(void **state)
 	scene_close(&scene);
 }
 
-/* A server that drips or is silent each time is known after a few stalls, not after all attempts.
- */
+/* A server that drips or is silent each time is known after a few stalls, not all attempts. */
 static void gives_up_what_stalls_each_time(void **state)
 {
 	static const struct {

@@ -198,8 +198,7 @@ static void tells_plain_http(void **state)
 	close(listener);
 }
 
-/* Certificates that cannot be read are an error of https, which is not tried then, and of nothing
- * else. */
+/* Certificates that cannot be read are an error of https alone, which is not tried then. */
 static void names_certificates_that_cannot_be_read(void **state)
 {
 	struct xc_http_opts opts = { .ca_bundle = "no-such-file.pem" };

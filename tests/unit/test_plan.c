@@ -123,8 +123,7 @@ static void segments_of_headers_alone_are_cut_by_their_length(void **state)
 		uint32_t header_bytes, runs[4];
 	} rows[] = {
 		{ 5, 512, { 16384, 3616 } },
-		/* A pax header, its block, and the ustar header: each run is as full as it can be.
-		 */
+		/* A pax header, its block and the ustar header: each run is as full as can be. */
 		{ 120, 1536, { 5461, 5461, 5461, 3617 } },
 	};
 

@@ -303,8 +303,7 @@ static void test_list_prefixes(void **state)
 		must_put(store, given[i], "z");
 	}
 	for (size_t i = 0; i < all.count; i++)
-		/* A server takes its time, but knows nothing of the lengths that matter to files.
-		 */
+		/* A server takes its time, but the lengths that matter to files do not to it. */
 		for (size_t length = 0; length <= strlen(all.items[i]);
 		     length += factory->server && length > 30 ? 41 : 1) {
 			cleanup_free char *prefix = xc_strndup(all.items[i], length);

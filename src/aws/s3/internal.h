@@ -95,8 +95,7 @@ struct xc_s3_call {
 	/* What was tried to get through. */
 	unsigned moved, parked, attempts;
 	bool corrected_clock, refreshed;
-	/* To be parked until there are credentials, others than `credentials` if those are
-	 * rejected. */
+	/* To be parked until there are credentials; other ones, if these were rejected. */
 	bool wants_credentials, rejected;
 	struct xc_s3_call *next;
 	struct xc_waiter waiter; /* of xc_s3_call_perform */
@@ -124,8 +123,7 @@ bool xc_s3_call_etag(const struct xc_s3_call *call, char out[XC_S3_ETAG_MAX]);
 
 /* judge.c: what answers mean */
 enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err *err);
-/* Whether an error may come of a request or a header that the server does not know: 501, or a 400.
- */
+/* Whether the server may not know the request or one of its headers: a 501, or a 400. */
 bool xc_s3_call_may_be_unknown(const struct xc_s3_call *call);
 
 /* foreign.c: answers of web servers and proxies */

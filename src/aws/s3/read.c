@@ -158,8 +158,7 @@ static enum xc_http_verdict judge_range(struct xc_s3_call *call, struct xc_err *
 	if (!xc_s3_call_etag(call, etag) || strncmp(etag, "W/", 2) == 0 ||
 	    same_tag(call->s3, call->key, etag))
 		return XC_HTTP_OK;
-	/* Not to be asked again: the answer would be of the new object, the ranges before of the
-	 * old. */
+	/* Not to be asked again: the answer would be of the new object, what came of the old. */
 	replaced(call, err);
 	return XC_HTTP_FAIL;
 }

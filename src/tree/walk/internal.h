@@ -74,8 +74,7 @@ struct walk {
  */
 int xc_walk_open_container(const struct xc_patterns *patterns, const char *path) XC_CHECK;
 
-/* Open a directory for reading, through no symlink below its root path's container; -1 with errno.
- */
+/* Open a directory to read, through no symlink below its root path's container; -1 with errno. */
 int xc_walk_open(const struct walk_dir *dir) XC_CHECK;
 
 /* Keep an open directory, `fd` is borrowed, for those in it; -1 with errno. */
