@@ -53,7 +53,7 @@ with_bucket() {
     act save INPUT_KEY=k INPUT_PATH=tree
     event '{"head_commit": {"message": "[ci-clear-cache]"}}'
     act restore INPUT_KEY=k INPUT_PATH=tree
-    has "$output" "removed 1 of key k"
+    has "$output" "removed 1 entry with key k"
     same "$(s3 list | grep -c /entries/)" 0
     act save INPUT_KEY=k INPUT_PATH=tree
     line "Cache saved with key: k"

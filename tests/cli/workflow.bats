@@ -197,7 +197,7 @@ clear_and_build() {
     build npm-1
     PAYLOAD="{$repository, head_commit: {message: \"again\\n\\n[ci-clear-cache:npm]\"}}" build npm-1
     same "$(output_of cache cache-hit)" ""
-    said cache "removed 1 of key npm-1"
+    said cache "removed 1 entry with key npm-1"
     same "$(outcome_of save)" success
     said save "Cache saved with key: npm-1"
     build npm-1
@@ -235,7 +235,7 @@ steps:
     with: {path: tree, key: k, store: "$STORE"}
 YAML
     same "$(output_of cache cache-hit)" ""
-    said cache "removed 1 of key k"
+    said cache "removed 1 entry with key k"
 }
 
 @test "an untrusted run cannot write what others read" {
