@@ -78,6 +78,18 @@ for line in sys.stdin:
         print(eval(sys.argv[1]))' "$1" "${2-True}"
 }
 
+# The round trips that the client waited for, one after the other: the most requests of which none
+# came before the answer of another had gone.
+rounds() {
+    request_log | python3 -c '
+import json, sys
+count, until = 0, -1
+for r in sorted(map(json.loads, sys.stdin), key=lambda r: r["ms"]):
+    if r["from_ms"] >= until:
+        count, until = count + 1, r["ms"]
+print(count)'
+}
+
 # How often all rules applied so far.
 faults_applied() {
     control GET /rules | python3 -c '

@@ -76,6 +76,36 @@ load helpers
     round_trip
 }
 
+# The milliseconds of processor time that a command takes: cpu_ms COMMAND...
+cpu_ms() {
+    local TIMEFORMAT='%3U %3S' LC_ALL=C took
+    took=$( { time "$@" >/dev/null 2>&1; } 2>&1) || return
+    awk '{ print int(1000 * ($1 + $2)) }' <<<"$took"
+}
+
+@test "a sparse file is as much work as its data, whatever its size" {
+    local dense sparse i
+    mkdir tree
+    head -c 16M /dev/urandom >tree/dense
+    # The same bytes, one megabyte in each gigabyte.
+    for i in {0..15}; do
+        dd if=tree/dense of=sparse bs=1M skip="$i" seek=$((i * 1024)) count=1 conv=notrunc \
+            status=none
+    done
+    truncate -s 16G sparse
+    dense=$(cpu_ms xc save --key dense --path tree)
+    dense+=" $(cpu_ms xc restore --key dense --path tree)"
+    mv sparse tree/dense
+    sparse=$(cpu_ms xc save --key sparse --path tree)
+    mv tree ../original
+    sparse+=" $(cpu_ms xc restore --key sparse --path tree)"
+    echo "dense: $dense ms, sparse: $sparse ms"
+    # 16 GiB take several seconds to read, even of nothing.
+    awk '{ exit !($3 < 4 * $1 + 500 && $4 < 4 * $2 + 500) }' <<<"$dense $sparse"
+    same "$(stat -c %s tree/dense)" $((16 << 30))
+    [ "$(stat -c %b tree/dense)" -le "$(stat -c %b ../original/dense)" ]
+}
+
 @test "extended attributes are kept" {
     mktree xattrs tree
     round_trip

@@ -688,3 +688,55 @@ SCRIPT
     request_log
     [ "$(requests 1 | wc -l)" -le 8 ]
 }
+
+# Each answer takes its time, so that what is asked for at once overlaps.
+SLOW='[{"action": "delay", "seconds": 0.4}]'
+
+@test "a small restore waits for two round trips, one of a restore key for four" {
+    set_faults "$SLOW"
+    ends 0 restore small
+    request_log
+    same "$(rounds)" 2 # manifest, pack
+    set_faults "$SLOW"
+    ends 0 xc restore -q --store "$MADE" --key none --restore-key small --path tree
+    request_log
+    same "$(rounds)" 4 # no manifest, listing, manifest, pack
+}
+
+@test "a restore of more than one read waits for three round trips" {
+    mkdir tree
+    head -c 10M /dev/urandom >tree/file
+    ends 0 xc save -q --key more --path tree
+    rm -r tree
+    set_faults "$SLOW"
+    ends 0 xc restore -q --connections 32 --key more --path tree
+    request_log
+    same "$(rounds)" 3 # manifest, index and beginning, the others
+    present tree/file
+    s3 clear
+}
+
+# manifest KEY: its name in the store.
+manifest() {
+    s3 list | sed -n "s|^[0-9]* \(.*/entries/.*/$1\)\$|\1|p"
+}
+
+@test "layers add no round trip" {
+    mkdir -p tree
+    head -c 3M /dev/urandom >tree/old
+    ends 0 xc save -q --key old --path tree
+    mv tree/old tree/new
+    head -c 3M /dev/urandom >tree/new
+    ends 0 xc save -q --key new --path tree
+    s3 get "$(manifest old)" >older
+    s3 get "$(manifest new)" >newer
+    sed 's/"key": *"old"/"key":"both"/' older >both
+    "$BATS_TEST_DIRNAME/../tools/layers.py" both older newer
+    s3 put "$(manifest old | sed 's|old$|both|')" both
+    set_faults "$SLOW"
+    ends 0 xc restore -q --key both --path tree
+    request_log
+    same "$(rounds)" 3
+    present tree/old tree/new
+    s3 clear
+}

@@ -470,19 +470,22 @@ class Proxy:
         self.skew = 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
 
+    def milliseconds(self):
+        return round((time.monotonic() - self.born) * 1000)
+
     @contextlib.contextmanager
     def recorded(self, exchange):
         with self.changed:
             self.started += 1
             self.under_way += 1
-            exchange.record = {"n": self.started, **exchange.record}
+            exchange.record = {"n": self.started, "from_ms": self.milliseconds(), **exchange.record}
         try:
             yield exchange
         except Broken as error:
             exchange.record["error"] = str(error)
             raise
         finally:
-            exchange.record["ms"] = round((time.monotonic() - self.born) * 1000)
+            exchange.record["ms"] = self.milliseconds()
             with self.changed:
                 self.under_way -= 1
                 self.log.append(exchange.record)
