@@ -29,24 +29,36 @@ static struct xc_broken_entry *add(struct xc_broken *broken)
 	return &broken->items[broken->count++];
 }
 
-void xc_broken_note(struct xc_broken *broken, const char *scope, const char *object,
-		    const char *key, const struct xc_store_tag *tag, const struct xc_err *why)
+void xc_broken_note(struct xc_broken *broken, const char *scope, const struct xc_entry_ref *ref,
+		    const struct xc_store_tag *tag, const struct xc_err *why)
 {
 	struct xc_broken_entry *entry;
 
-	if (xc_broken_has(broken, object))
+	if (xc_broken_has(broken, ref->object))
 		return;
 	entry = add(broken);
 	*entry = (struct xc_broken_entry){
 		.scope = xc_strdup(scope),
-		.object = xc_strdup(object),
-		.key = key ? xc_strdup(key) : NULL,
+		.object = xc_strdup(ref->object),
+		.key = ref->key ? xc_strdup(ref->key) : NULL,
 		.tag = *tag,
 		.why = *why,
 	};
 	/* What is gone is no miss: there was an entry, and it cannot be used. */
 	if (entry->why.kind == XC_ERR_NOT_FOUND)
 		entry->why.kind = XC_ERR_CORRUPT;
+}
+
+void xc_broken_note_match(struct xc_broken *broken, const struct xc_match *match,
+			  const struct xc_err *why)
+{
+	const struct xc_entry_ref ref = {
+		.object = match->object,
+		.version = match->manifest.version,
+		.key = match->manifest.key,
+	};
+
+	xc_broken_note(broken, match->scope, &ref, &match->tag, why);
 }
 
 bool xc_broken_has(const struct xc_broken *broken, const char *object)

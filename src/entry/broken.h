@@ -7,7 +7,7 @@
 #ifndef XC_ENTRY_BROKEN_H
 #define XC_ENTRY_BROKEN_H
 
-#include "entry/entry.h"
+#include "entry/objects.h"
 
 /* A search that meets more than these ends: it is the store that is broken then. */
 #define XC_BROKEN_MAX 8
@@ -15,9 +15,12 @@
 /* Whether an error says that the entry itself is of no use. */
 bool xc_is_broken(const struct xc_err *err);
 
-/* The entry `object` of `scope` is broken, as `why` says. `key` is NULL if its name was cut. */
-void xc_broken_note(struct xc_broken *broken, const char *scope, const char *object,
-		    const char *key, const struct xc_store_tag *tag, const struct xc_err *why);
+/* The entry `ref` of `scope` is broken, as `why` says; `tag` is its manifest's. */
+void xc_broken_note(struct xc_broken *broken, const char *scope, const struct xc_entry_ref *ref,
+		    const struct xc_store_tag *tag, const struct xc_err *why);
+/* The same of an entry that was found. */
+void xc_broken_note_match(struct xc_broken *broken, const struct xc_match *match,
+			  const struct xc_err *why);
 bool xc_broken_has(const struct xc_broken *broken, const char *object);
 
 /* Hand what was noted to cache->broken, if that is wanted, and release the rest. */

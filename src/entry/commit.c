@@ -21,14 +21,21 @@ struct attempt {
 /* What stands in the store under the entry's name. */
 enum stored { STORED_OURS, STORED_OTHER, STORED_NONE, STORED_UNKNOWN };
 
+static struct xc_entry_ref ref_of(const struct attempt *attempt)
+{
+	const struct xc_manifest *own = attempt->commit->manifest;
+
+	return (struct xc_entry_ref){ attempt->name.data, own->version, own->key };
+}
+
 static enum stored reread(const struct attempt *attempt, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
-	const struct xc_manifest *own = commit->manifest;
+	const struct xc_entry_ref ref = ref_of(attempt);
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+	struct xc_store_tag tag;
 
-	if (xc_load_manifest(commit->cache, attempt->name.data, own->version, own->key, &manifest,
-			     err) < 0)
+	if (xc_load_manifest(commit->cache, &ref, &tag, &manifest, err) < 0)
 		return err->kind == XC_ERR_NOT_FOUND ? STORED_NONE : STORED_UNKNOWN;
 	return xc_manifest_names(&manifest, commit->pack) ? STORED_OURS : STORED_OTHER;
 }
@@ -53,13 +60,12 @@ static int replace(struct attempt *attempt, const struct xc_store_tag *tag, stru
 static int put_over(struct attempt *attempt, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
-	const struct xc_manifest *own = commit->manifest;
+	const struct xc_entry_ref ref = ref_of(attempt);
 	struct xc_store_tag tag = { "" };
 
 	xc_manifest_release(&attempt->old);
 	attempt->over_unreadable = false;
-	if (xc_load_tagged(commit->cache, attempt->name.data, own->version, own->key, &tag,
-			   &attempt->old, err) < 0) {
+	if (xc_load_manifest(commit->cache, &ref, &tag, &attempt->old, err) < 0) {
 		if (err->kind == XC_ERR_NOT_FOUND)
 			return put_new(attempt, err);
 		if (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_FORMAT)

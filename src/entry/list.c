@@ -3,7 +3,6 @@
 
 #include "base/pool.h"
 #include "entry/listing.h"
-#include "entry/objects.h"
 
 /*
  * Requests at once: a listing of many entries takes as long as the network is
@@ -98,16 +97,15 @@ static int remove_entry(const struct xc_cache *cache, const struct xc_entry *ent
 /* Returns -1 with removal_err EXISTS if the entry was replaced in the meantime. */
 static int visit_once(struct visit *visit)
 {
-	const struct xc_listed *listed = visit->listed;
+	const struct xc_entry_ref ref = xc_listed_ref(visit->listed);
 	struct xc_entry entry;
 	int result;
 
 	if (xc_cancel_check(visit->cache->cancel, &visit->err) < 0)
 		return 0;
-	if (xc_load_tagged(visit->cache, listed->object, listed->version, listed->key, &visit->tag,
-			   &visit->manifest, &visit->err) == 0)
+	if (xc_load_manifest(visit->cache, &ref, &visit->tag, &visit->manifest, &visit->err) == 0)
 		visit->err.kind = XC_ERR_NONE;
-	entry = entry_of(visit->scope, listed, visit);
+	entry = entry_of(visit->scope, visit->listed, visit);
 	if (!visit->removal || visit->err.kind == XC_ERR_NOT_FOUND ||
 	    !is_wanted(visit->removal->opts, &entry))
 		return 0;
@@ -146,11 +144,20 @@ static int report_visit(const struct visit *visit, xc_cache_entry_fn *found, voi
 	return found(&entry, context, err);
 }
 
+/* The entries of one scope, and whom each is told to. */
+struct telling {
+	const struct xc_cache *cache;
+	const struct xc_selection *selection;
+	const struct removal *removal; /* NULL: nothing is removed */
+	xc_cache_entry_fn *found;
+	void *context;
+};
+
 /* One after the other, in the listing's order, while those that follow are being visited. */
-static int visit_all(const struct xc_cache *cache, const char *scope,
-		     const struct xc_listing *listing, const struct removal *removal,
-		     xc_cache_entry_fn *found, void *context, struct xc_err *err)
+static int visit_all(const struct telling *telling, const struct xc_listing *listing,
+		     struct xc_err *err)
 {
+	const struct xc_cache *cache = telling->cache;
 	struct xc_pool *pool =
 		xc_pool_new(XC_MIN(cache->store->read_concurrency, VISITS_MAX), XC_POOL_FIFO, NULL);
 	struct visit visits[VISITS_MAX] = { 0 };
@@ -164,8 +171,8 @@ static int visit_all(const struct xc_cache *cache, const char *scope,
 			visits[submitted % VISITS_MAX] = (struct visit){
 				.job = { .run = run_visit },
 				.cache = cache,
-				.removal = removal,
-				.scope = scope,
+				.removal = telling->removal,
+				.scope = telling->selection->scope,
 				.listed = &listing->items[submitted],
 			};
 			xc_pool_submit(pool, &visits[submitted % VISITS_MAX].job);
@@ -173,7 +180,7 @@ static int visit_all(const struct xc_cache *cache, const char *scope,
 		xc_pool_wait(pool, &visit->job);
 		result = xc_cancel_check(cache->cancel, err);
 		if (result == 0)
-			result = report_visit(visit, found, context, err);
+			result = report_visit(visit, telling->found, telling->context, err);
 		xc_manifest_release(&visit->manifest);
 	}
 	xc_pool_free(pool);
@@ -182,17 +189,28 @@ static int visit_all(const struct xc_cache *cache, const char *scope,
 	return result;
 }
 
-static int report_names(const struct xc_cache *cache, const char *scope,
-			const struct xc_listing *listing, xc_cache_entry_fn *found, void *context,
+static int report_names(const struct telling *telling, const struct xc_listing *listing,
 			struct xc_err *err)
 {
 	for (size_t i = 0; i < listing->count; i++) {
-		struct xc_entry entry = entry_of(scope, &listing->items[i], NULL);
+		struct xc_entry entry =
+			entry_of(telling->selection->scope, &listing->items[i], NULL);
 
-		if (xc_cancel_check(cache->cancel, err) < 0 || found(&entry, context, err) < 0)
+		if (xc_cancel_check(telling->cache->cancel, err) < 0 ||
+		    telling->found(&entry, telling->context, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int list_scope(const struct telling *telling, bool with_manifests, struct xc_err *err)
+{
+	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
+
+	if (xc_list_scope(telling->cache, telling->selection, &listing, err) < 0)
+		return -1;
+	return with_manifests ? visit_all(telling, &listing, err)
+			      : report_names(telling, &listing, err);
 }
 
 static bool key_has_prefix(const struct xc_entry *entry, const char *prefix)
@@ -225,21 +243,20 @@ int xc_cache_list(const struct xc_cache *cache, const struct xc_list_opts *opts,
 	};
 
 	for (size_t s = 0; s < cache->scopes->count; s++) {
-		cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
-		const char *scope = cache->scopes->items[s];
 		const struct xc_selection selection = {
-			.scope = scope,
+			.scope = cache->scopes->items[s],
 			.version = opts->version,
 			.key_prefix = filter.prefix,
 			.max_names = opts->max_names,
 		};
+		const struct telling telling = {
+			.cache = cache,
+			.selection = &selection,
+			.found = report_if_matching,
+			.context = &filter,
+		};
 
-		if (xc_list_scope(cache, &selection, &listing, err) < 0)
-			return -1;
-		if (opts->with_manifests ? visit_all(cache, scope, &listing, NULL,
-						     report_if_matching, &filter, err) < 0
-					 : report_names(cache, scope, &listing, report_if_matching,
-							&filter, err) < 0)
+		if (list_scope(&telling, opts->with_manifests, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -262,17 +279,20 @@ int xc_cache_remove(const struct xc_cache *cache, const struct xc_remove_opts *o
 		.removed = removed,
 		.context = context,
 	};
-	const char *scope = cache->scopes->items[0];
-	cleanup_listing struct xc_listing listing = XC_LISTING_INIT;
 	const struct xc_selection selection = {
-		.scope = scope,
+		.scope = cache->scopes->items[0],
 		.version = opts->version,
 		.key_prefix = opts->key ? opts->key : opts->key_prefix,
 	};
+	const struct telling telling = {
+		.cache = cache,
+		.selection = &selection,
+		.removal = &removal,
+		.found = count_removed,
+		.context = &removal,
+	};
 
-	if (xc_list_scope(cache, &selection, &listing, err) < 0)
-		return -1;
-	if (visit_all(cache, scope, &listing, &removal, count_removed, &removal, err) < 0)
+	if (list_scope(&telling, true, err) < 0)
 		return -1;
 	*ret_count = removal.count;
 	return 0;

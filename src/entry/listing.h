@@ -3,7 +3,7 @@
 #ifndef XC_ENTRY_LISTING_H
 #define XC_ENTRY_LISTING_H
 
-#include "entry/entry.h"
+#include "entry/objects.h"
 
 /* One entry of a listing, owned. */
 struct xc_listed {
@@ -13,6 +13,11 @@ struct xc_listed {
 	uint64_t size_bytes;
 	int64_t modified_ns;
 };
+
+static inline struct xc_entry_ref xc_listed_ref(const struct xc_listed *listed)
+{
+	return (struct xc_entry_ref){ listed->object, listed->version, listed->key };
+}
 
 struct xc_listing {
 	struct xc_listed *items;

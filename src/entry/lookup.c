@@ -7,7 +7,6 @@
 #include "entry/broken.h"
 #include "entry/legacy.h"
 #include "entry/listing.h"
-#include "entry/objects.h"
 #include "key/objects.h"
 
 /* How many entries of one second are told apart: each takes a request. */
@@ -42,7 +41,7 @@ static void move_match(struct xc_match *from, struct xc_match *to)
 }
 
 /* An entry that cannot be read. 1: the search may go on, -1: it may not. */
-static int pass_over(struct lookup *lookup, const struct xc_listed *entry,
+static int pass_over(struct lookup *lookup, const struct xc_entry_ref *ref,
 		     const struct xc_store_tag *tag, struct xc_err *err)
 {
 	if (err->kind == XC_ERR_FORMAT)
@@ -51,23 +50,22 @@ static int pass_over(struct lookup *lookup, const struct xc_listed *entry,
 		return 1;
 	if (err->kind != XC_ERR_CORRUPT)
 		return -1;
-	xc_broken_note(lookup->broken, lookup->scope, entry->object, entry->key, tag, err);
+	xc_broken_note(lookup->broken, lookup->scope, ref, tag, err);
 	return lookup->broken->count > XC_BROKEN_MAX ? -1 : 1;
 }
 
 /* 0 with the match, 1 if the entry is of no use, -1 on error. */
-static int load(struct lookup *lookup, const struct xc_listed *entry, struct xc_match *ret_match,
+static int load(struct lookup *lookup, const struct xc_entry_ref *ref, struct xc_match *ret_match,
 		struct xc_err *err)
 {
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
 
-	if (xc_broken_has(lookup->broken, entry->object))
+	if (xc_broken_has(lookup->broken, ref->object))
 		return 1;
-	if (xc_load_tagged(lookup->cache, entry->object, entry->version, entry->key, &match.tag,
-			   &match.manifest, err) < 0)
-		return pass_over(lookup, entry, &match.tag, err);
+	if (xc_load_manifest(lookup->cache, ref, &match.tag, &match.manifest, err) < 0)
+		return pass_over(lookup, ref, &match.tag, err);
 	match.scope = xc_strdup(lookup->scope);
-	match.object = xc_strdup(entry->object);
+	match.object = xc_strdup(ref->object);
 	move_match(&match, ret_match);
 	return 0;
 }
@@ -83,15 +81,13 @@ static int find_exact(struct lookup *lookup, struct xc_err *err)
 		.key = lookup->query->key,
 	};
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	cleanup_free char *version = xc_strdup(lookup->version);
-	cleanup_free char *key = xc_strdup(lookup->query->key);
+	struct xc_entry_ref ref;
 	int found;
 
 	if (xc_name_entry(&named, &name, err) < 0)
 		return -1;
-	found = load(lookup,
-		     &(struct xc_listed){ .object = name.data, .version = version, .key = key },
-		     &lookup->match, err);
+	ref = (struct xc_entry_ref){ name.data, named.version, named.key };
+	found = load(lookup, &ref, &lookup->match, err);
 	lookup->match.exact = found == 0;
 	return found;
 }
@@ -100,13 +96,13 @@ static int find_exact(struct lookup *lookup, struct xc_err *err)
 static int load_listed(struct lookup *lookup, size_t i, const char *prefix,
 		       struct xc_match *ret_match, struct xc_err *err)
 {
-	const struct xc_listed *entry = &lookup->listing->items[i];
+	const struct xc_entry_ref ref = xc_listed_ref(&lookup->listing->items[i]);
 	cleanup_match struct xc_match match = XC_MATCH_INIT;
 	int found;
 
-	if (entry->key && !xc_starts_with(entry->key, prefix))
+	if (ref.key && !xc_starts_with(ref.key, prefix))
 		return 1;
-	found = load(lookup, entry, &match, err);
+	found = load(lookup, &ref, &match, err);
 	if (found != 0)
 		return found;
 	/* A name that was cut does not tell whether the whole prefix matches. */
@@ -234,7 +230,7 @@ static int find_by_store(struct lookup *lookup, struct xc_err *err)
 		.scopes = lookup->cache->scopes,
 	};
 	cleanup_store_found struct xc_store_found found = { 0 };
-	cleanup_free char *version = xc_strdup(lookup->version);
+	struct xc_entry_ref ref;
 	int loaded;
 
 	if (xc_store_find(store, &wanted, &found, err) < 0)
@@ -245,10 +241,8 @@ static int find_by_store(struct lookup *lookup, struct xc_err *err)
 				  "restore keys",
 				  XC_QUOTE(store->display_url), XC_QUOTE(found.key));
 	lookup->scope = found.scope;
-	loaded = load(
-		lookup,
-		&(struct xc_listed){ .object = found.name, .version = version, .key = found.key },
-		&lookup->match, err);
+	ref = (struct xc_entry_ref){ found.name, lookup->version, found.key };
+	loaded = load(lookup, &ref, &lookup->match, err);
 	lookup->scope = NULL;
 	lookup->match.exact = loaded == 0 && strcmp(found.key, query->key) == 0;
 	return loaded;
@@ -321,8 +315,7 @@ static int find_whole(const struct xc_cache *cache, const struct xc_query *query
 		if (!xc_is_broken(err))
 			return -1;
 		xc_err_wrap(err, "key %s cannot be restored", XC_QUOTE(match.manifest.key));
-		xc_broken_note(broken, match.scope, match.object, match.manifest.key, &match.tag,
-			       err);
+		xc_broken_note_match(broken, &match, err);
 		if (broken->count > XC_BROKEN_MAX)
 			return -1;
 	}
@@ -345,12 +338,12 @@ int xc_cache_lookup(const struct xc_cache *cache, const struct xc_query *query,
 static int find_named(struct lookup *lookup, const char *key, struct xc_err *err)
 {
 	for (size_t i = 0; i < lookup->listing->count; i++) {
-		const struct xc_listed *entry = &lookup->listing->items[i];
+		const struct xc_entry_ref ref = xc_listed_ref(&lookup->listing->items[i]);
 		int loaded;
 
-		if (entry->key && strcmp(entry->key, key) != 0)
+		if (ref.key && strcmp(ref.key, key) != 0)
 			continue;
-		loaded = load(lookup, entry, &lookup->match, err);
+		loaded = load(lookup, &ref, &lookup->match, err);
 		if (loaded < 0 || (loaded == 1 && err->kind != XC_ERR_NOT_FOUND))
 			return -1;
 		if (loaded == 1 || strcmp(lookup->match.manifest.key, key) != 0)

@@ -10,30 +10,23 @@
 #include "key/objects.h"
 #include "tree/patterns/patterns.h"
 
-int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
-		     const char *key, struct xc_manifest *ret_manifest, struct xc_err *err)
-{
-	struct xc_store_tag tag;
-
-	return xc_load_tagged(cache, object, version, key, &tag, ret_manifest, err);
-}
-
-int xc_load_tagged(const struct xc_cache *cache, const char *object, const char *version,
-		   const char *key, struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
-		   struct xc_err *err)
+int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *ref,
+		     struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
+		     struct xc_err *err)
 {
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 
-	if (xc_store_get_tagged(cache->store, object, XC_MANIFEST_BYTES_MAX, &data, ret_tag, err) <
-	    0)
+	if (xc_store_get_tagged(cache->store, ref->object, XC_MANIFEST_BYTES_MAX, &data, ret_tag,
+				err) < 0)
 		return -1;
 	if (xc_manifest_parse(data.data, data.len_bytes, &manifest, err) < 0)
-		return xc_err_wrap(err, "manifest %s", XC_QUOTE(object));
-	if (strcmp(manifest.version, version) != 0 || (key && strcmp(manifest.key, key) != 0))
+		return xc_err_wrap(err, "manifest %s", XC_QUOTE(ref->object));
+	if (strcmp(manifest.version, ref->version) != 0 ||
+	    (ref->key && strcmp(manifest.key, ref->key) != 0))
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "manifest %s belongs to another entry, with key %s",
-				  XC_QUOTE(object), XC_QUOTE(manifest.key));
+				  XC_QUOTE(ref->object), XC_QUOTE(manifest.key));
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
 	return 0;

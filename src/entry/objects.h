@@ -5,18 +5,21 @@
 
 #include "entry/entry.h"
 
-/*
- * Read and parse the manifest `object`, and check that it is the one of
- * `version` and, unless NULL, of `key`. NOT_FOUND if there is none.
- */
-int xc_load_manifest(const struct xc_cache *cache, const char *object, const char *version,
-		     const char *key, struct xc_manifest *ret_manifest,
-		     struct xc_err *err) XC_CHECK;
+/* What a name says of an entry. All borrowed. */
+struct xc_entry_ref {
+	const char *object; /* its manifest's name in the store */
+	const char *version;
+	const char *key; /* NULL if the name was cut: only the manifest knows it */
+};
 
-/* The same with the tag of what was read, also where that is CORRUPT or of an unknown FORMAT. */
-int xc_load_tagged(const struct xc_cache *cache, const char *object, const char *version,
-		   const char *key, struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
-		   struct xc_err *err) XC_CHECK;
+/*
+ * Read and parse a manifest, and check that it is the one of the entry that its
+ * name says. NOT_FOUND if there is none. `ret_tag`, of what was read, is also
+ * written where that is CORRUPT or of an unknown FORMAT.
+ */
+int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *ref,
+		     struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
+		     struct xc_err *err) XC_CHECK;
 
 /*
  * Write the tombstone of an entry that loses its manifest: it names the packs

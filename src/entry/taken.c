@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "entry/broken.h"
-#include "entry/objects.h"
 #include "key/objects.h"
 
 /* CORRUPT or NOT_FOUND if it cannot be restored, as far as is looked here. */
@@ -32,13 +31,14 @@ int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, c
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf name = XC_BUF_INIT;
 	struct xc_taken taken = { 0 };
+	struct xc_entry_ref ref;
 	bool has_manifest;
 
 	xc_key_version(query->paths, version);
 	if (xc_name_entry(&named, &name, err) < 0)
 		return -1;
-	has_manifest = xc_load_tagged(cache, name.data, version, query->key, &taken.tag, &manifest,
-				      err) == 0;
+	ref = (struct xc_entry_ref){ name.data, version, query->key };
+	has_manifest = xc_load_manifest(cache, &ref, &taken.tag, &manifest, err) == 0;
 	if (has_manifest && check_entry(cache, &manifest,
 					suspect && strcmp(suspect, taken.tag.text) == 0, err) == 0)
 		taken.taken = true;

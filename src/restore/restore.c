@@ -180,7 +180,7 @@ static int note_failure(const struct xc_match *match, struct xc_broken *broken, 
 		err->kind = XC_ERR_CORRUPT;
 	if (!match->object || (err->kind != XC_ERR_CORRUPT && err->kind != XC_ERR_FORMAT))
 		return -1;
-	xc_broken_note(broken, match->scope, match->object, match->manifest.key, &match->tag, err);
+	xc_broken_note_match(broken, match, err);
 	return broken->count > XC_BROKEN_MAX ? -1 : 1;
 }
 

@@ -52,15 +52,18 @@ static void look(const struct scene *scene, const char *packs, struct xc_store_t
 {
 	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
 	cleanup_buf struct xc_buf name = XC_BUF_INIT, got = XC_BUF_INIT;
+	const struct xc_entry_name named = {
+		.repository = scene->cache.repository,
+		.scope = "main",
+		.version = "0123456789abcdef",
+		.key = "key",
+	};
+	struct xc_entry_ref ref;
 	struct xc_err err;
 
-	must(xc_name_entry(&(struct xc_entry_name){ scene->cache.repository, "main",
-						    "0123456789abcdef", "key" },
-			   &name, &err),
-	     &err);
-	must(xc_load_tagged(&scene->cache, name.data, "0123456789abcdef", "key", ret_tag, &manifest,
-			    &err),
-	     &err);
+	must(xc_name_entry(&named, &name, &err), &err);
+	ref = (struct xc_entry_ref){ name.data, named.version, named.key };
+	must(xc_load_manifest(&scene->cache, &ref, ret_tag, &manifest, &err), &err);
 	for (uint32_t i = 0; i < manifest.layer_count; i++)
 		xc_buf_add_char(&got, manifest.layers[i].pack[0]);
 	assert_string_equal(got.data, packs);
