@@ -12,27 +12,31 @@
 #include "tree/walk/internal.h"
 #include "tree/walk/walk.h"
 
-static int try_walk(struct scene *scene, const char *lines, unsigned threads,
-		    struct xc_tree *ret_tree, struct xc_err *err)
+static int try_walk_with(struct scene *scene, const char *lines, struct xc_walk_opts opts,
+			 struct xc_tree *ret_tree, struct xc_err *err)
 {
 	cleanup_strlist struct xc_strlist found = XC_STRLIST_INIT;
 	cleanup_notes struct xc_notes notes = XC_NOTES_INIT;
 	struct xc_patterns *patterns;
-	struct xc_walk_opts opts = {
-		.roots = &scene->roots,
-		.threads = threads,
-		.cancel = scene->cache.cancel,
-		.notes = &notes,
-	};
 	int result;
 
 	scene_paths(scene, lines);
 	must(xc_patterns_parse(&scene->paths, &scene->roots, &patterns, err), err);
+	opts.roots = &scene->roots;
+	opts.cancel = scene->cache.cancel;
+	opts.notes = &notes;
 	opts.patterns = patterns;
 	must(xc_patterns_search(patterns, NULL, &found, &notes, err), err);
 	result = xc_tree_walk(&found, &opts, ret_tree, err);
 	xc_patterns_free(patterns);
 	return result;
+}
+
+static int try_walk(struct scene *scene, const char *lines, unsigned threads,
+		    struct xc_tree *ret_tree, struct xc_err *err)
+{
+	return try_walk_with(scene, lines, (struct xc_walk_opts){ .threads = threads }, ret_tree,
+			     err);
 }
 
 static void walk(struct scene *scene, const char *lines, unsigned threads, struct xc_tree *ret_tree)
@@ -660,9 +664,46 @@ static void survives_a_tree_that_changes(void **state)
 	scene_close(&scene);
 }
 
+static void stamps_files_when_asked(void **state)
+{
+	cleanup_tree struct xc_tree tree = XC_TREE_INIT, plain = XC_TREE_INIT;
+	struct xc_stamp expected;
+	struct scene scene;
+	struct stat status;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	make_file(&scene, "ws/t/a", "1");
+	make_symlink(&scene, "ws/t/b", "a");
+	make_file(&scene, "ws/t/d/c", "1");
+	make_link(&scene, "ws/t/d/l", "ws/t/d/c");
+	make_file(&scene, "ws/top", "1");
+	walk(&scene, "t\ntop", 2, &plain);
+	assert_null(plain.stamps);
+	must(try_walk_with(&scene, "t\ntop", (struct xc_walk_opts){ .threads = 2, .stamps = true },
+			   &tree, &err),
+	     &err);
+	assert_int_equal(tree.members.count, 7);
+	for (uint32_t i = 0; i < tree.members.count; i++) {
+		cleanup_free char *path = path_of(&tree, i);
+		cleanup_free char *full = xc_asprintf("%s/ws/%s", scene.root, path);
+		enum xc_member_type type = tree.members.items[i].type;
+
+		assert_int_equal(lstat(full, &status), 0);
+		expected = xc_stamp_of(&status);
+		if (type == XC_MEMBER_FILE || type == XC_MEMBER_HARDLINK)
+			assert_true(xc_stamp_equal(&tree.stamps[i], &expected));
+		else
+			assert_int_equal(tree.stamps[i].inode, 0);
+	}
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stamps_files_when_asked),
 		cmocka_unit_test(orders_members),
 		cmocka_unit_test(agrees_with_a_plain_walk),
 		cmocka_unit_test(finds_hard_links),

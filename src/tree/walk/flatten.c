@@ -7,8 +7,7 @@
 
 /* The first member of each inode with several names; open addressing. */
 struct link_slot {
-	dev_t device;
-	ino_t inode;
+	uint64_t device, inode;
 	uint32_t position; /* XC_MEMBER_NONE marks an empty slot */
 };
 
@@ -79,9 +78,9 @@ void xc_walk_free_entries(struct walk *walk)
 	for_all_directories(walk, true);
 }
 
-static struct link_slot *link_slot(struct flatten *flatten, dev_t device, ino_t inode)
+static struct link_slot *link_slot(struct flatten *flatten, uint64_t device, uint64_t inode)
 {
-	uint64_t hash = ((uint64_t)inode ^ (uint64_t)device << 32) * 0x9e3779b97f4a7c15u;
+	uint64_t hash = (inode ^ device << 32) * 0x9e3779b97f4a7c15u;
 	size_t mask = flatten->link_capacity - 1;
 	size_t i = (hash >> 20) & mask;
 
@@ -114,9 +113,9 @@ static void resolve_link(struct flatten *flatten, const struct walk_side *side,
 
 	if (2 * (flatten->link_count + 1) > flatten->link_capacity)
 		grow_links(flatten);
-	slot = link_slot(flatten, side->device, side->inode);
+	slot = link_slot(flatten, side->stamp.device, side->stamp.inode);
 	if (slot->position == XC_MEMBER_NONE) {
-		*slot = (struct link_slot){ side->device, side->inode, position };
+		*slot = (struct link_slot){ side->stamp.device, side->stamp.inode, position };
 		flatten->link_count++;
 		return;
 	}
@@ -163,6 +162,8 @@ static uint32_t add_member(struct flatten *flatten, const struct walk_entry *ent
 		.mode = entry->mode,
 		.type = entry->type,
 	};
+	if (flatten->tree->stamps && entry->side && entry->type == XC_MEMBER_FILE)
+		flatten->tree->stamps[position] = entry->side->stamp;
 	if (entry->side && entry->side->linked)
 		resolve_link(flatten, entry->side, member, position);
 	count_member(flatten->tree, member);
@@ -294,6 +295,8 @@ int xc_walk_flatten(struct walk *walk, const struct xc_strlist *paths, struct xc
 				  (unsigned long long)total, XC_MEMBERS_MAX);
 	}
 	tree.members.items = xc_malloc(total * sizeof(*tree.members.items));
+	if (walk->opts->stamps)
+		tree.stamps = xc_calloc(total, sizeof(*tree.stamps));
 	tree.root_positions = xc_calloc(paths->count, sizeof(*tree.root_positions));
 	tree.root_containers = xc_calloc(paths->count, sizeof(*tree.root_containers));
 	order = order_tops(walk, paths);

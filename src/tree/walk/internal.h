@@ -16,10 +16,9 @@ struct walk_dir;
 /* What few entries have. */
 struct walk_side {
 	struct xc_member_extra *extra;
-	struct walk_dir *dir; /* of a directory */
-	bool linked;          /* has other names: device and inode tell which */
-	dev_t device;
-	ino_t inode;
+	struct walk_dir *dir;  /* of a directory */
+	bool linked;           /* has other names: the stamp's inode tells which */
+	struct xc_stamp stamp; /* if linked, and of all files if they are asked for */
 };
 
 /* Smaller than struct xc_member: a million of each may be in memory at once. */
@@ -51,6 +50,7 @@ struct walk_worker {
 	struct xc_arena arena;
 	struct xc_buf scratch; /* the entries of the directory being read */
 	struct xc_buf path;    /* its path, when paths are judged */
+	bool stamps;
 	uint64_t sockets, fifos, devices;
 };
 

@@ -19,6 +19,7 @@ void xc_tree_release(struct xc_tree *tree)
 	xc_strlist_release(&tree->root_paths);
 	free(tree->root_positions);
 	free(tree->root_containers);
+	free(tree->stamps);
 	*tree = (struct xc_tree)XC_TREE_INIT;
 }
 
@@ -258,12 +259,12 @@ static bool fill_entry(struct walk_worker *worker, const struct stat *status,
 	entry->gid = status->st_gid;
 	entry->mtime_s = status->st_mtim.tv_sec;
 	entry->mtime_ns = (uint32_t)status->st_mtim.tv_nsec;
-	if (status->st_nlink > 1 && entry->type != XC_MEMBER_DIR) {
+	if ((status->st_nlink > 1 && entry->type != XC_MEMBER_DIR) ||
+	    (worker->stamps && entry->type == XC_MEMBER_FILE)) {
 		struct walk_side *side = side_of(worker, entry);
 
-		side->linked = true;
-		side->device = status->st_dev;
-		side->inode = status->st_ino;
+		side->linked = status->st_nlink > 1;
+		side->stamp = xc_stamp_of(status);
 	}
 	return true;
 }
@@ -579,8 +580,10 @@ int xc_tree_walk(const struct xc_strlist *paths, const struct xc_walk_opts *opts
 	};
 	int result;
 
-	for (unsigned i = 0; i < opts->threads; i++)
+	for (unsigned i = 0; i < opts->threads; i++) {
 		contexts[i] = &workers[i];
+		workers[i].stamps = opts->stamps;
+	}
 	walk.pool = xc_pool_new(opts->threads, XC_POOL_LIFO, contexts);
 	result = walk_all(&walk, paths, err);
 	xc_pool_free(walk.pool);

@@ -15,6 +15,7 @@
 #include "tree/dirs.h"
 #include "tree/patterns/patterns.h"
 #include "tree/roots.h"
+#include "tree/stamp.h"
 
 /* The directory that holds a root path, as the walk found it. */
 struct xc_tree_container {
@@ -28,7 +29,8 @@ struct xc_tree {
 	struct xc_strlist root_paths;
 	uint32_t *root_positions;                  /* ascending; as many as root_paths */
 	struct xc_tree_container *root_containers; /* likewise */
-	uint64_t content_bytes; /* of all files, as xc_member_content_bytes counts */
+	struct xc_stamp *stamps; /* if asked for: by position; of files and hard links, else zero */
+	uint64_t content_bytes;  /* of all files, as xc_member_content_bytes counts */
 	uint64_t files, directories, symlinks, hardlinks;
 	uint64_t sockets, fifos, devices; /* left out */
 };
@@ -45,6 +47,7 @@ struct xc_walk_opts {
 	const struct xc_roots *roots;
 	const struct xc_patterns *patterns; /* judged where they exclude */
 	unsigned threads;
+	bool stamps; /* fill xc_tree.stamps */
 	const struct xc_cancel *cancel;
 	struct xc_progress *progress; /* members_total counts up */
 	struct xc_notes *notes;       /* what is left out or loses something is added */
