@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/grow.h"
+#include "restore/places.h"
 #include "tree/unpack/unpack.h"
 
 struct opening {
@@ -214,7 +215,9 @@ int xc_targets_open(const struct xc_cache *cache, const struct xc_patterns *patt
 			.keep_directory = targets->items[i].keep_directory,
 			.is_directory = targets->items[i].is_directory,
 		};
-	return xc_stage_open(targets->staged, targets->count, &targets->stage, err);
+	if (xc_stage_open(targets->staged, targets->count, &targets->stage, err) < 0)
+		return -1;
+	return xc_places_check(targets, layers, err);
 }
 
 void xc_targets_release(struct xc_targets *targets)

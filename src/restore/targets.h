@@ -41,9 +41,9 @@ struct xc_targets {
 
 /*
  * Collect the targets of all layers, and open a stage for them. CORRUPT if one
- * is not declared by the patterns, lies in another, or would replace the
- * workspace or the home by something else than a directory. `ret_targets` is
- * to be released in any case, before `layers`.
+ * is not declared by the patterns, lies in another, is the same place as one
+ * that differs, or would replace the workspace or the home by something else than a directory.
+ * `ret_targets` is to be released in any case, before `layers`.
  */
 int xc_targets_open(const struct xc_cache *cache, const struct xc_patterns *patterns,
 		    const struct xc_entry_layers *layers, struct xc_targets *ret_targets,

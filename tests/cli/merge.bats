@@ -82,6 +82,39 @@ restore_fails() {
     same "$(cat "$T/disk/tree/a")$(cat tree/b)" newold
 }
 
+@test "two paths that are one place here cannot replace each other" {
+    put real/tree/a one
+    put other/tree/a two
+    xc save -q --key k --path real/tree --path other/tree
+    rm -r real other
+    mkdir real
+    ln -s real other
+    # Where the folder is missing, and where there is one.
+    for _ in 1 2; do
+        ends 1 xc restore --key k --path real/tree --path other/tree
+        has "$stderr" "./other/tree and ./real/tree, which are one place here, but differ"
+        absent real/tree/a
+        mkdir -p real/tree
+    done
+    same "$(names_below real)" "$(printf './tree')"
+}
+
+@test "what was saved by two names of one folder is restored by both" {
+    put real/tree/a content
+    ln real/tree/a real/tree/b
+    ln -s a real/tree/link
+    ln -s real other
+    xc save -q --key k --path '*/tree'
+    rm -r real/tree
+    xc restore -q --key k --path '*/tree'
+    same "$(cat other/tree/b)" content
+    same "$(readlink real/tree/link)" a
+    # On a machine without that symlink there are two.
+    rm -r real other
+    xc restore -q --key k --path '*/tree'
+    same "$(cat other/tree/a real/tree/a)" contentcontent
+}
+
 @test "a symlink that a wildcard met is not followed" {
     put tree/a new
     xc save -q --key k --path 'tr*'

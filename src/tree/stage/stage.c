@@ -274,6 +274,33 @@ int xc_stage_open_existing(struct xc_stage *stage, uint32_t i, const char **ret_
 	return fd;
 }
 
+int xc_stage_place(struct xc_stage *stage, uint32_t i, struct xc_stage_place *ret_place)
+{
+	const struct xc_stage_destination *destination = &stage->destinations[i];
+	const char *missing = destination->target->path + destination->known_bytes;
+	struct xc_stage_id id = destination->known;
+
+	missing += strspn(missing, "/");
+	if (destination->known_bytes == destination->above_bytes) {
+		const char *name;
+		cleanup_fd int above_fd = xc_stage_open_existing(stage, i, &name);
+		struct stat st;
+
+		if (above_fd < 0)
+			return -1;
+		if (fstatat(above_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
+			id = (struct xc_stage_id){ .device = st.st_dev, .inode = st.st_ino };
+			missing = "";
+		}
+	}
+	*ret_place = (struct xc_stage_place){
+		.device = id.device,
+		.inode = id.inode,
+		.missing = missing,
+	};
+	return 0;
+}
+
 void xc_stage_free(struct xc_stage *stage)
 {
 	if (!stage)

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/cancel.h"
 #include "base/err.h"
@@ -63,6 +64,19 @@ void xc_stage_staged_at(const struct xc_stage *stage, uint32_t i, int *ret_dir_f
  * as long as the stage. -1 with errno, ENOENT if folders above it are missing.
  */
 int xc_stage_open_existing(struct xc_stage *stage, uint32_t i, const char **ret_name) XC_CHECK;
+
+/*
+ * Where a target really is: targets whose places are equal are one, by whatever
+ * symlinks and mounts their paths lead there.
+ */
+struct xc_stage_place {
+	dev_t device; /* the directory that stands there, or else the nearest one above it */
+	ino_t inode;
+	const char *missing; /* from there on; lives as long as the stage */
+};
+
+/* -1 with errno. */
+int xc_stage_place(struct xc_stage *stage, uint32_t i, struct xc_stage_place *ret_place) XC_CHECK;
 
 /*
  * Move all targets into place, in order. A target that is absent, or an empty
