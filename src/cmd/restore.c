@@ -45,10 +45,11 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 			    "file ownership was not restored: this process may not change owners");
 	if (result->copied_links > 0)
 		xc_cmd_warn(&command, args,
-			    "%s: the files are on different file systems, or one has as many "
+			    "%s %s: the files are on different file systems, or one has as many "
 			    "hard links as its file system allows",
-			    XC_COUNTED(result->copied_links, "hard link was restored as a copy",
-				       "hard links were restored as copies"));
+			    XC_COUNTED(result->copied_links, "hard link", "hard links"),
+			    result->copied_links == 1 ? "was restored as a copy"
+						      : "were restored as copies");
 	if (result->left_out > 0)
 		xc_cmd_warn(&command, args, "left out %s",
 			    XC_COUNTED(result->left_out, "special file", "special files"));
