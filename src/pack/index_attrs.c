@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing the attributes: each distinct set once, and which of them a member has. */
+/* The attributes: each distinct set once, and which of them a member has. */
 #include "pack/internal.h"
+
+enum attr_flags {
+	ATTR_SPARSE = 1,
+	ATTR_XATTRS = 2,
+};
 
 struct attr {
 	uint32_t uid, gid;
 	uint16_t mode;
 	uint8_t type, flags;
 };
+
+/* --- writing --- */
 
 /* The distinct attributes in order of first use, and a hash table that finds them. */
 struct attr_table {
@@ -24,10 +31,10 @@ static void attr_table_release(struct attr_table *table)
 
 static struct attr attr_of(const struct xc_member *member)
 {
-	uint8_t flags = xc_member_is_sparse(member) ? XC_ATTR_SPARSE : 0;
+	uint8_t flags = xc_member_is_sparse(member) ? ATTR_SPARSE : 0;
 
 	if (xc_member_has_xattrs(member))
-		flags |= XC_ATTR_XATTRS;
+		flags |= ATTR_XATTRS;
 	return (struct attr){ member->uid, member->gid, member->mode, member->type, flags };
 }
 
@@ -101,4 +108,106 @@ void xc_index_write_attr_ids(struct xc_index_write *write)
 	for (uint32_t i = 0; i < write->index->members.count; i++)
 		xc_index_put_varint(write, write->attr_ids[i]);
 	free(STEAL_PTR(write->attr_ids));
+}
+
+/* --- reading --- */
+
+static int read_attr(struct xc_column *column, uint32_t position, struct attr *attr)
+{
+	uint64_t value[5];
+
+	for (size_t i = 0; i < ARRAY_LEN(value); i++)
+		if (xc_cursor_varint(&column->cursor, &value[i]) < 0)
+			return xc_column_fail(column, position, XC_BAD_VARINT);
+	if (value[0] > XC_MEMBER_HARDLINK)
+		return xc_column_fail(column, position, "an unknown type");
+	if ((value[1] & ~(uint64_t)(ATTR_SPARSE | ATTR_XATTRS)) != 0 ||
+	    ((value[1] & ATTR_SPARSE) && value[0] != XC_MEMBER_FILE) ||
+	    ((value[1] & ATTR_XATTRS) && value[0] > XC_MEMBER_DIR))
+		return xc_column_fail(column, position, "flags that its type cannot have");
+	if (value[2] > 07777 || value[3] > UINT32_MAX || value[4] > UINT32_MAX)
+		return xc_column_fail(column, position, "a mode or an owner out of bounds");
+	*attr = (struct attr){ .type = (uint8_t)value[0],
+			       .flags = (uint8_t)value[1],
+			       .mode = (uint16_t)value[2],
+			       .uid = (uint32_t)value[3],
+			       .gid = (uint32_t)value[4] };
+	return 0;
+}
+
+static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs,
+			   uint32_t *ret_count)
+{
+	cleanup_column struct xc_column column = { 0 };
+	cleanup_free struct attr *attrs = NULL;
+	uint32_t count;
+
+	if (xc_column_open(parse, XC_SECTION_ATTRS, 0, UINT64_MAX, &column) < 0)
+		return -1;
+	if (parse->index->members.count == 0)
+		count = 0;
+	else if (xc_cursor_varint32(&column.cursor, &count) < 0)
+		return xc_column_fail(&column, 0, XC_BAD_VARINT);
+	if (count > xc_cursor_left(&column.cursor) / 5)
+		return xc_column_fail(&column, 0, "cut off");
+	attrs = xc_index_table(parse, count, sizeof(*attrs), sizeof(*attrs));
+	if (!attrs)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		if (read_attr(&column, i, &attrs[i]) < 0)
+			return -1;
+	if (xc_column_close(&column) < 0)
+		return -1;
+	*ret_attrs = STEAL_PTR(attrs);
+	*ret_count = count;
+	return 0;
+}
+
+static int set_attr(struct xc_index_parse *parse, struct xc_member *member, const struct attr *attr)
+{
+	struct xc_member_extra *extra;
+
+	member->type = attr->type;
+	member->mode = attr->mode;
+	member->uid = attr->uid;
+	member->gid = attr->gid;
+	member->link = XC_MEMBER_NONE;
+	if (attr->flags == 0 && attr->type != XC_MEMBER_SYMLINK)
+		return 0;
+	extra = xc_index_alloc(parse, sizeof(*extra));
+	if (!extra)
+		return -1;
+	*extra = (struct xc_member_extra){ .sparse = attr->flags & ATTR_SPARSE };
+	/* Until their section is read, one stands for some. */
+	extra->xattr_count = attr->flags & ATTR_XATTRS ? 1 : 0;
+	member->extra = extra;
+	return 0;
+}
+
+/* The first column: it makes the table. */
+int xc_index_read_attrs(struct xc_index_parse *parse)
+{
+	cleanup_column struct xc_column column = { 0 };
+	cleanup_free struct attr *attrs = NULL;
+	struct xc_members *members = &parse->index->members;
+	uint32_t attr_count = 0, id;
+
+	if (read_attr_table(parse, &attrs, &attr_count) < 0 ||
+	    xc_column_open(parse, XC_SECTION_ATTR_IDS, members->count, 5 * (uint64_t)members->count,
+			   &column) < 0)
+		return -1;
+	members->items = xc_index_table(parse, members->count, sizeof(*members->items),
+					XC_MEMBER_COST_BYTES);
+	if (!members->items)
+		return -1;
+	for (uint32_t i = 0; i < members->count; i++) {
+		if (xc_cursor_varint32(&column.cursor, &id) < 0)
+			return xc_column_fail(&column, i, XC_BAD_VARINT);
+		if (id >= attr_count)
+			return xc_column_fail(&column, i, "no such attributes");
+		if (set_attr(parse, &members->items[i], &attrs[id]) < 0)
+			return -1;
+	}
+	xc_index_refund(parse, attr_count * sizeof(*attrs));
+	return xc_column_close(&column);
 }

@@ -18,18 +18,13 @@
 #define XC_SEGMENT_RECORD_MIN (2 + XC_SHA256_BYTES)
 
 /*
- * What a restore keeps beside the table (tree/place/place.h, tree/stage/stage.h): of a
+ * What a restore keeps beside the table (tree/unpack/unpack.h, tree/stage/stage.h): of a
  * member whether it was made, of a root path its place in the file system, of a
  * segment the range that it comes in and the job that decodes it.
  */
 #define XC_MEMBER_COST_BYTES  (sizeof(struct xc_member) + 4)
 #define XC_TOP_COST_BYTES     512u
 #define XC_SEGMENT_COST_BYTES (sizeof(struct xc_segment) + 104)
-
-enum xc_attr_flags {
-	XC_ATTR_SPARSE = 1,
-	XC_ATTR_XATTRS = 2,
-};
 
 /* An index that is being written: each section whole, then compressed. */
 struct xc_index_write {
