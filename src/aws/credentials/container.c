@@ -124,17 +124,6 @@ static int find_token(char **ret_token, struct xc_err *err)
 	return 0;
 }
 
-static int take_keys(const struct xc_cred_context *context, const struct xc_http_request *request,
-		     struct xc_cred_draft *draft, struct xc_err *err)
-{
-	static const struct xc_cred_names names = { "AccessKeyId", "SecretAccessKey", "Token",
-						    "Expiration" };
-	cleanup_cred_json json_t *answer =
-		xc_cred_json_parse(xc_buf_str(&request->reply), request->reply.len_bytes, WHO, err);
-
-	return answer ? xc_cred_from_json(context, answer, &names, WHO, draft, err) : -1;
-}
-
 static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draft,
 	       struct xc_err *err)
 {
@@ -152,7 +141,7 @@ static int ask(const struct xc_cred_context *context, struct xc_cred_draft *draf
 	if (xc_cred_engine_new(context, &how, &http, err) < 0 ||
 	    xc_cred_perform(http, &request, err) < 0)
 		return -1;
-	return take_keys(context, &request, draft, err);
+	return xc_cred_take_keys(context, &request, draft, err);
 }
 
 int xc_cred_container(struct xc_cred_context *context, struct xc_cred_draft *draft,

@@ -11,6 +11,12 @@
 #define WHO  "the instance metadata service"
 #define PATH "/latest/meta-data/iam/security-credentials/"
 
+/* The service, once a session is open. */
+struct service {
+	const char *endpoint, *token;
+	struct xc_http *http;
+};
+
 static char *find_endpoint(void)
 {
 	const char *given = xc_env("AWS_EC2_METADATA_SERVICE_ENDPOINT");
@@ -62,14 +68,16 @@ static int get_token(const struct xc_cred_context *context, const char *endpoint
 	return take_line(&request, ret_token, err);
 }
 
-static int get(struct xc_http *http, const char *endpoint, const char *token, const char *role,
-	       struct xc_http_request *request, struct xc_err *err)
+/* Ask for a role's keys, or with "" for its name. */
+static int get(const struct service *service, const char *role, struct xc_http_request *request,
+	       struct xc_err *err)
 {
 	request->method = "GET";
 	request->owner = WHO;
-	request->url = xc_asprintf("%s" PATH "%s", endpoint, role);
-	xc_strlist_take(&request->headers, xc_asprintf("X-aws-ec2-metadata-token: %s", token));
-	return xc_cred_perform(http, request, err);
+	request->url = xc_asprintf("%s" PATH "%s", service->endpoint, role);
+	xc_strlist_take(&request->headers,
+			xc_asprintf("X-aws-ec2-metadata-token: %s", service->token));
+	return xc_cred_perform(service->http, request, err);
 }
 
 /* IAM: letters, digits and _+=,.@- make the name of a role. */
@@ -80,24 +88,6 @@ static bool is_role_name(const char *text)
 
 	return length > 0 && length <= 64 && text[length] == '\0' && strcmp(text, "..") != 0 &&
 	       strcmp(text, ".") != 0;
-}
-
-static int take_keys(const struct xc_cred_context *context, const struct xc_http_request *request,
-		     struct xc_cred_draft *draft, struct xc_err *err)
-{
-	static const struct xc_cred_names names = { "AccessKeyId", "SecretAccessKey", "Token",
-						    "Expiration" };
-	cleanup_cred_json json_t *answer =
-		xc_cred_json_parse(xc_buf_str(&request->reply), request->reply.len_bytes, WHO, err);
-	const char *code;
-
-	if (!answer)
-		return -1;
-	code = json_string_value(json_object_get(answer, "Code"));
-	if (code && strcmp(code, "Success") != 0)
-		return xc_err_set(err, XC_ERR_AUTH, WHO " has no keys for the instance's role: %s",
-				  XC_QUOTE(code));
-	return xc_cred_from_json(context, answer, &names, WHO, draft, err);
 }
 
 /*
@@ -119,7 +109,7 @@ static void extend(const struct xc_cred_context *context, struct xc_cred_draft *
 				     "warning: " WHO " sent keys that have expired; using them on");
 }
 
-static int get_keys(const struct xc_cred_context *context, const char *endpoint, const char *token,
+static int get_keys(const struct xc_cred_context *context, struct service service,
 		    struct xc_cred_draft *draft, struct xc_err *err)
 {
 	const struct xc_cred_engine how = {
@@ -131,7 +121,8 @@ static int get_keys(const struct xc_cred_context *context, const char *endpoint,
 
 	if (xc_cred_engine_new(context, &how, &http, err) < 0)
 		return -1;
-	if (get(http, endpoint, token, "", &list, err) < 0) {
+	service.http = http;
+	if (get(&service, "", &list, err) < 0) {
 		if (list.status != 404)
 			return -1;
 		return XC_CRED_NONE; /* an instance without a role */
@@ -140,8 +131,8 @@ static int get_keys(const struct xc_cred_context *context, const char *endpoint,
 		return -1;
 	if (!is_role_name(role))
 		return xc_err_set(err, XC_ERR_CORRUPT, WHO " sent an invalid role name");
-	if (get(http, endpoint, token, role, &keys, err) < 0 ||
-	    take_keys(context, &keys, draft, err) < 0)
+	if (get(&service, role, &keys, err) < 0 ||
+	    xc_cred_take_keys(context, &keys, draft, err) < 0)
 		return -1;
 	extend(context, draft);
 	xc_cred_draft_source(draft, "the instance's role %s", role);
@@ -171,6 +162,6 @@ int xc_cred_imds(struct xc_cred_context *context, struct xc_cred_draft *draft, s
 		return xc_cred_nothing(context, err->http == 403 ? "instance metadata is off (403)"
 								 : "no instance metadata here");
 	}
-	found = get_keys(context, endpoint, token, draft, err);
+	found = get_keys(context, (struct service){ endpoint, token, NULL }, draft, err);
 	return found == XC_CRED_NONE ? xc_cred_nothing(context, "the instance has no role") : found;
 }

@@ -80,8 +80,9 @@ int xc_cred_parse_time(const char *text, time_t *ret_time) XC_CHECK;
 /* The answer's Date header; 0 without one. */
 time_t xc_cred_date_header(const struct xc_http_request *request);
 
-/* The names that members of an answer have. */
+/* Whose answer it is, for messages, and the names that its members have. */
 struct xc_cred_names {
+	const char *who;
 	const char *access_key_id, *secret_access_key, *session_token, *expiration;
 };
 /* Parse an object; unlike xc_json_parse, messages quote nothing of it. */
@@ -92,7 +93,13 @@ void xc_cred_json_free(json_t **value);
 #define cleanup_cred_json __attribute__((cleanup(xc_cred_json_free)))
 /* Fill the draft from such an object. Numbers as expiration are milliseconds. */
 int xc_cred_from_json(const struct xc_cred_context *context, const json_t *object,
-		      const struct xc_cred_names *names, const char *what,
+		      const struct xc_cred_names *names, struct xc_cred_draft *draft,
+		      struct xc_err *err) XC_CHECK;
+/*
+ * Fill the draft from the answer of a metadata service, as EC2, ECS and EKS send
+ * it. AUTH if it says that there are no keys.
+ */
+int xc_cred_take_keys(const struct xc_cred_context *context, const struct xc_http_request *request,
 		      struct xc_cred_draft *draft, struct xc_err *err) XC_CHECK;
 
 /* An engine for a few small requests. Zeros are for the engine's defaults. */

@@ -88,7 +88,7 @@ static int run(const struct xc_cred_context *context, const struct xc_strlist *w
 static int take_keys(const struct xc_cred_context *context, const struct xc_buf *out,
 		     struct xc_cred_draft *draft, struct xc_err *err)
 {
-	static const struct xc_cred_names names = { "AccessKeyId", "SecretAccessKey",
+	static const struct xc_cred_names names = { WHO, "AccessKeyId", "SecretAccessKey",
 						    "SessionToken", "Expiration" };
 	cleanup_cred_json json_t *answer =
 		xc_cred_json_parse(xc_buf_str(out), out->len_bytes, WHO, err);
@@ -97,7 +97,7 @@ static int take_keys(const struct xc_cred_context *context, const struct xc_buf 
 		return -1;
 	if (json_integer_value(json_object_get(answer, "Version")) != 1)
 		return xc_err_set(err, XC_ERR_CORRUPT, WHO " printed no \"Version\": 1");
-	return xc_cred_from_json(context, answer, &names, WHO, draft, err);
+	return xc_cred_from_json(context, answer, &names, draft, err);
 }
 
 int xc_cred_process(struct xc_cred_context *context, const char *profile, const char *command,

@@ -121,7 +121,7 @@ static char *portal_url(const struct session *session)
 static int take_keys(const struct xc_cred_context *context, const struct xc_http_request *request,
 		     struct xc_cred_draft *draft, struct xc_err *err)
 {
-	static const struct xc_cred_names names = { "accessKeyId", "secretAccessKey",
+	static const struct xc_cred_names names = { WHO, "accessKeyId", "secretAccessKey",
 						    "sessionToken", "expiration" };
 	cleanup_cred_json json_t *answer =
 		xc_cred_json_parse(xc_buf_str(&request->reply), request->reply.len_bytes, WHO, err);
@@ -130,7 +130,7 @@ static int take_keys(const struct xc_cred_context *context, const struct xc_http
 	if (!answer)
 		return -1;
 	keys = json_object_get(answer, "roleCredentials");
-	return xc_cred_from_json(context, keys, &names, WHO, draft, err);
+	return xc_cred_from_json(context, keys, &names, draft, err);
 }
 
 int xc_cred_sso(struct xc_cred_context *context, const char *profile, struct xc_cred_draft *draft,

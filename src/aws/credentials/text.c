@@ -140,8 +140,8 @@ static int expiration(const json_t *member, const char *what, time_t *ret_expire
 }
 
 int xc_cred_from_json(const struct xc_cred_context *context, const json_t *object,
-		      const struct xc_cred_names *names, const char *what,
-		      struct xc_cred_draft *draft, struct xc_err *err)
+		      const struct xc_cred_names *names, struct xc_cred_draft *draft,
+		      struct xc_err *err)
 {
 	struct xc_sigv4_keys keys = {
 		.access_key_id = text_member(object, names->access_key_id),
@@ -150,9 +150,27 @@ int xc_cred_from_json(const struct xc_cred_context *context, const json_t *objec
 	};
 	time_t expires;
 
-	if (expiration(json_object_get(object, names->expiration), what, &expires, err) < 0 ||
-	    xc_cred_draft_set(context, draft, &keys, XC_ERR_CORRUPT, what, err) < 0)
+	if (expiration(json_object_get(object, names->expiration), names->who, &expires, err) < 0 ||
+	    xc_cred_draft_set(context, draft, &keys, XC_ERR_CORRUPT, names->who, err) < 0)
 		return -1;
 	draft->expires = expires;
 	return 0;
+}
+
+int xc_cred_take_keys(const struct xc_cred_context *context, const struct xc_http_request *request,
+		      struct xc_cred_draft *draft, struct xc_err *err)
+{
+	const struct xc_cred_names names = { request->owner, "AccessKeyId", "SecretAccessKey",
+					     "Token", "Expiration" };
+	cleanup_cred_json json_t *answer = xc_cred_json_parse(
+		xc_buf_str(&request->reply), request->reply.len_bytes, names.who, err);
+	const char *code;
+
+	if (!answer)
+		return -1;
+	code = json_string_value(json_object_get(answer, "Code"));
+	if (code && strcmp(code, "Success") != 0)
+		return xc_err_set(err, XC_ERR_AUTH, "%s has no keys: %s", names.who,
+				  XC_QUOTE(code));
+	return xc_cred_from_json(context, answer, &names, draft, err);
 }
