@@ -3,7 +3,6 @@
 #include "base/waiter.h"
 #include "store/store.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -353,24 +352,4 @@ int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
 	if (check_can(store, XC_STORE_CAN_FIND, "match keys by itself", err) < 0)
 		return -1;
 	return store->ops->find(store, query, ret_found, err);
-}
-
-void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder)
-{
-	if (store->ops->examine)
-		store->ops->examine(store, name, finder);
-}
-
-void xc_finder_report(const struct xc_finder *finder, const char *check,
-		      enum xc_finding_state state, const char *format, ...)
-{
-	cleanup_buf struct xc_buf text = XC_BUF_INIT;
-	struct xc_finding finding = { .check = check, .state = state };
-	va_list args;
-
-	va_start(args, format);
-	xc_buf_vaddf(&text, format, args);
-	va_end(args);
-	finding.text = xc_buf_str(&text);
-	finder->found(&finding, finder->context);
 }

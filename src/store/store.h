@@ -38,6 +38,7 @@
 
 struct xc_store;
 struct xc_upload;
+struct xc_finder;
 
 /*
  * What not every back end can do. Without it the calls that need it end with
@@ -125,29 +126,6 @@ struct xc_store_found {
 };
 void xc_store_found_release(struct xc_store_found *found);
 #define cleanup_store_found __attribute__((cleanup(xc_store_found_release)))
-
-enum xc_finding_state {
-	XC_FINDING_GOOD,
-	XC_FINDING_NOTE,    /* neither good nor bad */
-	XC_FINDING_WARNING, /* works, but not as it should */
-	XC_FINDING_BAD,     /* a save or a restore would fail of it */
-};
-
-/* One thing that an examination found out. Texts are valid during the callback. */
-struct xc_finding {
-	const char *check; /* a word: "reach", "credentials", "clock", ... */
-	enum xc_finding_state state;
-	const char *text; /* a sentence for people: no secrets, and quoted as messages are */
-};
-typedef void xc_finding_fn(const struct xc_finding *finding, void *context);
-
-/* Who is told. */
-struct xc_finder {
-	xc_finding_fn *found;
-	void *context;
-};
-void xc_finder_report(const struct xc_finder *finder, const char *check,
-		      enum xc_finding_state state, const char *format, ...) XC_PRINTF(4, 5);
 
 /*
  * What a back end does. Required of each: close, get, read, the upload; the others may be NULL
@@ -237,7 +215,7 @@ struct xc_store_ops {
 	/*
 	 * Find out what only the back end can tell: who the credentials belong
 	 * to, how the server's clock goes. `name` may be used for trials, which
-	 * leave nothing behind. NULL if there is nothing of the kind.
+	 * leave nothing behind. See examine.h. NULL if there is nothing of the kind.
 	 */
 	void (*examine)(struct xc_store *store, const char *name, const struct xc_finder *finder);
 };
@@ -327,9 +305,6 @@ int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names,
 			 struct xc_err *err) XC_CHECK;
 int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
 		  struct xc_store_found *ret_found, struct xc_err *err) XC_CHECK;
-
-/* Calls the back end's examine, if it has one. */
-void xc_store_examine(struct xc_store *store, const char *name, const struct xc_finder *finder);
 
 static inline void xc_cleanup_store(struct xc_store **store)
 {

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "entry/objects.h"
 
 #define TRIAL_BYTES  ((size_t)64 << 20)
 #define BLOCK_BYTES  ((size_t)8 << 20)

@@ -4,6 +4,7 @@
 #define XC_UPKEEP_DOCTOR_H
 
 #include "entry/entry.h"
+#include "store/examine.h"
 
 struct xc_diagnosis {
 	bool works; /* a save and a restore would succeed */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "aws/credentials/sts.h"
+#include "store/examine.h"
 #include "store/s3/internal.h"
 
 #define SKEW_GOOD_S 60
