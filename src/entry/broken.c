@@ -124,30 +124,49 @@ int xc_packs_check(const struct xc_cache *cache, const char *scope,
 	return read_last_bytes(cache, items, manifest->layer_count, err);
 }
 
-static int verify_segment(const struct xc_cache *cache, const char *pack_name,
-			  const struct xc_segment *segment, struct xc_err *err)
+/* All segments of all layers, on the heap. */
+static struct xc_segment_ref *list_segments(const struct xc_entry_layers *layers, size_t *ret_count)
 {
-	cleanup_free char *stored = xc_malloc(segment->stored_bytes);
-	uint8_t digest[XC_SHA256_BYTES];
+	struct xc_segment_ref *refs;
+	size_t count = 0;
 
-	if (xc_cancel_check(cache->cancel, err) < 0 ||
-	    xc_store_read_wait(cache->store, pack_name, segment->offset, stored,
-			       segment->stored_bytes, err) < 0)
-		return -1;
-	xc_sha256(stored, segment->stored_bytes, digest);
-	if (memcmp(digest, segment->sha256, sizeof(digest)) == 0)
-		return 0;
-	return xc_err_set(err, XC_ERR_CORRUPT, "%s is damaged at byte %llu", XC_QUOTE(pack_name),
-			  (unsigned long long)segment->offset);
+	for (uint32_t i = 0; i < layers->count; i++)
+		count += layers->items[i].index.segment_count;
+	refs = xc_calloc(count, sizeof(*refs));
+	*ret_count = count;
+	count = 0;
+	for (uint32_t i = 0; i < layers->count; i++)
+		for (uint32_t k = 0; k < layers->items[i].index.segment_count; k++)
+			refs[count++] = (struct xc_segment_ref){ i, k };
+	return refs;
 }
 
-static int verify_layer(const struct xc_cache *cache, const struct xc_entry_layer *layer,
-			struct xc_err *err)
+static int fetch_all(const struct xc_cache *cache, struct xc_entry_layers *layers,
+		     struct xc_err *err)
 {
-	for (uint32_t i = 0; i < layer->index.segment_count; i++)
-		if (verify_segment(cache, layer->pack_name, &layer->index.segments[i], err) < 0)
-			return -1;
-	return 0;
+	cleanup_free struct xc_fetch_pack *packs = xc_calloc(layers->count, sizeof(*packs));
+	cleanup_free struct xc_segment_ref *refs = NULL;
+	struct xc_fetch_request *request;
+	struct xc_fetch *fetch;
+	size_t count;
+	int result;
+
+	for (uint32_t i = 0; i < layers->count; i++)
+		packs[i] = xc_layer_fetch_pack(&layers->items[i]);
+	refs = list_segments(layers, &count);
+	fetch = xc_fetch_new(&(struct xc_fetch_opts){
+		.store = cache->store,
+		.packs = packs,
+		.pack_count = layers->count,
+		.threads = cache->threads,
+		.taken_bytes = xc_index_budget_free_used(&layers->budget),
+		.cancel = cache->cancel,
+	});
+	request = xc_fetch_start(fetch, refs, count, XC_PRIORITY_NORMAL);
+	result = xc_fetch_wait(request, err);
+	xc_fetch_request_free(request);
+	xc_fetch_free(fetch);
+	return result;
 }
 
 int xc_packs_verify(const struct xc_cache *cache, const char *scope,
@@ -159,8 +178,5 @@ int xc_packs_verify(const struct xc_cache *cache, const char *scope,
 			   &(struct xc_layers_source){ .scope = scope, .manifest = manifest },
 			   &layers, err) < 0)
 		return -1;
-	for (uint32_t i = 0; i < layers.count; i++)
-		if (verify_layer(cache, &layers.items[i], err) < 0)
-			return -1;
-	return 0;
+	return fetch_all(cache, &layers, err);
 }

@@ -174,6 +174,17 @@ void xc_layers_release(struct xc_entry_layers *layers)
 	*layers = (struct xc_entry_layers)XC_ENTRY_LAYERS_INIT;
 }
 
+struct xc_fetch_pack xc_layer_fetch_pack(const struct xc_entry_layer *layer)
+{
+	return (struct xc_fetch_pack){
+		.name = layer->pack_name,
+		.id = layer->layer->pack,
+		.segments = layer->index.segments,
+		.segment_count = layer->index.segment_count,
+		.head = layer->head,
+	};
+}
+
 bool xc_layer_needs_segment(const struct xc_entry_layer *layer, uint32_t segment)
 {
 	const struct xc_index *index = &layer->index;

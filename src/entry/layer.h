@@ -10,7 +10,7 @@
 
 #include "base/member_set.h"
 #include "entry/entry.h"
-#include "fetch/readahead.h"
+#include "fetch/fetch.h"
 
 struct xc_entry_layer {
 	const struct xc_layer *layer; /* the manifest's, borrowed */
@@ -62,6 +62,9 @@ int xc_layers_load(const struct xc_cache *cache, const struct xc_layers_source *
 /* Waits for the heads that are on their way. */
 void xc_layers_release(struct xc_entry_layers *layers);
 #define cleanup_layers __attribute__((cleanup(xc_layers_release)))
+
+/* Where a fetch finds a layer's segments; all of it borrowed from the layer. */
+struct xc_fetch_pack xc_layer_fetch_pack(const struct xc_entry_layer *layer);
 
 /* Whether a segment holds something of a member that is alive. */
 bool xc_layer_needs_segment(const struct xc_entry_layer *layer, uint32_t segment);

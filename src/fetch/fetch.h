@@ -66,6 +66,7 @@ struct xc_fetch_opts {
 	uint32_t pack_count;
 	unsigned threads;     /* at least 1; fewer are used where memory is short */
 	uint64_t taken_bytes; /* of the account, by the indexes; at most XC_FETCH_TAKEN_MAX */
+	/* NULL: segments are neither decoded nor kept, only their SHA-256 sums compared. */
 	xc_fetch_consume_fn *consume;
 	void *context;
 	const struct xc_cancel *cancel; /* ends all requests with CANCELED; may be NULL */

@@ -34,21 +34,32 @@ static struct xc_fetch_buffer *find_work(struct xc_fetch *fetch)
 										     : NULL;
 }
 
+/* Without somebody who wants the content the check is enough. Without the mutex. */
+static int decode_once(struct xc_fetch_worker *worker, const struct xc_segment *segment,
+		       const char *stored, const char **ret_raw, struct xc_err *err)
+{
+	return worker->fetch->opts.consume
+		       ? xc_segment_decode(worker->decoder, segment, stored, ret_raw, err)
+		       : xc_segment_check(worker->decoder, segment, stored, err);
+}
+
 /*
  * Bytes that are not what the index says may have been spoilt on their way:
  * the store is asked once more for this segment alone, into the same place.
  * Without the mutex.
  */
-static int decode(struct xc_fetch_worker *worker, const struct xc_fetch_pack *pack,
-		  const struct xc_segment *segment, char *stored, const char **ret_raw,
-		  struct xc_err *err)
+static int decode(struct xc_fetch_worker *worker, struct xc_segment_ref ref, char *stored,
+		  const char **ret_raw, struct xc_err *err)
 {
-	if (xc_segment_decode(worker->decoder, segment, stored, ret_raw, err) == 0)
+	const struct xc_fetch_pack *pack = &worker->fetch->opts.packs[ref.pack];
+	const struct xc_segment *segment = &pack->segments[ref.segment];
+
+	if (decode_once(worker, segment, stored, ret_raw, err) == 0)
 		return 0;
 	if (err->kind == XC_ERR_CORRUPT &&
 	    xc_store_read_wait(worker->fetch->opts.store, pack->name, segment->offset, stored,
 			       segment->stored_bytes, err) == 0 &&
-	    xc_segment_decode(worker->decoder, segment, stored, ret_raw, err) == 0)
+	    decode_once(worker, segment, stored, ret_raw, err) == 0)
 		return 0;
 	return xc_err_wrap(err, "pack %s", pack->id);
 }
@@ -58,14 +69,15 @@ static int consume(struct xc_fetch_worker *worker, const struct xc_fetch_buffer 
 		   struct xc_segment_ref ref, struct xc_err *err)
 {
 	const struct xc_fetch_opts *opts = &worker->fetch->opts;
-	const struct xc_fetch_pack *pack = &opts->packs[ref.pack];
-	const struct xc_segment *segment = &pack->segments[ref.segment];
+	const struct xc_segment *segment = &opts->packs[ref.pack].segments[ref.segment];
 	struct xc_fetched fetched = { .ref = ref, .worker = worker->number };
 	int result;
 
-	if (decode(worker, pack, segment, buffer->data + (segment->offset - buffer->range.offset),
+	if (decode(worker, ref, buffer->data + (segment->offset - buffer->range.offset),
 		   &fetched.raw, err) < 0)
 		return -1;
+	if (!opts->consume)
+		return 0;
 	result = opts->consume(opts->context, &fetched, err);
 	xc_segment_decoder_trim(worker->decoder);
 	return result;

@@ -120,12 +120,10 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder)
 	free(decoder);
 }
 
-static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
-		       const void *stored, struct xc_err *err)
+static int check_digest(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+			const void *stored, struct xc_err *err)
 {
 	uint8_t digest[XC_SHA256_BYTES];
-	unsigned long long content_bytes;
-	size_t frame_bytes;
 
 	if (segment->raw_bytes == 0 || segment->raw_bytes > XC_SEGMENT_RAW_MAX ||
 	    segment->stored_bytes == 0 || segment->stored_bytes > XC_SEGMENT_STORED_MAX)
@@ -133,6 +131,17 @@ static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segme
 	xc_hasher_digest(decoder->hasher, stored, segment->stored_bytes, digest);
 	if (memcmp(digest, segment->sha256, sizeof(digest)) != 0)
 		return xc_err_set(err, XC_ERR_CORRUPT, "its SHA-256 differs from the index");
+	return 0;
+}
+
+static int check_frame(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+		       const void *stored, struct xc_err *err)
+{
+	unsigned long long content_bytes;
+	size_t frame_bytes;
+
+	if (check_digest(decoder, segment, stored, err) < 0)
+		return -1;
 	frame_bytes = ZSTD_findFrameCompressedSize(stored, segment->stored_bytes);
 	if (ZSTD_isError(frame_bytes))
 		return xc_err_set(err, XC_ERR_CORRUPT, "invalid zstd frame: %s",
@@ -160,6 +169,17 @@ static int make_room(struct xc_segment_decoder *decoder, size_t raw_bytes, struc
 	return xc_err_sys(err, ENOMEM, "%zu bytes", raw_bytes);
 }
 
+static int wrap(const struct xc_segment *segment, struct xc_err *err)
+{
+	return xc_err_wrap(err, "segment at byte %llu", (unsigned long long)segment->offset);
+}
+
+int xc_segment_check(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+		     const void *stored, struct xc_err *err)
+{
+	return check_digest(decoder, segment, stored, err) < 0 ? wrap(segment, err) : 0;
+}
+
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
 		      const void *stored, const char **ret_raw, struct xc_err *err)
 {
@@ -181,7 +201,7 @@ int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segmen
 	*ret_raw = decoder->raw;
 	return 0;
 fail:
-	return xc_err_wrap(err, "segment at byte %llu", (unsigned long long)segment->offset);
+	return wrap(segment, err);
 }
 
 void xc_segment_decoder_trim(struct xc_segment_decoder *decoder)

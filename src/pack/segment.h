@@ -68,6 +68,10 @@ void xc_segment_decoder_free(struct xc_segment_decoder *decoder); /* NULL is all
 int xc_segment_decode(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
 		      const void *stored, const char **ret_raw, struct xc_err *err) XC_CHECK;
 
+/* Only compare the SHA-256, as xc_segment_decode does first. CORRUPT if it differs. */
+int xc_segment_check(struct xc_segment_decoder *decoder, const struct xc_segment *segment,
+		     const void *stored, struct xc_err *err) XC_CHECK;
+
 /* Give back what a decoder holds beyond XC_SEGMENT_USUAL_BYTES, and with it what it decoded. */
 void xc_segment_decoder_trim(struct xc_segment_decoder *decoder);
 

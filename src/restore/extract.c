@@ -5,7 +5,6 @@
 
 #include "base/grow.h"
 #include "base/pool.h"
-#include "fetch/fetch.h"
 
 _Static_assert(XC_FETCH_TAKEN_MAX == XC_BUDGET_FREE_BYTES, "one account for both");
 
@@ -133,17 +132,8 @@ static int place_segments(struct extract *extract, uint64_t index_bytes, uint64_
 	struct xc_fetch *fetch;
 	int result;
 
-	for (uint32_t i = 0; i < extract->layer_count; i++) {
-		const struct xc_entry_layer *layer = extract->layers[i].entry;
-
-		packs[i] = (struct xc_fetch_pack){
-			.name = layer->pack_name,
-			.id = layer->layer->pack,
-			.segments = layer->index.segments,
-			.segment_count = layer->index.segment_count,
-			.head = layer->head,
-		};
-	}
+	for (uint32_t i = 0; i < extract->layer_count; i++)
+		packs[i] = xc_layer_fetch_pack(extract->layers[i].entry);
 	fetch = xc_fetch_new(&(struct xc_fetch_opts){
 		.store = extract->cache->store,
 		.packs = packs,
