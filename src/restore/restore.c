@@ -80,36 +80,6 @@ static void open_places(struct restore *restore)
 	}
 }
 
-/* Adds what a layer puts into each target. */
-static void add_layer_room(const struct restore *restore, uint32_t number, struct xc_room *rooms)
-{
-	const struct xc_extract_layer *layer = &restore->layers[number];
-	const struct xc_members *members = &layer->entry->index.members;
-	uint32_t target = XC_UNPACK_NO_TARGET, top = 0;
-
-	for (uint32_t i = 0; i < members->count; i++) {
-		if (members->items[i].parent == XC_MEMBER_NONE)
-			target = restore->targets.of_layers[number].items[top++];
-		if (target != XC_UNPACK_NO_TARGET && xc_member_set_has(&layer->entry->alive, i) &&
-		    !xc_unpack_is_made(layer->unpack, i))
-			xc_room_add(&rooms[target], &members->items[i]);
-	}
-}
-
-static int check_room(const struct restore *restore, struct xc_err *err)
-{
-	cleanup_free struct xc_room *rooms = xc_calloc(restore->targets.count, sizeof(*rooms));
-	char name[XC_STAGE_NAME_MAX];
-
-	for (uint32_t i = 0; i < restore->targets.count; i++) {
-		rooms[i].path = restore->targets.items[i].absolute;
-		xc_stage_staged_at(restore->targets.stage, i, &rooms[i].dir_fd, name);
-	}
-	for (uint32_t i = 0; i < restore->layer_count; i++)
-		add_layer_room(restore, i, rooms);
-	return xc_room_check(rooms, restore->targets.count, err);
-}
-
 /*
  * What stands there and is equal need not be written. To find that out costs
  * reading it, so it is done only where there is not enough room without.
@@ -118,13 +88,13 @@ static int make_room(struct restore *restore, struct xc_err *err)
 {
 	struct xc_err refusal;
 
-	if (check_room(restore, &refusal) == 0)
+	if (xc_room_check(&restore->targets, restore->layers, restore->layer_count, &refusal) == 0)
 		return 0;
 	for (uint32_t i = 0; i < restore->layer_count; i++)
 		if (xc_existing_keep(restore->cache, restore->targets.stage, &restore->layers[i],
 				     restore->targets.of_layers[i].items, err) < 0)
 			return -1;
-	return check_room(restore, err);
+	return xc_room_check(&restore->targets, restore->layers, restore->layer_count, err);
 }
 
 static int restore_match(struct restore *restore, const struct xc_query *query,
