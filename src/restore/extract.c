@@ -9,9 +9,7 @@
 _Static_assert(XC_FETCH_TAKEN_MAX == XC_BUDGET_FREE_BYTES, "one account for both");
 
 struct extract {
-	const struct xc_cache *cache;
-	const struct xc_extract_layer *layers;
-	uint32_t layer_count;
+	const struct xc_extract_opts *opts;
 	/* One for each thread, made for the first layer that it works on. */
 	struct xc_unpack_worker **workers;
 	unsigned threads;
@@ -38,7 +36,7 @@ struct directories_job {
 /* A thread goes from layer to layer with the directories that it has open. */
 static struct xc_unpack_worker *worker_for(struct extract *extract, unsigned worker, uint32_t layer)
 {
-	struct xc_unpack *unpack = extract->layers[layer].unpack;
+	struct xc_unpack *unpack = extract->opts->layers[layer].unpack;
 
 	if (!extract->workers[worker])
 		extract->workers[worker] = xc_unpack_worker_new(unpack);
@@ -76,7 +74,7 @@ static int place_part(struct segment *segment, uint32_t position, struct xc_err 
 static int place_segment(void *context, const struct xc_fetched *fetched, struct xc_err *err)
 {
 	struct extract *extract = context;
-	const struct xc_entry_layer *layer = extract->layers[fetched->ref.pack].entry;
+	const struct xc_entry_layer *layer = extract->opts->layers[fetched->ref.pack].entry;
 	const struct xc_members *members = &layer->index.members;
 	struct segment segment = {
 		.index = &layer->index,
@@ -89,10 +87,10 @@ static int place_segment(void *context, const struct xc_fetched *fetched, struct
 	for (uint32_t i = xc_index_find_member(&layer->index, segment.info->tar_offset);
 	     i < members->count && members->items[i].tar_offset < end; i++)
 		if (xc_member_set_has(&layer->alive, i) &&
-		    (xc_cancel_check(extract->cache->cancel, err) < 0 ||
+		    (xc_cancel_check(extract->opts->cache->cancel, err) < 0 ||
 		     place_part(&segment, i, err) < 0))
 			return -1;
-	xc_progress_add(extract->cache->progress, segment.members, segment.content_bytes,
+	xc_progress_add(extract->opts->cache->progress, segment.members, segment.content_bytes,
 			segment.info->stored_bytes);
 	return 0;
 }
@@ -117,32 +115,32 @@ static int fetch_needed(struct extract *extract, struct xc_fetch *fetch, struct 
 	size_t count = 0, capacity = 0;
 	int result;
 
-	for (uint32_t i = 0; i < extract->layer_count; i++)
-		add_needed(extract->layers[i].entry, i, &refs, &count, &capacity);
+	for (uint32_t i = 0; i < extract->opts->layer_count; i++)
+		add_needed(extract->opts->layers[i].entry, i, &refs, &count, &capacity);
 	request = xc_fetch_start(fetch, refs, count, XC_PRIORITY_NORMAL);
 	result = xc_fetch_wait(request, err);
 	xc_fetch_request_free(request);
 	return result;
 }
 
-static int place_segments(struct extract *extract, uint64_t index_bytes, uint64_t *fetched_bytes,
-			  struct xc_err *err)
+static int place_segments(struct extract *extract, uint64_t *fetched_bytes, struct xc_err *err)
 {
-	cleanup_free struct xc_fetch_pack *packs = xc_calloc(extract->layer_count, sizeof(*packs));
+	cleanup_free struct xc_fetch_pack *packs =
+		xc_calloc(extract->opts->layer_count, sizeof(*packs));
 	struct xc_fetch *fetch;
 	int result;
 
-	for (uint32_t i = 0; i < extract->layer_count; i++)
-		packs[i] = xc_layer_fetch_pack(extract->layers[i].entry);
+	for (uint32_t i = 0; i < extract->opts->layer_count; i++)
+		packs[i] = xc_layer_fetch_pack(extract->opts->layers[i].entry);
 	fetch = xc_fetch_new(&(struct xc_fetch_opts){
-		.store = extract->cache->store,
+		.store = extract->opts->cache->store,
 		.packs = packs,
-		.pack_count = extract->layer_count,
-		.threads = extract->cache->threads,
-		.taken_bytes = index_bytes,
+		.pack_count = extract->opts->layer_count,
+		.threads = extract->opts->cache->threads,
+		.taken_bytes = extract->opts->index_bytes,
 		.consume = place_segment,
 		.context = extract,
-		.cancel = extract->cache->cancel,
+		.cancel = extract->opts->cache->cancel,
 	});
 	extract->threads = xc_fetch_threads(fetch);
 	extract->workers = xc_calloc(extract->threads, sizeof(struct xc_unpack_worker *));
@@ -159,7 +157,7 @@ static void run_directories(struct xc_job *job, void *context)
 	struct directories_job *self = (struct directories_job *)job;
 	const unsigned *worker = context;
 
-	self->result = xc_cancel_check(self->extract->cache->cancel, &self->err);
+	self->result = xc_cancel_check(self->extract->opts->cache->cancel, &self->err);
 	if (self->result == 0)
 		self->result =
 			xc_unpack_directories(worker_for(self->extract, *worker, self->layer),
@@ -172,7 +170,7 @@ static int finish_layer(struct extract *extract, struct xc_pool *pool, uint32_t 
 			struct xc_err *err)
 {
 	struct directories_job jobs[DIRECTORY_JOBS] = { 0 };
-	uint32_t count = extract->layers[layer].entry->index.members.count;
+	uint32_t count = extract->opts->layers[layer].entry->index.members.count;
 
 	if (xc_unpack_links(worker_for(extract, 0, layer), err) < 0)
 		return -1;
@@ -206,22 +204,21 @@ static int finish(struct extract *extract, struct xc_err *err)
 		numbers[i] = i;
 		contexts[i] = &numbers[i];
 	}
-	xc_progress_phase(extract->cache->progress, XC_PHASE_FINISH);
+	xc_progress_phase(extract->opts->cache->progress, XC_PHASE_FINISH);
 	pool = xc_pool_new(extract->threads, XC_POOL_FIFO, contexts);
-	for (uint32_t i = 0; result == 0 && i < extract->layer_count; i++)
+	for (uint32_t i = 0; result == 0 && i < extract->opts->layer_count; i++)
 		result = finish_layer(extract, pool, i, err);
 	xc_pool_free(pool);
-	for (uint32_t i = 0; result == 0 && i < extract->layer_count; i++)
+	for (uint32_t i = 0; result == 0 && i < extract->opts->layer_count; i++)
 		result = xc_unpack_closed_directories(worker_for(extract, 0, i), err);
 	return result;
 }
 
-int xc_extract(const struct xc_cache *cache, const struct xc_extract_layer *layers, uint32_t count,
-	       uint64_t index_bytes, uint64_t *ret_fetched_bytes, struct xc_err *err)
+int xc_extract(const struct xc_extract_opts *opts, uint64_t *ret_fetched_bytes, struct xc_err *err)
 {
-	struct extract extract = { .cache = cache, .layers = layers, .layer_count = count };
+	struct extract extract = { .opts = opts };
 	uint64_t fetched_bytes;
-	int result = place_segments(&extract, index_bytes, &fetched_bytes, err);
+	int result = place_segments(&extract, &fetched_bytes, err);
 
 	if (result == 0)
 		result = finish(&extract, err);

@@ -14,13 +14,20 @@ struct xc_extract_layer {
 	struct xc_unpack *unpack;
 };
 
+/* All borrowed. */
+struct xc_extract_opts {
+	const struct xc_cache *cache;
+	const struct xc_extract_layer *layers;
+	uint32_t layer_count;
+	uint64_t index_bytes; /* what the indexes took of XC_BUDGET_FREE_BYTES */
+};
+
 /*
  * Bring all members that are alive into the staging folders: contents, links,
  * then the directories' attributes. Segments that hold nothing of them are not
- * fetched. `index_bytes` is what the indexes took of XC_BUDGET_FREE_BYTES.
- * *ret_fetched_bytes is what was read from the store.
+ * fetched. *ret_fetched_bytes is what was read from the store.
  */
-int xc_extract(const struct xc_cache *cache, const struct xc_extract_layer *layers, uint32_t count,
-	       uint64_t index_bytes, uint64_t *ret_fetched_bytes, struct xc_err *err) XC_CHECK;
+int xc_extract(const struct xc_extract_opts *opts, uint64_t *ret_fetched_bytes,
+	       struct xc_err *err) XC_CHECK;
 
 #endif

@@ -114,9 +114,14 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	open_places(restore);
 	if (make_room(restore, err) < 0)
 		return -1;
-	if (xc_extract(restore->cache, restore->layers, restore->layer_count,
-		       xc_index_budget_free_used(&restore->loaded.budget), &result->fetched_bytes,
-		       err) < 0)
+	if (xc_extract(
+		    &(struct xc_extract_opts){
+			    .cache = restore->cache,
+			    .layers = restore->layers,
+			    .layer_count = restore->layer_count,
+			    .index_bytes = xc_index_budget_free_used(&restore->loaded.budget),
+		    },
+		    &result->fetched_bytes, err) < 0)
 		return -1;
 	result->fetched_bytes += restore->loaded.fetched_bytes;
 	for (uint32_t i = 0; i < restore->layer_count; i++) {
