@@ -155,6 +155,7 @@ struct fixture {
 	atomic_uint count;
 	atomic_uint at_once, most_at_once;
 	bool slow, refuse;
+	bool check_only; /* nothing is consumed */
 };
 
 static int consume(void *context, const struct xc_fetched *fetched, struct xc_err *err)
@@ -212,7 +213,7 @@ static void open_fetch(struct fixture *fixture, unsigned threads, size_t raw_byt
 		.packs = &fixture->pack,
 		.pack_count = 1,
 		.threads = threads,
-		.consume = consume,
+		.consume = fixture->check_only ? NULL : consume,
 		.context = fixture,
 		.cancel = &fixture->cancel,
 	});
@@ -288,6 +289,28 @@ static void each_segment_comes_once(void **state)
 			assert_int_equal(fixture.consumed[i], 1);
 		assert_int_equal(fixture.store.started, SEGMENTS);
 		assert_int_equal(xc_fetch_bytes(fixture.fetch), fixture.store.pack.len_bytes);
+		close_fetch(&fixture);
+	}
+}
+
+/* The bytes decide, not what they would decode to. */
+static void without_a_consumer_only_checksums_are_compared(void **state)
+{
+	(void)state;
+	for (unsigned threads = 1; threads <= 8; threads += 7) {
+		struct fixture fixture = { .check_only = true };
+		struct waiting good, bad;
+
+		open_fetch(&fixture, threads, RAW_BYTES);
+		fixture.segments[2].raw_bytes--;
+		fixture.store.spoil = 1;
+		wait_begin(&good, start_run(&fixture, 0, 5, XC_PRIORITY_NORMAL));
+		assert_int_equal(wait_end(&good), 0);
+		fixture.store.pack.data[fixture.segments[6].offset + 5] ^= 1;
+		wait_begin(&bad, start_run(&fixture, 5, 5, XC_PRIORITY_NORMAL));
+		assert_int_equal(wait_end(&bad), -1);
+		assert_int_equal(bad.err.kind, XC_ERR_CORRUPT);
+		assert_non_null(strstr(bad.err.msg, "SHA-256"));
 		close_fetch(&fixture);
 	}
 }
@@ -466,6 +489,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_segment_comes_once),
+		cmocka_unit_test(without_a_consumer_only_checksums_are_compared),
 		cmocka_unit_test(neighbours_are_read_together),
 		cmocka_unit_test(the_urgent_overtake_the_background),
 		cmocka_unit_test(a_canceled_request_reads_no_more),
