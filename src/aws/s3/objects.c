@@ -124,75 +124,85 @@ struct condition {
 	const char *name, *value;
 };
 
+/* What is to be written. */
+struct object {
+	struct xc_s3 *s3;
+	const char *key;
+	const void *data;
+	size_t length;
+};
+
 /* One PUT. *ret_refused, set always: it may be the condition that the server does not know. */
-static int put_once(struct xc_s3 *s3, const char *key, const void *data, size_t length,
-		    struct condition condition, bool *ret_refused, struct xc_err *err)
+static int put_once(const struct object *object, struct condition condition, bool *ret_refused,
+		    struct xc_err *err)
 {
 	cleanup_s3_call struct xc_s3_call call = {
-		.s3 = s3,
+		.s3 = object->s3,
 		.operation = condition.name ? &put_new_object : &put_object,
-		.key = key,
+		.key = object->key,
 	};
 	int result;
 
-	call.request.body = data ? data : "";
-	call.request.body_bytes = length;
+	call.request.body = object->data ? object->data : "";
+	call.request.body_bytes = object->length;
 	xc_s3_call_header(&call, "Content-Type", "application/octet-stream");
 	if (condition.name)
 		xc_s3_call_header(&call, condition.name, condition.value);
 	xc_s3_call_write_headers(&call);
 	xc_s3_call_checksum(&call, NULL);
-	xc_s3_forget_tag(s3, key);
+	xc_s3_forget_tag(object->s3, object->key);
 	result = xc_s3_call_perform(&call, err);
 	*ret_refused = result < 0 && xc_s3_call_may_be_unknown(&call);
 	return result;
 }
 
 /* For a server without conditions: another writer may come in between, and the last one wins. */
-static int put_after_look(struct xc_s3 *s3, const char *key, const void *data, size_t length,
-			  struct xc_err *err)
+static int put_after_look(const struct object *object, struct xc_err *err)
 {
 	struct xc_s3_head head;
 	bool refused;
 
-	if (xc_s3_head(s3, key, &head, err) == 0)
+	if (xc_s3_head(object->s3, object->key, &head, err) == 0)
 		return xc_err_set(err, XC_ERR_EXISTS, "there is an object '%s' already",
-				  XC_QUOTE(key));
+				  XC_QUOTE(object->key));
 	if (err->kind != XC_ERR_NOT_FOUND)
 		return -1;
-	return put_once(s3, key, data, length, (struct condition){ 0 }, &refused, err);
+	return put_once(object, (struct condition){ 0 }, &refused, err);
 }
 
-static bool holds(struct xc_s3 *s3, const char *key, const void *data, size_t length)
+/* Whether it is written. */
+static bool is_there(const struct object *object)
 {
 	cleanup_buf struct xc_buf found = XC_BUF_INIT;
 	struct xc_err ignored;
 
-	return xc_s3_get(s3, key, length, &found, &ignored) == 0 && found.len_bytes == length &&
-	       (length == 0 || memcmp(found.data, data, length) == 0);
+	return xc_s3_get(object->s3, object->key, object->length, &found, &ignored) == 0 &&
+	       found.len_bytes == object->length &&
+	       (object->length == 0 || memcmp(found.data, object->data, object->length) == 0);
 }
 
 int xc_s3_put(struct xc_s3 *s3, const char *key, const void *data, size_t length, bool if_absent,
 	      struct xc_err *err)
 {
+	const struct object object = { s3, key, data, length };
 	struct condition condition = { if_absent ? "If-None-Match" : NULL, "*" };
 	bool refused;
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
 	if (if_absent && xc_s3_flag(s3, &s3->lacks_conditions))
-		return put_after_look(s3, key, data, length, err);
-	if (put_once(s3, key, data, length, condition, &refused, err) == 0)
+		return put_after_look(&object, err);
+	if (put_once(&object, condition, &refused, err) == 0)
 		return 0;
 	if (if_absent && refused) {
 		/* What is refused without the condition as well had another fault. */
-		if (put_after_look(s3, key, data, length, err) < 0)
+		if (put_after_look(&object, err) < 0)
 			return -1;
 		xc_s3_set_flag(s3, &s3->lacks_conditions);
 		return 0;
 	}
 	/* libcurl, too, may send it twice, so the number of attempts proves nothing. */
-	if (if_absent && err->kind == XC_ERR_EXISTS && holds(s3, key, data, length))
+	if (if_absent && err->kind == XC_ERR_EXISTS && is_there(&object))
 		return 0;
 	return -1;
 }
@@ -203,17 +213,16 @@ static int is_another(const char *key, struct xc_err *err)
 }
 
 /* For a server without conditions, as put_after_look. */
-static int replace_after_look(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
-			      size_t length, struct xc_err *err)
+static int replace_after_look(const struct object *object, const char *etag, struct xc_err *err)
 {
 	struct xc_s3_head head;
 	bool refused;
 
-	if (xc_s3_head(s3, key, &head, err) < 0)
+	if (xc_s3_head(object->s3, object->key, &head, err) < 0)
 		return -1;
 	if (strcmp(head.etag, etag) != 0)
-		return is_another(key, err);
-	return put_once(s3, key, data, length, (struct condition){ 0 }, &refused, err);
+		return is_another(object->key, err);
+	return put_once(object, (struct condition){ 0 }, &refused, err);
 }
 
 static bool has_etag(struct xc_s3 *s3, const char *key, const char *etag)
@@ -224,37 +233,37 @@ static bool has_etag(struct xc_s3 *s3, const char *key, const char *etag)
 	return xc_s3_head(s3, key, &head, &ignored) == 0 && strcmp(head.etag, etag) == 0;
 }
 
-static int replace_once(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
-			size_t length, bool *ret_refused, struct xc_err *err)
+static int replace_once(const struct object *object, const char *etag, bool *ret_refused,
+			struct xc_err *err)
 {
 	size_t end = strlen(etag);
-	bool bare = xc_s3_flag(s3, &s3->bare_match) && end >= 2 && etag[0] == '"';
+	bool bare = xc_s3_flag(object->s3, &object->s3->bare_match) && end >= 2 && etag[0] == '"';
 	cleanup_free char *value = bare ? xc_strndup(etag + 1, end - 2) : xc_strdup(etag);
 
-	return put_once(s3, key, data, length, (struct condition){ "If-Match", value }, ret_refused,
-			err);
+	return put_once(object, (struct condition){ "If-Match", value }, ret_refused, err);
 }
 
 int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const void *data,
 		  size_t length, struct xc_err *err)
 {
+	const struct object object = { s3, key, data, length };
 	bool refused;
 
 	if (xc_cancel_check(s3->opts.http.cancel, err) < 0)
 		return -1;
 	if (xc_s3_flag(s3, &s3->lacks_match))
-		return replace_after_look(s3, key, etag, data, length, err);
-	if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
+		return replace_after_look(&object, etag, err);
+	if (replace_once(&object, etag, &refused, err) == 0)
 		return 0;
 	/* Ceph 16 compares the quotes as well, and keeps none. */
 	if (err->kind == XC_ERR_EXISTS && !xc_s3_flag(s3, &s3->bare_match) &&
 	    has_etag(s3, key, etag)) {
 		xc_s3_set_flag(s3, &s3->bare_match);
-		if (replace_once(s3, key, etag, data, length, &refused, err) == 0)
+		if (replace_once(&object, etag, &refused, err) == 0)
 			return 0;
 	}
 	if (refused) {
-		if (replace_after_look(s3, key, etag, data, length, err) < 0)
+		if (replace_after_look(&object, etag, err) < 0)
 			return -1;
 		xc_s3_set_flag(s3, &s3->lacks_match);
 		return 0;
@@ -262,7 +271,7 @@ int xc_s3_replace(struct xc_s3 *s3, const char *key, const char *etag, const voi
 	if (err->kind != XC_ERR_EXISTS)
 		return -1;
 	/* The answer to the first of two attempts may have been lost. */
-	return holds(s3, key, data, length) ? 0 : is_another(key, err);
+	return is_there(&object) ? 0 : is_another(key, err);
 }
 
 bool xc_s3_lacks_match(struct xc_s3 *s3)
