@@ -12,7 +12,7 @@ struct extraction {
 	const struct xc_cache *cache;
 	struct xc_archive *archive;
 	struct xc_fill *fill;
-	struct xc_totals *totals;
+	struct xc_restore_result *result;
 };
 
 /* An object from its beginning to its end. */
@@ -74,6 +74,7 @@ static void stream_close(struct stream *stream)
 static int extract_file(struct extraction *extraction, const struct xc_archive_member *member,
 			const struct xc_fill_attributes *attributes, struct xc_err *err)
 {
+	struct xc_totals *totals = &extraction->result->match.manifest.totals;
 	const char *data;
 	uint64_t offset;
 	size_t length;
@@ -89,8 +90,8 @@ static int extract_file(struct extraction *extraction, const struct xc_archive_m
 	}
 	if (more < 0)
 		return -1;
-	extraction->totals->files++;
-	extraction->totals->content_bytes += member->size_bytes;
+	totals->files++;
+	totals->content_bytes += member->size_bytes;
 	return xc_fill_end_file(extraction->fill, member->size_bytes, attributes, err);
 }
 
@@ -104,6 +105,7 @@ static int extract_member(struct extraction *extraction, const struct xc_archive
 		.gid = member->gid,
 		.mode = member->mode,
 	};
+	struct xc_totals *totals = &extraction->result->match.manifest.totals;
 
 	switch (member->type) {
 	case XC_ARCHIVE_FILE:
@@ -111,14 +113,14 @@ static int extract_member(struct extraction *extraction, const struct xc_archive
 	case XC_ARCHIVE_DIR:
 		if (member->opaque && xc_fill_remove(extraction->fill, member->path, err) < 0)
 			return -1;
-		extraction->totals->directories++;
+		totals->directories++;
 		return xc_fill_directory(extraction->fill, member->path, &attributes, err);
 	case XC_ARCHIVE_SYMLINK:
-		extraction->totals->symlinks++;
+		totals->symlinks++;
 		return xc_fill_symlink(extraction->fill, member->path, member->target, &attributes,
 				       err);
 	case XC_ARCHIVE_HARDLINK:
-		extraction->totals->hardlinks++;
+		totals->hardlinks++;
 		return xc_fill_hardlink(extraction->fill, member->path, member->target, err);
 	case XC_ARCHIVE_REMOVED:
 		return xc_fill_remove(extraction->fill, member->path, err);
@@ -141,7 +143,7 @@ static int extract_members(struct extraction *extraction, struct xc_err *err)
 }
 
 static int extract_object(struct extraction *extraction, const char *name, uint64_t size_bytes,
-			  bool delta, struct xc_restore_result *result, struct xc_err *err)
+			  bool delta, struct xc_err *err)
 {
 	struct stream stream;
 	int extracted;
@@ -155,23 +157,23 @@ static int extract_object(struct extraction *extraction, const char *name, uint6
 		.delta = delta,
 	});
 	extracted = extract_members(extraction, err);
-	result->left_out += xc_archive_left_out(extraction->archive);
-	result->fetched_bytes += size_bytes;
+	extraction->result->left_out += xc_archive_left_out(extraction->archive);
+	extraction->result->fetched_bytes += size_bytes;
 	xc_archive_free(extraction->archive);
 	stream_close(&stream);
 	xc_progress_add(extraction->cache->progress, 0, 0, size_bytes);
 	return extracted < 0 ? xc_err_wrap(err, "%s", XC_QUOTE(name)) : 0;
 }
 
-static int extract_all(struct extraction *extraction, struct xc_restore_result *result,
-		       struct xc_err *err)
+static int extract_all(struct extraction *extraction, struct xc_err *err)
 {
+	struct xc_restore_result *result = extraction->result;
 	const struct xc_legacy_objects *objects = &result->match.legacy;
 
-	if (extract_object(extraction, objects->base, objects->base_bytes, false, result, err) < 0)
+	if (extract_object(extraction, objects->base, objects->base_bytes, false, err) < 0)
 		return -1;
 	if (objects->delta &&
-	    extract_object(extraction, objects->delta, objects->delta_bytes, true, result, err) < 0)
+	    extract_object(extraction, objects->delta, objects->delta_bytes, true, err) < 0)
 		return -1;
 	xc_progress_phase(extraction->cache->progress, XC_PHASE_FINISH);
 	if (xc_fill_finish(extraction->fill, err) < 0)
@@ -183,14 +185,14 @@ static int extract_all(struct extraction *extraction, struct xc_restore_result *
 static int restore_into(const struct xc_cache *cache, const struct xc_stage *stage,
 			struct xc_restore_result *result, struct xc_err *err)
 {
-	struct extraction extraction = { .cache = cache, .totals = &result->match.manifest.totals };
+	struct extraction extraction = { .cache = cache, .result = result };
 	char name[XC_STAGE_NAME_MAX];
 	int dir_fd, extracted;
 
 	xc_stage_staged_at(stage, 0, &dir_fd, name);
 	if (xc_fill_new(dir_fd, name, cache->owner, &extraction.fill, err) < 0)
 		return -1;
-	extracted = extract_all(&extraction, result, err);
+	extracted = extract_all(&extraction, err);
 	xc_fill_free(extraction.fill);
 	return extracted;
 }
