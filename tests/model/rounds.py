@@ -1,0 +1,439 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rounds of what jobs and people do to caches, each checked against a model.
+
+The model is a description of each version that was committed, taken from the
+tree before it was saved. Two machines take turns. Each has a workspace of its
+own, which it keeps for long, and a folder for the state of its restores; the
+second one saves in a scope of its own and reads that of the first as well.
+"""
+import os
+import pathlib
+import random
+import shutil
+
+import stores
+import trees
+from changes import Changes
+from program import KILLED
+
+TREE, OTHER = b"tree", b"other"
+# The path lines of entries; each is a version of its own.
+LINES = [("tree",), ("tree", "oth*"), ("tree", "!tree/**/a*")]
+KEYS = ["k", "k1", "k2", "n1"]
+SCOPES = [["refs/heads/main"], ["refs/heads/topic", "refs/heads/main"]]
+DONE, FAILED, MISS = 0, 1, 3
+
+
+class Wrong(Exception):
+    """The program did not do what the model says."""
+
+
+def selects(lines, path):
+    parts = path.split(b"/")
+    if parts[0] == OTHER:
+        return "oth*" in lines
+    return "!tree/**/a*" not in lines or not any(part.startswith(b"a") for part in parts[1:])
+
+
+def selected(lines, tree):
+    return {path: node for path, node in tree.items() if selects(lines, path)}
+
+
+class Machine:
+    def __init__(self, name, base, scopes):
+        self.name, self.base, self.scopes = name, base / name, scopes
+        self.workspace, self.state = self.base / "ws", self.base / "state"
+        for folder in (self.workspace, self.state):
+            folder.mkdir(parents=True)
+
+    def scan(self):
+        return trees.scan(os.fsencode(self.workspace), [TREE, OTHER])
+
+    def wipe(self):
+        shutil.rmtree(self.workspace)
+        self.workspace.mkdir()
+
+    def left_over(self):
+        """What a restore should have cleared away."""
+        return [str(path) for folder in (self.workspace, self.state) for path in folder.rglob(".xcache-*")]
+
+
+class Rounds:
+    def __init__(self, program, store, base, say):
+        self.program, self.store, self.base, self.say = program, store, base, say
+        self.machines = [Machine(name, base, scopes) for name, scopes in zip("AB", SCOPES)]
+        self.checker = Machine("C", base, [])
+        # (lines, scope, key): what was saved
+        self.entries = {}
+        self.dice = None
+        self.can = {name: program.has(*name.split()) for name in
+                    ("save --parent-key", "save --full", "save --expire-days", "gc", "verify")}
+
+    # Steps on one machine
+
+    def arguments(self, machine, lines, key, scopes=None):
+        return ["--store", self.store.url, "--workspace", str(machine.workspace), "--repository", "octo/repo",
+                "--key", key, *(word for line in lines for word in ("--path", line)),
+                *(word for scope in scopes or machine.scopes for word in ("--scope", scope)),
+                "--jobs", str(self.dice.randint(1, 3))]
+
+    def change(self, machine, count):
+        changes = Changes(self.dice, os.fsencode(machine.workspace), [TREE, OTHER])
+        if not os.path.isdir(machine.workspace / "tree"):
+            changes.grow()
+            self.say(f"{machine.name}: a new tree")
+        for _ in range(count):
+            self.say(f"{machine.name}: {changes.one()}")
+
+    def expect(self, outcome, *codes):
+        if outcome.code not in codes:
+            raise Wrong(f"exit code {outcome.code} instead of {codes}: {outcome.errors}")
+
+    def expect_tree(self, expected, found, **options):
+        lines = trees.differences(expected, found, **options)
+        if lines:
+            raise Wrong(f"{len(lines)} differences:\n  " + "\n  ".join(lines[:30]))
+
+    def matching(self, lines, scopes, key, prefix=None):
+        """The entries that a lookup may find; it takes the newest."""
+        for scope in scopes:
+            trees_by_key = {name[2]: name for name in self.entries if name[:2] == (lines, scope)}
+            if key in trees_by_key:
+                return [trees_by_key[key]]
+            for start in (key, prefix):
+                found = [name for other, name in trees_by_key.items() if start and other.startswith(start)]
+                if found:
+                    return found
+        return []
+
+    def restore(self, machine, lines, key):
+        arguments = self.arguments(machine, lines, key)
+        prefix = self.dice.choice([None, None, "k", "n", "none"])
+        if prefix:
+            arguments += ["--restore-key", prefix]
+        self.say(f"{machine.name}: restore {key} {lines} {'or ' + prefix if prefix else ''}")
+        before = machine.scan()
+        outcome = self.program.run("restore", *arguments, state=machine.state)
+        found = {name: trees.merged(before, self.entries[name])
+                 for name in self.matching(lines, machine.scopes, key, prefix)}
+        if not found:
+            self.expect(outcome, MISS)
+            self.expect_tree(before, machine.scan())
+        elif outcome.code == FAILED and None in found.values():
+            # A directory with content is not replaced by a file.
+            self.expect_tree(before, machine.scan(), dir_times=False)
+        else:
+            self.expect(outcome, DONE)
+            self.expect_tree(self.restored(found, outcome), machine.scan())
+        if machine.left_over():
+            raise Wrong(f"a restore left {machine.left_over()}")
+
+    @staticmethod
+    def restored(found, outcome):
+        """What the workspace must be after a restore that took one of `found`."""
+        taken = outcome.document["scope"], outcome.document["key"]
+        for name, after in found.items():
+            if name[1:] == taken:
+                if after is None:
+                    raise Wrong("a restore replaced a directory that has content")
+                return after
+        raise Wrong(f"restored {taken} instead of one of {[name[1:] for name in found]}")
+
+    def some_options(self, update):
+        dice, options = self.dice, []
+        if update:
+            options.append("--update")
+        if self.can["save --parent-key"] and dice.random() < 0.3:
+            options += ["--parent-key", dice.choice(KEYS)]
+        if self.can["save --full"] and dice.random() < 0.05:
+            options.append("--full")
+        if self.can["save --expire-days"] and dice.random() < 0.3:
+            options += ["--expire-days", dice.choice(["0", "14", "3"])]
+        if dice.random() < 0.2:
+            options += ["--level", dice.choice(["1", "5"])]
+        return options
+
+    def saved(self, name, tree, update, outcome):
+        """What a save that ended by itself means for the model."""
+        self.expect(outcome, DONE)
+        if outcome.document["saved"]:
+            if name in self.entries and not update:
+                raise Wrong("a save without --update replaced an entry")
+            self.entries[name] = tree
+        elif name not in self.entries:
+            raise Wrong("nothing was saved, though there is no entry of this key")
+        elif update:
+            self.expect_tree(self.entries[name], tree)
+
+    def save(self, machine, lines, key):
+        options = self.some_options(self.dice.random() < 0.8)
+        self.say(f"{machine.name}: save {key} {lines} {' '.join(options)}")
+        tree = selected(lines, machine.scan())
+        outcome = self.program.run("save", *self.arguments(machine, lines, key), *options, state=machine.state)
+        name = (lines, machine.scopes[0], key)
+        self.saved(name, tree, "--update" in options, outcome)
+        self.check(name)
+
+    # Checks
+
+    def probe(self, name):
+        """What the store has of a name now; None if nothing."""
+        lines, scope, key = name
+        self.checker.wipe()
+        # The second scope has the packs that the first one's entries may build on.
+        scopes = SCOPES[1] if scope == SCOPES[1][0] else SCOPES[0]
+        outcome = self.program.run("restore", *self.arguments(self.checker, lines, key, scopes),
+                                   state=self.checker.state)
+        self.expect(outcome, DONE, MISS)
+        if outcome.code == MISS or (outcome.document["scope"], outcome.document["key"]) != (scope, key):
+            return None
+        return self.checker.scan()
+
+    def check(self, name):
+        """The entry of a name is what the model says."""
+        found, expected = self.probe(name), self.entries.get(name)
+        if found is None and expected is None:
+            return
+        if found is None or expected is None:
+            raise Wrong(f"{name}: {'is gone' if found is None else 'should be gone'}")
+        try:
+            self.expect_tree(expected, found)
+        except Wrong as wrong:
+            raise Wrong(f"{name}: {wrong}") from None
+
+    def check_all(self):
+        for name in list(self.entries):
+            self.check(name)
+
+    def settle(self, name, *possible):
+        """One of the versions is there; the model takes it."""
+        found = self.probe(name)
+        reports = []
+        for tree in possible:
+            if tree is None or found is None:
+                lines = [] if tree is found else ["is there" if tree is None else "is not there"]
+            else:
+                lines = trees.differences(tree, found)
+            if not lines:
+                self.entries.pop(name, None)
+                if tree is not None:
+                    self.entries[name] = tree
+                return
+            reports.append("\n  ".join(lines[:10]))
+        raise Wrong(f"{name} is none of what it could be:\n  " + "\n or\n  ".join(reports))
+
+    # The steps of a round
+
+    def job(self, machine):
+        """As most jobs are: restore, work, save."""
+        dice, lines, key = self.dice, self.dice.choice(LINES), self.dice.choice(KEYS)
+        if dice.random() < 0.5:
+            self.say(f"{machine.name}: a fresh workspace")
+            machine.wipe()
+        self.restore(machine, lines, key)
+        self.disturb_state(machine, 0.2)
+        for _ in range(dice.choice([1, 1, 2])):
+            self.change(machine, dice.choice([0, 1, 3, 10]))
+            self.save(machine, lines, key if dice.random() < 0.7 else dice.choice(KEYS))
+
+    def save_only(self, machine):
+        self.change(machine, self.dice.choice([0, 1, 5]))
+        self.save(machine, self.dice.choice(LINES), self.dice.choice(KEYS))
+
+    def disturb_state(self, machine, chance=1):
+        """Lost, damaged, another machine's, of another restore, or of a tree that was copied."""
+        dice = self.dice
+        if dice.random() >= chance:
+            return
+        files = sorted(path for path in machine.state.rglob("*") if path.is_file())
+        how = dice.choice(["lost", "damaged", "cut", "foreign", "earlier", "kept", "moved"])
+        self.say(f"{machine.name}: the state is {how}")
+        earlier = machine.base / "earlier"
+        if how == "lost":
+            shutil.rmtree(machine.state)
+            machine.state.mkdir()
+        elif how in ("foreign", "earlier"):
+            other = next(m for m in self.machines if m is not machine)
+            source = other.state if how == "foreign" else earlier
+            if source.exists():
+                shutil.copytree(source, machine.state, dirs_exist_ok=True)
+        elif how == "kept":
+            shutil.rmtree(earlier, ignore_errors=True)
+            shutil.copytree(machine.state, earlier)
+        elif how == "moved":
+            moved = machine.base / "moved"
+            machine.workspace.rename(moved)
+            if dice.random() < 0.5:
+                moved.rename(machine.workspace)
+            else:
+                shutil.copytree(moved, machine.workspace, symlinks=True)
+                shutil.rmtree(moved)
+        elif files:
+            path = dice.choice(files)
+            content = bytearray(path.read_bytes())
+            if how == "damaged" and content:
+                content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+            elif how == "cut":
+                del content[dice.randint(0, len(content)):]
+            path.write_bytes(content)
+
+    def remove(self, machine):
+        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        name = (lines, machine.scopes[0], key)
+        self.say(f"{machine.name}: remove {key} {lines}")
+        arguments = self.arguments(machine, lines, key)
+        at = arguments.index("--workspace")
+        del arguments[at:at + 2], arguments[-2:]
+        self.expect(self.program.run("remove", *arguments), DONE if name in self.entries else MISS)
+        self.entries.pop(name, None)
+        self.check(name)
+
+    GC = ("--grace", "0", "--force")
+
+    def gc_arguments(self, grace=GC):
+        return ["--store", self.store.url, "--repository", "octo/repo", *grace]
+
+    def gc(self, _machine=None):
+        if not self.can["gc"]:
+            return
+        # What nothing names is marked by the first run and removed by the second.
+        runs = self.dice.choice([1, 2])
+        self.say("gc" if runs == 1 else "gc, twice")
+        for _ in range(runs):
+            self.expect(self.program.run("gc", *self.gc_arguments()), DONE)
+        self.check_all()
+        if runs == 2:
+            self.expect_no_waste()
+
+    def expect_no_waste(self):
+        named = set().union(*(stores.pack_ids(m) for m in stores.manifests(self.store).values()), set())
+        waste = [name for name in stores.packs(self.store) if name.rpartition("/")[2].split(".")[0] not in named]
+        if waste:
+            raise Wrong(f"gc left {waste}")
+
+    def gc_killed(self, _machine):
+        if not self.can["gc"]:
+            return
+        self.say("gc, killed")
+        outcome = self.program.run_and_kill(self.some_share(), "gc", *self.gc_arguments())
+        self.expect(outcome, DONE, KILLED)
+        self.check_all()
+
+    def some_share(self):
+        """Of the usual time until a kill; the last steps matter most."""
+        return self.dice.choice([self.dice.uniform(0, 1.1), self.dice.uniform(0.7, 1.1)])
+
+    def save_killed(self, machine):
+        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        if self.dice.random() < 0.7:
+            self.restore(machine, lines, key)
+        self.change(machine, self.dice.choice([1, 5]))
+        update = self.dice.random() < 0.8
+        options = self.some_options(update)
+        self.say(f"{machine.name}: save {key} {lines} {' '.join(options)}, killed")
+        tree = selected(lines, machine.scan())
+        outcome = self.program.run_and_kill(self.some_share(), "save", *self.arguments(machine, lines, key),
+                                            *options, state=machine.state)
+        name = (lines, machine.scopes[0], key)
+        if outcome.code == KILLED:
+            old = self.entries.get(name)
+            self.settle(name, old, *([tree] if update or old is None else []))
+        else:
+            self.saved(name, tree, update, outcome)
+            self.check(name)
+
+    def restore_killed(self, machine):
+        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        self.say(f"{machine.name}: restore {key} {lines}, killed")
+        if self.dice.random() < 0.5:
+            machine.wipe()
+        before = machine.scan()
+        outcome = self.program.run_and_kill(self.some_share(), "restore", *self.arguments(machine, lines, key),
+                                            state=machine.state)
+        self.expect(outcome, DONE, FAILED, MISS, KILLED)
+        sources = [before, *(self.entries[name] for name in self.matching(lines, machine.scopes, key))]
+        for path, node in machine.scan().items():
+            ours = any(part.startswith(b".xcache-") for part in path.split(b"/"))
+            if not ours and node.kind != "directory" and all(
+                    node._replace(inode=None) != tree[path]._replace(inode=None)
+                    for tree in sources if path in tree):
+                raise Wrong(f"a killed restore left {path!r} as it never was")
+        # The next restore clears up; nobody else may come between.
+        if self.dice.random() < 0.5:
+            machine.wipe()
+        else:
+            self.clear_up(machine)
+
+    def clear_up(self, machine):
+        """Take away what killed restores left, as the next restore does."""
+        names = [name for name in self.entries if name[1] in machine.scopes]
+        if not names:
+            machine.wipe()
+            return
+        lines, _, key = self.dice.choice(names)
+        for path in (TREE, OTHER):
+            full = os.path.join(os.fsencode(machine.workspace), path)
+            if os.path.isdir(full):
+                shutil.rmtree(full)
+        self.restore(machine, lines, key)
+
+    def two_saves(self, machine):
+        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        other = next(m for m in self.machines if m is not machine)
+        scopes = machine.scopes
+        update = self.dice.random() < 0.8
+        runs = []
+        for one in (machine, other):
+            if self.dice.random() < 0.5:
+                self.restore(one, lines, key)
+            self.change(one, self.dice.choice([1, 4]))
+            runs.append((one, selected(lines, one.scan()), self.some_options(update)))
+        self.say(f"A and B: save {key} {lines} in {scopes[0]} at once, {runs[0][2]}, {runs[1][2]}")
+        processes = [self.program.start("save", *self.arguments(one, lines, key, scopes), *options,
+                                        state=one.state) for one, _, options in runs]
+        outcomes = [self.program.finish(process) for process in processes]
+        name = (lines, scopes[0], key)
+        old = self.entries.get(name)
+        for outcome in outcomes:
+            self.expect(outcome, DONE)
+        won = [tree for (_, tree, _), outcome in zip(runs, outcomes) if outcome.document["saved"]]
+        if not update and (len(won) > 1 or (won and old is not None)):
+            raise Wrong("two saves without --update took one key")
+        if not won and old is None:
+            raise Wrong("of two saves none made the entry")
+        self.settle(name, *(won or [old]))
+
+    def age(self, _machine):
+        self.say("everything in the store is 6 days older")
+        self.store.age(6)
+
+    WEIGHTS = {"job": 45, "save_only": 10, "save_killed": 15, "restore_killed": 6, "two_saves": 6, "remove": 5,
+               "gc": 6, "gc_killed": 4, "disturb_state": 2, "age": 1}
+
+    def round(self, number, seed):
+        self.dice = random.Random(f"{seed}/{number}")
+        step = self.dice.choices(list(self.WEIGHTS), self.WEIGHTS.values())[0]
+        self.say(f"round {number}: {step}")
+        getattr(self, step)(self.dice.choice(self.machines))
+
+    # The end
+
+    def finish(self):
+        self.say("the end: all is checked")
+        self.check_all()
+        if self.can["gc"]:
+            for _ in range(2):
+                self.expect(self.program.run("gc", *self.gc_arguments()), DONE)
+            self.expect_no_waste()
+            self.check_all()
+        if self.can["verify"]:
+            self.expect(self.program.run("verify", "--all", "--store", self.store.url, "--repository", "octo/repo"),
+                        DONE)
+        strange = [name for name in self.store.names()
+                   if not any(f"/{folder}/" in name for folder in ("entries", "packs", "removed"))]
+        if strange:
+            raise Wrong(f"in the store there is still {strange}")
+        for machine in self.machines:
+            self.clear_up(machine)
+            if machine.left_over():
+                raise Wrong(f"there is still {machine.left_over()}")
