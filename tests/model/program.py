@@ -46,7 +46,8 @@ class Program:
     def run(self, command, *arguments, state=None):
         start = time.monotonic()
         outcome = self.finish(self.start(command, *arguments, state=state))
-        self.took[command].append(time.monotonic() - start)
+        if outcome.code == 0:
+            self.took[command].append(time.monotonic() - start)
         return outcome
 
     def run_and_kill(self, share, command, *arguments, state=None):

@@ -6,8 +6,8 @@ tree before it was saved. Two machines take turns. Each has a workspace of its
 own, which it keeps for long, and a folder for the state of its restores; the
 second one saves in a scope of its own and reads that of the first as well.
 """
+import collections
 import os
-import pathlib
 import random
 import shutil
 
@@ -19,6 +19,7 @@ from program import KILLED
 TREE, OTHER = b"tree", b"other"
 # The path lines of entries; each is a version of its own.
 LINES = [("tree",), ("tree", "oth*"), ("tree", "!tree/**/a*")]
+LAYERS_MAX = 8
 KEYS = ["k", "k1", "k2", "n1"]
 SCOPES = [["refs/heads/main"], ["refs/heads/topic", "refs/heads/main"]]
 DONE, FAILED, MISS = 0, 1, 3
@@ -65,9 +66,19 @@ class Rounds:
         self.checker = Machine("C", base, [])
         # (lines, scope, key): what was saved
         self.entries = {}
+        # The same: how often that changed, and which of these versions were restored.
+        self.commits, self.restored = collections.Counter(), collections.defaultdict(set)
+        self.counts = collections.Counter()
         self.dice = None
         self.can = {name: program.has(*name.split()) for name in
                     ("save --parent-key", "save --full", "save --expire-days", "gc", "verify")}
+
+    def commit(self, name, tree):
+        """The model's own; None for a removal."""
+        self.commits[name] += 1
+        self.entries.pop(name, None)
+        if tree is not None:
+            self.entries[name] = tree
 
     # Steps on one machine
 
@@ -116,6 +127,7 @@ class Rounds:
         outcome = self.program.run("restore", *arguments, state=machine.state)
         found = {name: trees.merged(before, self.entries[name])
                  for name in self.matching(lines, machine.scopes, key, prefix)}
+        self.note_restored(found)
         if not found:
             self.expect(outcome, MISS)
             self.expect_tree(before, machine.scan())
@@ -124,12 +136,16 @@ class Rounds:
             self.expect_tree(before, machine.scan(), dir_times=False)
         else:
             self.expect(outcome, DONE)
-            self.expect_tree(self.restored(found, outcome), machine.scan())
+            self.expect_tree(self.taken(found, outcome), machine.scan())
         if machine.left_over():
             raise Wrong(f"a restore left {machine.left_over()}")
 
+    def note_restored(self, names):
+        for name in names:
+            self.restored[name].add(self.commits[name])
+
     @staticmethod
-    def restored(found, outcome):
+    def taken(found, outcome):
         """What the workspace must be after a restore that took one of `found`."""
         taken = outcome.document["scope"], outcome.document["key"]
         for name, after in found.items():
@@ -156,14 +172,28 @@ class Rounds:
     def saved(self, name, tree, update, outcome):
         """What a save that ended by itself means for the model."""
         self.expect(outcome, DONE)
-        if outcome.document["saved"]:
+        document = outcome.document
+        if document["saved"]:
             if name in self.entries and not update:
                 raise Wrong("a save without --update replaced an entry")
-            self.entries[name] = tree
+            self.count_layers(document)
+            self.commit(name, tree)
         elif name not in self.entries:
             raise Wrong("nothing was saved, though there is no entry of this key")
+        elif update and document.get("overtaken"):
+            # Of a version that is no more, as far as a restore left word of it.
+            if not self.restored[name] - {self.commits[name]}:
+                raise Wrong("a save says that another one came first, and none did")
+            self.counts["overtaken saves"] += 1
         elif update:
+            self.counts["saves of nothing new"] += 1
             self.expect_tree(self.entries[name], tree)
+
+    def count_layers(self, document):
+        parent = document.get("parent")
+        self.counts["saves"] += 1
+        self.counts["incremental saves"] += parent is not None
+        self.counts["saves by state"] += parent is not None and not parent["hashed"]
 
     def save(self, machine, lines, key):
         options = self.some_options(self.dice.random() < 0.8)
@@ -215,9 +245,8 @@ class Rounds:
             else:
                 lines = trees.differences(tree, found)
             if not lines:
-                self.entries.pop(name, None)
-                if tree is not None:
-                    self.entries[name] = tree
+                if tree is not self.entries.get(name):
+                    self.commit(name, tree)
                 return
             reports.append("\n  ".join(lines[:10]))
         raise Wrong(f"{name} is none of what it could be:\n  " + "\n or\n  ".join(reports))
@@ -285,7 +314,7 @@ class Rounds:
         at = arguments.index("--workspace")
         del arguments[at:at + 2], arguments[-2:]
         self.expect(self.program.run("remove", *arguments), DONE if name in self.entries else MISS)
-        self.entries.pop(name, None)
+        self.commit(name, None)
         self.check(name)
 
     GC = ("--grace", "0", "--force")
@@ -306,10 +335,17 @@ class Rounds:
             self.expect_no_waste()
 
     def expect_no_waste(self):
-        named = set().union(*(stores.pack_ids(m) for m in stores.manifests(self.store).values()), set())
+        manifests = stores.manifests(self.store)
+        named = set().union(*(stores.pack_ids(manifest) for manifest in manifests.values()))
         waste = [name for name in stores.packs(self.store) if name.rpartition("/")[2].split(".")[0] not in named]
         if waste:
             raise Wrong(f"gc left {waste}")
+
+    def expect_few_layers(self):
+        most = max((len(manifest["layers"]) for manifest in stores.manifests(self.store).values()), default=0)
+        if most > LAYERS_MAX:
+            raise Wrong(f"an entry has {most} layers")
+        self.counts["most layers"] = max(most, self.counts["most layers"])
 
     def gc_killed(self, _machine):
         if not self.can["gc"]:
@@ -317,6 +353,7 @@ class Rounds:
         self.say("gc, killed")
         outcome = self.program.run_and_kill(self.some_share(), "gc", *self.gc_arguments())
         self.expect(outcome, DONE, KILLED)
+        self.counts["killed gcs"] += outcome.code == KILLED
         self.check_all()
 
     def some_share(self):
@@ -338,12 +375,17 @@ class Rounds:
         if outcome.code == KILLED:
             old = self.entries.get(name)
             self.settle(name, old, *([tree] if update or old is None else []))
+            self.counts["killed saves"] += 1
+            self.counts["killed saves that were done"] += self.entries.get(name) is not old
         else:
             self.saved(name, tree, update, outcome)
             self.check(name)
 
     def restore_killed(self, machine):
-        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        names = [name for name in self.entries if name[1] in machine.scopes]
+        if not names:
+            return
+        lines, _, key = self.dice.choice(names)
         self.say(f"{machine.name}: restore {key} {lines}, killed")
         if self.dice.random() < 0.5:
             machine.wipe()
@@ -351,7 +393,10 @@ class Rounds:
         outcome = self.program.run_and_kill(self.some_share(), "restore", *self.arguments(machine, lines, key),
                                             state=machine.state)
         self.expect(outcome, DONE, FAILED, MISS, KILLED)
-        sources = [before, *(self.entries[name] for name in self.matching(lines, machine.scopes, key))]
+        names = self.matching(lines, machine.scopes, key)
+        self.note_restored(names)
+        self.counts["killed restores"] += outcome.code == KILLED
+        sources = [before, *(self.entries[name] for name in names)]
         for path, node in machine.scan().items():
             ours = any(part.startswith(b".xcache-") for part in path.split(b"/"))
             if not ours and node.kind != "directory" and all(
@@ -407,7 +452,7 @@ class Rounds:
         self.say("everything in the store is 6 days older")
         self.store.age(6)
 
-    WEIGHTS = {"job": 45, "save_only": 10, "save_killed": 15, "restore_killed": 6, "two_saves": 6, "remove": 5,
+    WEIGHTS = {"job": 45, "save_only": 10, "save_killed": 15, "restore_killed": 10, "two_saves": 6, "remove": 5,
                "gc": 6, "gc_killed": 4, "disturb_state": 2, "age": 1}
 
     def round(self, number, seed):
@@ -415,6 +460,8 @@ class Rounds:
         step = self.dice.choices(list(self.WEIGHTS), self.WEIGHTS.values())[0]
         self.say(f"round {number}: {step}")
         getattr(self, step)(self.dice.choice(self.machines))
+        if number % 10 == 0:
+            self.expect_few_layers()
 
     # The end
 
