@@ -116,13 +116,13 @@ format: ## format all sources
 .PHONY: sanitize
 # Each test takes several times as long: without those that wait, that are about other things than the
 # program, or that take the same ways again; for threads, without those that have no ways of their own.
-WITHOUT = s3_faults dist docker examples containers layers treediff action_radosgw
+WITHOUT = s3_faults dist docker examples containers layers treediff action_radosgw incremental_radosgw
 WITHOUT_TSAN = $(WITHOUT) action action_hostile workflow doctor keys paths usage output lifecycle proxy
 sanitize: packages ## run the tests under address+undefined and under thread sanitizers
 	$(MAKE) build-tests BUILD=$(BUILD)/asan STATIC= SANITIZE=address,undefined CFLAGS="-O1 -g"
-	tests/run --without "$(WITHOUT)" $(BUILD)/asan
+	XC_TEST_ROUNDS=60 tests/run --without "$(WITHOUT)" $(BUILD)/asan
 	$(MAKE) build-tests BUILD=$(BUILD)/tsan STATIC= SANITIZE=thread CFLAGS="-O1 -g"
-	TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
+	XC_TEST_ROUNDS=60 TSAN_OPTIONS="halt_on_error=1 $(TSAN_OPTIONS)" tests/run --without "$(WITHOUT_TSAN)" $(BUILD)/tsan
 
 .PHONY: fuzz fuzz-cover fuzz-targets
 fuzz: packages fuzz-targets ## run each fuzz target for FUZZ_SECONDS (default 60)

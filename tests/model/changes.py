@@ -331,6 +331,8 @@ class Changes:
               "chmod", "remove", "rename", "rename_over", "replace_alike", "new_link", "break_link", "other_kind"]
     RARE = ["new_sparse", "new_symlink", "new_directory", "new_depth", "copy_file", "truncate", "rewrite_mapped",
             "punch_hole", "touch_all", "chown", "xattr", "exchange", "empty", "other_top"]
+    # Of a cache that grows.
+    SMALL = ["new_file", "append", "touch"]
 
     def grow(self):
         """A tree from nothing."""
@@ -338,12 +340,14 @@ class Changes:
         for _ in range(self.dice.randint(5, 60)):
             self.one()
 
-    def one(self):
+    def one(self, small=False):
         self.find()
         if not self.files:
             name = "new_file"
         elif len(self.paths) > PATHS_MAX or self.bytes > BYTES_MAX:
             name = self.dice.choice(["remove", "empty"])
+        elif small:
+            name = self.dice.choice(self.SMALL)
         else:
             name = self.dice.choice(self.COMMON if self.dice.random() < 0.7 else self.RARE)
         path = getattr(self, name)()

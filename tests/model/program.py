@@ -39,7 +39,11 @@ class Program:
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def finish(self, process):
-        output, errors = process.communicate(timeout=SECONDS_MAX)
+        try:
+            output, errors = process.communicate(timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         document = json.loads(output) if output and process.returncode >= 0 else None
         return Outcome(process.returncode, document, errors.decode(errors="replace"))
 

@@ -88,13 +88,13 @@ class Rounds:
                 *(word for scope in scopes or machine.scopes for word in ("--scope", scope)),
                 "--jobs", str(self.dice.randint(1, 3))]
 
-    def change(self, machine, count):
+    def change(self, machine, count, small=False):
         changes = Changes(self.dice, os.fsencode(machine.workspace), [TREE, OTHER])
         if not os.path.isdir(machine.workspace / "tree"):
             changes.grow()
             self.say(f"{machine.name}: a new tree")
         for _ in range(count):
-            self.say(f"{machine.name}: {changes.one()}")
+            self.say(f"{machine.name}: {changes.one(small)}")
 
     def expect(self, outcome, *codes):
         if outcome.code not in codes:
@@ -264,6 +264,14 @@ class Rounds:
         for _ in range(dice.choice([1, 1, 2])):
             self.change(machine, dice.choice([0, 1, 3, 10]))
             self.save(machine, lines, key if dice.random() < 0.7 else dice.choice(KEYS))
+
+    def chain(self, machine):
+        """A cache that grows from job to job, until layers must be merged."""
+        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
+        for _ in range(self.dice.randint(3, 10)):
+            self.restore(machine, lines, key)
+            self.change(machine, 1, small=True)
+            self.save(machine, lines, key)
 
     def save_only(self, machine):
         self.change(machine, self.dice.choice([0, 1, 5]))
@@ -452,7 +460,7 @@ class Rounds:
         self.say("everything in the store is 6 days older")
         self.store.age(6)
 
-    WEIGHTS = {"job": 45, "save_only": 10, "save_killed": 15, "restore_killed": 10, "two_saves": 6, "remove": 5,
+    WEIGHTS = {"job": 45, "chain": 5, "save_only": 10, "save_killed": 15, "restore_killed": 10, "two_saves": 6, "remove": 5,
                "gc": 6, "gc_killed": 4, "disturb_state": 2, "age": 1}
 
     def round(self, number, seed):
