@@ -54,6 +54,7 @@ enum xc_store_can {
 	XC_STORE_CAN_PUT_IF_ABSENT = 1 << 3, /* XC_PUT_IF_ABSENT */
 	XC_STORE_CAN_PUT_IF_TAG = 1 << 4,    /* XC_PUT_IF_TAG */
 	XC_STORE_CAN_FIND = 1 << 5,          /* it matches keys by itself */
+	XC_STORE_CAN_TELL_TIME = 1 << 6,
 };
 
 /*
@@ -205,6 +206,15 @@ struct xc_store_ops {
 			   struct xc_err *err);
 
 	/*
+	 * The time by the clock that modified_ns of its objects comes from: a
+	 * server's, or a file system's. What is written after this call is listed
+	 * as no older, but for the grain of such clocks, up to a second, and what
+	 * the clocks of several servers differ. NULL without
+	 * XC_STORE_CAN_TELL_TIME.
+	 */
+	int (*now)(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err);
+
+	/*
 	 * The entry that a query matches, by the store's own rules; NOT_FOUND if
 	 * none does. NULL without XC_STORE_CAN_FIND: then entry/lookup.c matches
 	 * the names that list and get give.
@@ -303,6 +313,7 @@ int xc_store_remove_tagged(struct xc_store *store, const char *name, const struc
 			   struct xc_err *err) XC_CHECK;
 int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names,
 			 struct xc_err *err) XC_CHECK;
+int xc_store_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err) XC_CHECK;
 int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
 		  struct xc_store_found *ret_found, struct xc_err *err) XC_CHECK;
 

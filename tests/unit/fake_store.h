@@ -27,6 +27,7 @@ struct fake {
 	unsigned find_calls;
 	struct xc_store_query asked;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
+	int64_t later_ns;  /* how much later it is by its clock than when things were written */
 };
 
 struct fake_upload {
@@ -182,6 +183,16 @@ static inline int fake_remove(struct xc_store *store, const char *name,
 	return TRY(fake, err, fake->inner->ops->remove(fake->inner, name, tag, err));
 }
 
+static inline int fake_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err)
+{
+	struct fake *fake = fake_of(store);
+	int result = TRY(fake, err, xc_store_now(fake->inner, ret_now_ns, err));
+
+	if (result == 0)
+		*ret_now_ns += fake->later_ns;
+	return result;
+}
+
 static inline int fake_find(struct xc_store *store, const struct xc_store_query *query,
 			    struct xc_store_found *ret_found, struct xc_err *err)
 {
@@ -211,6 +222,7 @@ static const struct xc_store_ops fake_ops = {
 	.list = fake_list,
 	.remove = fake_remove,
 	.find = fake_find,
+	.now = fake_now,
 };
 
 /* Puts a fake around the scene's store; the scene's own stays usable beside it. */

@@ -375,9 +375,20 @@ static inline int memory_remove(struct xc_store *base, const char *name,
 	return 0;
 }
 
+static inline int memory_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+{
+	struct memory_store *store = memory_of(base);
+
+	MEMORY_LOCKED(store);
+	if (memory_count_call(store, err) < 0)
+		return -1;
+	*ret_now_ns = memory_next_modified_ns(store);
+	return 0;
+}
+
 #define MEMORY_STORE_CAN                                                                           \
 	(XC_STORE_CAN_LIST | XC_STORE_CAN_REMOVE | XC_STORE_CAN_REPLACE |                          \
-	 XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG)
+	 XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG | XC_STORE_CAN_TELL_TIME)
 
 static const struct xc_store_ops memory_ops = {
 	.close = memory_close,
@@ -390,6 +401,7 @@ static const struct xc_store_ops memory_ops = {
 	.upload_abort = memory_upload_abort,
 	.list = memory_list,
 	.remove = memory_remove,
+	.now = memory_now,
 };
 
 /* An empty store. */

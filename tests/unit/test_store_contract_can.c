@@ -21,6 +21,7 @@ static void what_a_store_can_do_is_there(void **state)
 		{ XC_STORE_CAN_LIST, store->ops->list },
 		{ XC_STORE_CAN_REMOVE, store->ops->remove },
 		{ XC_STORE_CAN_FIND, store->ops->find },
+		{ XC_STORE_CAN_TELL_TIME, store->ops->now },
 		{ puts, store->ops->put },
 	};
 
@@ -56,6 +57,7 @@ static void what_a_store_cannot_do_is_said_clearly(void **state)
 	struct xc_store_tag tag;
 	unsigned can = store->can;
 	struct xc_err err;
+	int64_t now_ns;
 
 	must_put(store, "a/k", "1");
 	xc_strlist_add(&names, "a/k");
@@ -71,10 +73,45 @@ static void what_a_store_cannot_do_is_said_clearly(void **state)
 	expect_lack(store, put(store, "a/k", "2", XC_PUT_IF_TAG(&tag), &err), &err,
 		    "replace just what was read");
 	expect_lack(store, xc_store_find(store, &query, &found, &err), &err, "match keys");
+	expect_lack(store, xc_store_now(store, &now_ns, &err), &err, "tell its time");
 	store->ops = ops;
 	store->can = can;
 	xc_strlist_release(&names);
 	must_hold(store, "a/k", "1");
+}
+
+struct span {
+	int64_t from_ns, to_ns;
+};
+
+static int check_time(const struct xc_store_object *object, void *context, struct xc_err *err)
+{
+	const struct span *span = context;
+
+	(void)err;
+	assert_true(object->modified_ns >= span->from_ns);
+	assert_true(object->modified_ns <= span->to_ns);
+	return 0;
+}
+
+/* What is written between two looks at the clock bears a time between the two. */
+static void a_store_tells_the_time_that_its_objects_bear(void **state)
+{
+	/* Servers have whole seconds, and one clock for answers and another for objects. */
+	const int64_t grain_ns = factory->server ? 2000000000 : 50000000;
+	struct xc_store *store = store_of(state);
+	struct span span;
+	struct xc_err err;
+
+	expect_ok(xc_store_now(store, &span.from_ns, &err), &err, "now");
+	must_list_only(store, NULL);
+	must_put(store, "a/1", "z");
+	expect_ok(xc_store_now(store, &span.to_ns, &err), &err, "then");
+	must_list_only(store, "a/1");
+	assert_true(span.to_ns >= span.from_ns);
+	span.from_ns -= grain_ns;
+	span.to_ns += grain_ns;
+	expect_ok(xc_store_list(store, "", check_time, &span, &err), &err, "list");
 }
 
 static void several_objects_are_removed_at_once(void **state)
@@ -158,6 +195,7 @@ int main(void)
 	const struct CMUnitTest contract[] = {
 		STORE_TEST(what_a_store_can_do_is_there),
 		STORE_TEST(what_a_store_cannot_do_is_said_clearly),
+		STORE_TEST(a_store_tells_the_time_that_its_objects_bear),
 		STORE_TEST(several_objects_are_removed_at_once),
 		STORE_TEST(a_name_that_cannot_be_removes_nothing),
 	};

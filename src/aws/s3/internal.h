@@ -123,6 +123,8 @@ bool xc_s3_call_etag(const struct xc_s3_call *call, char out[XC_S3_ETAG_MAX]);
 
 /* judge.c: what answers mean */
 enum xc_http_verdict xc_s3_judge(struct xc_http_request *request, struct xc_err *err);
+/* The time that the answer bears, in seconds since 1970; false if it has none. */
+bool xc_s3_call_date(const struct xc_s3_call *call, int64_t *ret_date_s);
 /* Whether the server may not know the request or one of its headers: a 501, or a 400. */
 bool xc_s3_call_may_be_unknown(const struct xc_s3_call *call);
 

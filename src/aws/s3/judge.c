@@ -143,15 +143,27 @@ static int64_t parse_time(const char *text, const char *format, int64_t otherwis
 	return strptime(text, format, &broken) ? (int64_t)timegm(&broken) : otherwise;
 }
 
+bool xc_s3_call_date(const struct xc_s3_call *call, int64_t *ret_date_s)
+{
+	char date[64];
+	int64_t date_s = -1;
+
+	if (xc_http_header(&call->request, "date", date, sizeof(date)))
+		date_s = parse_time(date, "%a, %d %b %Y %H:%M:%S", -1);
+	if (date_s < 0)
+		return false;
+	*ret_date_s = date_s;
+	return true;
+}
+
 /* How far the server is ahead of us; false if it does not say. */
 static bool find_skew(const struct xc_s3_call *call, const struct xc_s3_error *error,
 		      int64_t *ret_skew_s)
 {
-	char date[64];
-	int64_t server_s = -1;
+	int64_t server_s;
 
-	if (xc_http_header(&call->request, "date", date, sizeof(date)))
-		server_s = parse_time(date, "%a, %d %b %Y %H:%M:%S", -1);
+	if (!xc_s3_call_date(call, &server_s))
+		server_s = -1;
 	if (error->server_time[0] != '\0')
 		server_s = parse_time(error->server_time, "%Y-%m-%dT%H:%M:%S", server_s);
 	if (server_s < 0)

@@ -298,6 +298,23 @@ int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct x
 	return 0;
 }
 
+int xc_s3_now(struct xc_s3 *s3, const char *prefix, int64_t *ret_now_s, struct xc_err *err)
+{
+	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &list_objects };
+
+	/* The server is to say it now, not a cache on the way that has said it before. */
+	xc_s3_call_header(&call, "Cache-Control", "no-cache");
+	xc_uri_add_query(&call.query, "list-type", "2");
+	xc_uri_add_query(&call.query, "max-keys", "1");
+	xc_uri_add_query(&call.query, "prefix", prefix);
+	call.request.max_reply_bytes = LIST_BYTES_MAX;
+	if (xc_s3_call_perform(&call, err) < 0)
+		return -1;
+	if (xc_s3_call_date(&call, ret_now_s))
+		return 0;
+	return xc_err_set(err, XC_ERR_IO, "the server does not say what time it is (no Date)");
+}
+
 int xc_s3_account(struct xc_s3 *s3, struct xc_err *err)
 {
 	cleanup_s3_call struct xc_s3_call call = { .s3 = s3, .operation = &list_buckets };

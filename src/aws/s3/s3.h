@@ -113,6 +113,13 @@ int xc_s3_delete_many(struct xc_s3 *s3, const struct xc_strlist *keys, struct xc
 int xc_s3_list(struct xc_s3 *s3, const char *prefix, const char *token, struct xc_s3_page *ret_page,
 	       struct xc_err *err) XC_CHECK;
 
+/*
+ * The server's time in seconds since 1970: the Date (RFC 9110, 6.6.1) of the
+ * answer to a listing of `prefix`, of which one key is asked for. IO if it has none.
+ */
+int xc_s3_now(struct xc_s3 *s3, const char *prefix, int64_t *ret_now_s,
+	      struct xc_err *err) XC_CHECK;
+
 /* An upload in parts; the id is on the heap. */
 int xc_s3_upload_create(struct xc_s3 *s3, const char *key, char **ret_upload_id,
 			struct xc_err *err) XC_CHECK;

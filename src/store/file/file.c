@@ -136,6 +136,7 @@ const struct xc_store_ops xc_file_ops = {
 	.upload_abort = xc_file_upload_abort,
 	.list = xc_file_list,
 	.remove = file_remove,
+	.now = xc_file_now,
 };
 
 static int check_url(const struct xc_url *url, struct xc_err *err)
@@ -191,7 +192,8 @@ static int open_file(const char *rest, const struct xc_store_opts *opts, const v
 	store->base = (struct xc_store){
 		.ops = &xc_file_ops,
 		.can = XC_STORE_CAN_LIST | XC_STORE_CAN_REMOVE | XC_STORE_CAN_REPLACE |
-		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG,
+		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG |
+		       XC_STORE_CAN_TELL_TIME,
 		.display_url = xc_asprintf("file://%s", encoded),
 		.read_concurrency = READ_CONCURRENCY,
 		.read_bytes = READ_BYTES,

@@ -134,6 +134,9 @@ int xc_file_link_open(int fd, int folder_fd, const char *name);
 /* Whether xc_file_link_open can work here. */
 bool xc_file_can_link_open(int fd);
 
+/* The time that the root's file system gives to what is written now. */
+int xc_file_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err);
+
 /* upload.c */
 int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,
 		struct xc_put_condition condition, struct xc_err *err);

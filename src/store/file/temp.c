@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash.h"
 
@@ -140,6 +141,33 @@ int xc_file_temp_link(const struct xc_file_store *store, int fd, struct xc_file_
 {
 	(void)!flock(fd, LOCK_EX | LOCK_NB);
 	return name_temporarily(store, fd, ret_temp) < 0 ? -1 : 0;
+}
+
+/* Of a network's file system that is the clock of its server. */
+int xc_file_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+{
+	const struct xc_file_store *store = xc_file_store(base);
+	cleanup_fd int root_fd = xc_file_open_folder(store, "", 0), fd = -1;
+	struct xc_file_temp temp;
+	struct stat status;
+	int result = 0;
+
+	/* Nothing is there whose time could differ, and no folder is to be made for a look. */
+	if (root_fd < 0 && errno == ENOENT) {
+		*ret_now_ns = xc_clock_now_ns();
+		return 0;
+	}
+	fd = xc_file_temp_create(store, &temp);
+	if (fd < 0)
+		return xc_file_err(store, XC_FILE_TEMP_FOLDER, errno, "create a temporary file in",
+				   err);
+	if (xc_fd_write_all(fd, "", 1) < 0 || fstat(fd, &status) < 0)
+		result = xc_file_err(store, XC_FILE_TEMP_FOLDER, errno,
+				     "write a temporary file in", err);
+	else
+		*ret_now_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+	xc_file_temp_release(store, &temp);
+	return result;
 }
 
 void xc_file_temp_release(const struct xc_file_store *store, struct xc_file_temp *temp)

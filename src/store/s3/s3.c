@@ -256,6 +256,17 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 			  base->display_url);
 }
 
+static int s3_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+{
+	struct xc_s3_store *store = xc_s3_store(base);
+	int64_t now_s;
+
+	if (xc_s3_now(store->s3, store->prefix, &now_s, err) < 0)
+		return -1;
+	*ret_now_ns = now_s * 1000000000;
+	return 0;
+}
+
 const struct xc_store_ops xc_s3_ops = {
 	.close = s3_close,
 	.get = s3_get,
@@ -269,6 +280,7 @@ const struct xc_store_ops xc_s3_ops = {
 	.list = s3_list,
 	.remove = s3_remove,
 	.remove_many = s3_remove_many,
+	.now = s3_now,
 	.examine = xc_s3_store_examine,
 };
 
@@ -324,7 +336,8 @@ static int open_s3(const char *rest, const struct xc_store_opts *opts, const voi
 	store->base = (struct xc_store){
 		.ops = &xc_s3_ops,
 		.can = XC_STORE_CAN_LIST | XC_STORE_CAN_REMOVE | XC_STORE_CAN_REPLACE |
-		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG,
+		       XC_STORE_CAN_PUT_IF_ABSENT | XC_STORE_CAN_PUT_IF_TAG |
+		       XC_STORE_CAN_TELL_TIME,
 		.display_url = STEAL_PTR(url.display_url),
 		.read_concurrency = READ_CONCURRENCY,
 		.read_bytes = READ_BYTES,
