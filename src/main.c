@@ -19,6 +19,7 @@ static const struct command {
 	{ "list", "List entries", xc_cmd_list },
 	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
 	{ "remove", "Remove entries", xc_cmd_remove },
+	{ "gc", "Free what no entry needs any more", xc_cmd_gc },
 	{ "doctor", "Check a store, and explain what does not work", xc_cmd_doctor },
 	{ "lifecycle", "Print lifecycle rules for a bucket", xc_cmd_lifecycle },
 	{ "action", "What the GitHub actions run", xc_cmd_action },

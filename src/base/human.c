@@ -31,6 +31,44 @@ const char *xc_human_size(uint64_t bytes, char *out)
 	return out;
 }
 
+/* What a unit multiplies by; 0 for what is none. */
+static double unit_factor(const char *unit)
+{
+	static const char letters[] = "KMGT";
+	const char *letter = *unit ? strchr(letters, *unit & ~0x20) : NULL;
+	double step = 1000, factor = 1;
+
+	unit += letter != NULL;
+	if (letter && *unit == 'i') {
+		step = 1024;
+		unit++;
+	}
+	if (*unit == 'B')
+		unit++;
+	for (; letter && letter >= letters; letter--)
+		factor *= step;
+	return *unit == '\0' ? factor : 0;
+}
+
+int xc_human_parse_size(const char *text, uint64_t *ret_bytes)
+{
+	double value = 0, digit = 1;
+	const char *at = text;
+
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = value * 10 + (*at - '0');
+	if (at == text)
+		return -1;
+	if (*at == '.')
+		for (at++; *at >= '0' && *at <= '9'; at++)
+			value += (*at - '0') * (digit /= 10);
+	value *= unit_factor(at + (*at == ' '));
+	if (value >= 9e18 || unit_factor(at + (*at == ' ')) < 1)
+		return -1;
+	*ret_bytes = (uint64_t)value;
+	return 0;
+}
+
 const char *xc_human_count(uint64_t count, char *out)
 {
 	char digits[24];

@@ -15,6 +15,12 @@
 /* SI units and three significant digits: "0 B", "1.50 kB", "733 MB". */
 const char *xc_human_size(uint64_t bytes, char *out);
 
+/*
+ * A size as people write it: "1000", "500M", "1.5 GB", "20GiB". K, M, G and T are
+ * powers of 1000, as above, with an "i" of 1024. -1 for anything else.
+ */
+int xc_human_parse_size(const char *text, uint64_t *ret_bytes) XC_CHECK;
+
 /* "105,449". */
 const char *xc_human_count(uint64_t count, char *out);
 

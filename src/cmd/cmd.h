@@ -23,6 +23,7 @@ int xc_cmd_lookup(int argc, char **argv);
 int xc_cmd_list(int argc, char **argv);
 int xc_cmd_inspect(int argc, char **argv);
 int xc_cmd_remove(int argc, char **argv);
+int xc_cmd_gc(int argc, char **argv);
 int xc_cmd_doctor(int argc, char **argv);
 int xc_cmd_lifecycle(int argc, char **argv);
 int xc_cmd_action(int argc, char **argv);

@@ -22,6 +22,9 @@ struct xc_args {
 	const char *profile, *role_arn;
 	long jobs, connections; /* 0: not given */
 	long level, days;
+	long grace, max_age; /* hours; days, 0: not given */
+	const char *max_size;
+	bool dry_run, force;
 	bool update, lookup_only, legacy_layout, files, keys_only;
 	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;

@@ -3,6 +3,7 @@
 
 #include "base/pool.h"
 #include "entry/listing.h"
+#include "entry/remove.h"
 
 /*
  * Requests at once: a listing of many entries takes as long as the network is
@@ -69,31 +70,6 @@ static bool is_wanted(const struct xc_remove_opts *opts, const struct xc_entry *
 			 : strncmp(entry->key, opts->key_prefix, strlen(opts->key_prefix)) == 0;
 }
 
-/* 1: removed; 0: there is none any more. */
-static int remove_entry(const struct xc_cache *cache, const struct xc_entry *entry,
-			const struct xc_store_tag *tag, struct xc_err *err)
-{
-	const char *name = entry->key ? entry->key : entry->object;
-
-	/* What is no manifest names no pack; of one that cannot be read now nobody knows. */
-	if (entry->manifest_err && entry->manifest_err->kind != XC_ERR_CORRUPT &&
-	    entry->manifest_err->kind != XC_ERR_FORMAT) {
-		*err = *entry->manifest_err;
-		return xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
-	}
-	/* The tombstone first: a pack must never lose its last entry without a trace. */
-	if (entry->manifest &&
-	    xc_write_tombstone(cache, entry->scope, entry->manifest, NULL, err) < 0)
-		return xc_err_wrap(err, "cannot leave a tombstone for key %s", XC_QUOTE(name));
-	/* Just the one that was read: one that replaced it names another pack. */
-	if (xc_store_remove_tagged(cache->store, entry->object, tag->text[0] ? tag : NULL, err) ==
-	    0)
-		return 1;
-	return err->kind == XC_ERR_NOT_FOUND
-		       ? 0
-		       : xc_err_wrap(err, "cannot remove key %s", XC_QUOTE(name));
-}
-
 /* Returns -1 with removal_err EXISTS if the entry was replaced in the meantime. */
 static int visit_once(struct visit *visit)
 {
@@ -109,7 +85,7 @@ static int visit_once(struct visit *visit)
 	if (!visit->removal || visit->err.kind == XC_ERR_NOT_FOUND ||
 	    !is_wanted(visit->removal->opts, &entry))
 		return 0;
-	result = remove_entry(visit->cache, &entry, &visit->tag, &visit->removal_err);
+	result = xc_remove_entry(visit->cache, &entry, &visit->tag, &visit->removal_err);
 	visit->removed = result > 0;
 	if (result >= 0)
 		visit->removal_err.kind = XC_ERR_NONE;

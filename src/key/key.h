@@ -44,6 +44,14 @@ void xc_key_new_id(char ret_id[XC_PACK_ID_LEN + 1]);
 int xc_key_scope_prefix(const char *repository, const char *scope, struct xc_buf *out,
 			struct xc_err *err) XC_CHECK;
 
+/* Append "<repository>/", with which the names of all its objects start. USAGE if empty. */
+int xc_key_repository_prefix(const char *repository, struct xc_buf *out,
+			     struct xc_err *err) XC_CHECK;
+
+/* Append the scope that the `length` bytes of a path element stand for; CORRUPT if none does. */
+int xc_key_scope_decode(const char *element, size_t length, struct xc_buf *out,
+			struct xc_err *err) XC_CHECK;
+
 /*
  * Append the last element of an entry's name: the key, percent-encoded byte
  * by byte only where needed (control bytes, '%', '/', '\\', what is not

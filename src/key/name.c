@@ -118,6 +118,15 @@ int xc_key_scope_prefix(const char *repository, const char *scope, struct xc_buf
 	return 0;
 }
 
+int xc_key_repository_prefix(const char *repository, struct xc_buf *out, struct xc_err *err)
+{
+	if (repository[0] == '\0')
+		return xc_err_set(err, XC_ERR_USAGE, "the repository's name is empty");
+	add_encoded(repository, out);
+	xc_buf_add_char(out, '/');
+	return 0;
+}
+
 /* Append what `length` bytes of an element stand for; -1 if a "%XX" is malformed. */
 static int add_decoded(const char *element, size_t length, struct xc_buf *out)
 {
@@ -168,6 +177,21 @@ int xc_key_decode(const char *element, struct xc_buf *out, struct xc_err *err)
 				  XC_QUOTE(element));
 	if (mark)
 		return 1;
+	xc_buf_add(out, decoded.data, decoded.len_bytes);
+	return 0;
+}
+
+int xc_key_scope_decode(const char *element, size_t length, struct xc_buf *out, struct xc_err *err)
+{
+	cleanup_buf struct xc_buf decoded = XC_BUF_INIT;
+
+	if (length == 0 || add_decoded(element, length, &decoded) < 0 ||
+	    !is_canonical(element, length, &decoded)) {
+		cleanup_free char *text = xc_strndup(element, length);
+
+		return xc_err_set(err, XC_ERR_CORRUPT, "'%s' is not the name of a scope",
+				  XC_QUOTE(text));
+	}
 	xc_buf_add(out, decoded.data, decoded.len_bytes);
 	return 0;
 }

@@ -51,7 +51,7 @@ load helpers
         [save]="key path update level" [restore]="key restore-key path lookup-only legacy-layout"
         [lookup]="key restore-key path legacy-layout" [list]="key-prefix path keys-only"
         [inspect]="key path files" [remove]="key key-prefix path"
-        [doctor]="" [lifecycle]="days xml"
+        [gc]="grace max-age max-size dry-run force" [doctor]="" [lifecycle]="days xml"
     )
     for command in "${!options[@]}"; do
         ends 0 xc "$command" --help

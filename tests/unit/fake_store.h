@@ -27,7 +27,10 @@ struct fake {
 	unsigned find_calls;
 	struct xc_store_query asked;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
-	int64_t later_ns;  /* how much later it is by its clock than when things were written */
+	void (*listing)(void *context, unsigned number); /* called before each, counted from 1 */
+	void *listing_context;
+	unsigned listings;
+	int64_t later_ns; /* how much later it is by its clock than when things were written */
 };
 
 struct fake_upload {
@@ -170,6 +173,9 @@ static inline int fake_list(struct xc_store *store, const char *prefix, xc_store
 	struct fake *fake = fake_of(store);
 	struct coarse_list coarse = { .found = found, .context = context };
 
+	fake->listings++;
+	if (fake->listing)
+		fake->listing(fake->listing_context, fake->listings);
 	if (fake->coarse_times)
 		return xc_store_list(fake->inner, prefix, list_coarsely, &coarse, err);
 	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));

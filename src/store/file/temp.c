@@ -162,8 +162,8 @@ int xc_file_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
 		return xc_file_err(store, XC_FILE_TEMP_FOLDER, errno, "create a temporary file in",
 				   err);
 	if (xc_fd_write_all(fd, "", 1) < 0 || fstat(fd, &status) < 0)
-		result = xc_file_err(store, XC_FILE_TEMP_FOLDER, errno,
-				     "write a temporary file in", err);
+		result = xc_file_err(store, XC_FILE_TEMP_FOLDER, errno, "write a temporary file in",
+				     err);
 	else
 		*ret_now_ns = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 	xc_file_temp_release(store, &temp);
