@@ -73,7 +73,7 @@ _xcache_options() {
 	common+=' --role-arn --no-sign-request --trace --quiet --verbose --json --help'
 	case $1 in
 	restore) echo "--key --restore-key --path --lookup-only --legacy-layout $common" ;;
-	save) echo "--key --path --update --level $common" ;;
+	save) echo "--key --path --update --parent-key --full --expire-days --level $common" ;;
 	lookup) echo "--key --restore-key --path --legacy-layout $common" ;;
 	list) echo "--key-prefix --path --keys-only $common" ;;
 	inspect) echo "--key --path --files $common" ;;

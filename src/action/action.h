@@ -19,6 +19,7 @@
 struct xc_action_host {
 	unsigned threads;     /* at least 1 */
 	unsigned connections; /* 0: as many as are worth having */
+	long expire_days;     /* of the store, see save/save.h; -1: as its kind has it */
 	const struct xc_cancel *cancel;
 	struct xc_progress *progress;
 	/* Around what takes long: catch signals and show the progress, and no longer. */

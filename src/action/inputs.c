@@ -28,6 +28,7 @@ static const struct {
 } table[] = {
 	INPUT("key", TEXT, key),
 	INPUT("restore-keys", LINES, restore_keys),
+	INPUT("parent-key", LINES, parent_keys),
 	INPUT("path", LINES, paths),
 	INPUT("fail-on-cache-miss", FLAG, fail_on_cache_miss),
 	INPUT("lookup-only", FLAG, lookup_only),

@@ -20,7 +20,7 @@
 /* Texts are never NULL: "" stands for what was not given. */
 struct xc_action_inputs {
 	char *key;
-	struct xc_strlist restore_keys, paths;
+	struct xc_strlist restore_keys, parent_keys, paths;
 	bool fail_on_cache_miss, lookup_only, read_only, update, legacy_layout;
 	char *store;
 	char *s3_bucket, *s3_region, *s3_endpoint, *s3_prefix;

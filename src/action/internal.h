@@ -91,6 +91,7 @@ struct xc_action_outcome {
 	const char *reason;                 /* of a failure or a miss, or NULL */
 	const struct xc_action_closest *closest;
 	const struct xc_strlist *notes; /* of a save, or NULL */
+	const char *sharing; /* what a save shares with an earlier entry; NULL: nothing */
 	uint64_t lookup_ms;
 	uint64_t scan_ms; /* of a save */
 	uint64_t work_ms; /* transfer, and with it extraction or compression */

@@ -101,6 +101,8 @@ void xc_action_log(const struct xc_action_run *run, const struct xc_action_outco
 		report_searched(run);
 		report_nearest(outcome->closest);
 	}
+	if (outcome->sharing)
+		xc_action_info("Sharing: %s", outcome->sharing);
 	if (outcome->result == XC_RESULT_SAVED)
 		xc_action_info("Scanning took %s, compression and transfer %s",
 			       XC_DURATION(outcome->scan_ms), XC_DURATION(outcome->work_ms));

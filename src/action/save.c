@@ -7,6 +7,7 @@
 #include "action/suspect.h"
 #include "save/notes.h"
 #include "save/save.h"
+#include "save/sharing.h"
 #include "tree/patterns/patterns.h"
 
 /* What actions/cache's saves say of invalid inputs: a line, not an annotation. */
@@ -117,20 +118,26 @@ static void report_saved(struct xc_action_run *run, const char *key,
 			 const struct xc_save_result *result)
 {
 	cleanup_strlist struct xc_strlist notes = XC_STRLIST_INIT;
-	const struct xc_action_outcome outcome = {
+	cleanup_buf struct xc_buf sharing = XC_BUF_INIT;
+	struct xc_action_outcome outcome = {
 		.result = result->exists ? XC_RESULT_KEPT : XC_RESULT_SAVED,
 		.notes = &notes,
+		.reason = xc_save_idle(result),
 		.manifest = result->exists ? NULL : &result->manifest,
 		.scope = run->scopes.items[0],
 		.scan_ms = result->scan_ms,
 		.work_ms = result->pack_ms,
 		.total_ms = result->total_ms,
-		.transferred_bytes = result->manifest.totals.stored_bytes,
+		.transferred_bytes = result->delta.sent_bytes,
 	};
 
 	xc_action_run_finish(run);
 	xc_save_notes(result, &notes);
-	if (result->exists) {
+	xc_save_sharing(result, &sharing);
+	outcome.sharing = sharing.data;
+	if (outcome.reason) {
+		xc_action_info("Cache of key %s: %s.", key, outcome.reason);
+	} else if (result->exists) {
 		report_exists(run, key);
 	} else {
 		report_skipped(&result->skipped);
@@ -149,10 +156,37 @@ static void report_saved(struct xc_action_run *run, const char *key,
 	xc_action_summary(run, &outcome);
 }
 
-static int store_entry(struct xc_action_run *run, const char *key)
+/* What to build on where this machine has no word of a restore. */
+static void choose_parents(const struct xc_action_run *run, const char *restored,
+			   struct xc_strlist *ret_keys)
+{
+	static const struct xc_strlist none = XC_STRLIST_INIT;
+	const struct xc_strlist *given = &run->inputs.parent_keys;
+
+	if (restored)
+		xc_strlist_add(ret_keys, restored);
+	for (size_t i = 0; i < given->count && ret_keys->count < XC_KEYS_MAX; i++) {
+		cleanup_free char *fault = xc_action_key_fault(given->items[i], &none);
+
+		if (fault)
+			xc_action_info("[warning]parent-key: %s", fault);
+		else
+			xc_strlist_add(ret_keys, given->items[i]);
+	}
+}
+
+static unsigned expire_days(const struct xc_action_run *run)
+{
+	long days = run->host->expire_days;
+
+	return days < 0 ? xc_save_expire_days(run->store) : (unsigned)days;
+}
+
+static int store_entry(struct xc_action_run *run, const char *key, const char *restored)
 {
 	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
-	struct xc_save_opts opts = { .update = run->inputs.update };
+	cleanup_strlist struct xc_strlist parents = XC_STRLIST_INIT;
+	struct xc_save_opts opts = { .update = run->inputs.update, .parent_keys = &parents };
 	cleanup_free char *suspect = NULL;
 	struct xc_err err;
 
@@ -167,6 +201,8 @@ static int store_entry(struct xc_action_run *run, const char *key)
 	}
 	suspect = xc_action_suspect_take(run);
 	opts.suspect = suspect;
+	opts.expire_days = expire_days(run);
+	choose_parents(run, restored, &parents);
 	opts.build_ms = xc_action_build_ms(&run->context, key, &run->inputs.paths);
 	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)
 		return report_failure(run, &err);
@@ -196,7 +232,7 @@ static int save(struct xc_action_run *run, const char *key, const char *restored
 	fault = xc_action_key_fault(key, &no_restore_keys);
 	if (fault)
 		return decline(fault);
-	return may_write(run, key) ? store_entry(run, key) : 0;
+	return may_write(run, key) ? store_entry(run, key, restored) : 0;
 }
 
 int xc_action_save(const struct xc_action_host *host)

@@ -169,6 +169,8 @@ void xc_action_summary_text(const struct xc_action_run *run,
 		add_code_row(out, "Why", outcome->reason);
 	if (outcome->manifest) {
 		add_entry(run, outcome, out);
+		if (outcome->sharing)
+			add_row(out, "Sharing", outcome->sharing);
 		if (outcome->notes)
 			add_list_row(out, "Notes", outcome->notes);
 		add_times(run, outcome, out);

@@ -82,6 +82,8 @@ static int run_entry(int (*run)(const struct xc_action_host *host))
 	/* No setting that goes astray may fail a job. */
 	if (xc_defaults_connections(&host.connections, &err) < 0)
 		xc_action_command("warning", "%s", err.msg);
+	if (xc_defaults_expire_days(&host.expire_days, &err) < 0)
+		xc_action_command("warning", "%s", err.msg);
 	return run(&host);
 }
 

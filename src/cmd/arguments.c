@@ -12,6 +12,13 @@ static int check_args(const struct xc_command *command, const struct xc_args *ar
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "Path Validation Error: At least one directory or file path "
 				  "is required");
+	if (args->parent_keys.count > 0) {
+		const struct xc_strlist rest = { .items = args->parent_keys.items + 1,
+						 .count = args->parent_keys.count - 1 };
+
+		if (xc_key_check(args->parent_keys.items[0], &rest, err) < 0)
+			return xc_err_wrap(err, "--parent-key");
+	}
 	return args->key ? xc_key_check(args->key, &args->restore_keys, err) : 0;
 }
 

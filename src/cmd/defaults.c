@@ -64,23 +64,37 @@ unsigned xc_defaults_limit(const char *cpu_max, unsigned cores)
 	return limit < cores ? (unsigned)limit : cores;
 }
 
-int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err)
+/* The number that a variable holds, within bounds; `unset` if it is not set. */
+static int read_number(const char *variable, unsigned long min, unsigned long max, long unset,
+		       long *ret_number, struct xc_err *err)
 {
-	const char *text = xc_env("XCACHE_CONNECTIONS");
+	const char *text = xc_env(variable);
 	char *end;
 	unsigned long number;
 
-	*ret_connections = 0;
+	*ret_number = unset;
 	if (!text)
 		return 0;
 	number = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < 1 ||
-	    number > CONNECTIONS_MAX)
-		return xc_err_set(err, XC_ERR_USAGE,
-				  "XCACHE_CONNECTIONS is '%s'; write a number from 1 to %u",
-				  XC_QUOTE(text), CONNECTIONS_MAX);
-	*ret_connections = (unsigned)number;
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < min || number > max)
+		return xc_err_set(err, XC_ERR_USAGE, "%s is '%s'; write a number from %lu to %lu",
+				  variable, XC_QUOTE(text), min, max);
+	*ret_number = (long)number;
 	return 0;
+}
+
+int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err)
+{
+	long number;
+	int result = read_number("XCACHE_CONNECTIONS", 1, CONNECTIONS_MAX, 0, &number, err);
+
+	*ret_connections = (unsigned)number;
+	return result;
+}
+
+int xc_defaults_expire_days(long *ret_days, struct xc_err *err)
+{
+	return read_number("XCACHE_EXPIRE_DAYS", 0, XC_EXPIRE_DAYS_MAX, -1, ret_days, err);
 }
 
 /* The limits of a cgroup and of all above it hold together: kernel, cgroup-v2.rst, "CPU". */

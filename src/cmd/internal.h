@@ -95,6 +95,11 @@ bool xc_defaults_store_is_private(void);
 /* What XCACHE_CONNECTIONS says; 0 if it is not set. USAGE if it is no number from 1 to 128. */
 int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err) XC_CHECK;
 
+/* XCACHE_EXPIRE_DAYS, 0 to XC_EXPIRE_DAYS_MAX; -1 if it is not set. USAGE if it is no such number.
+ */
+#define XC_EXPIRE_DAYS_MAX 3650
+int xc_defaults_expire_days(long *ret_days, struct xc_err *err) XC_CHECK;
+
 /* How many threads to use: the cores that this process may use, at most 256. */
 unsigned xc_defaults_threads(void);
 

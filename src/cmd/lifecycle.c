@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "report/document.h"
+#include "save/save.h"
 #include "store/url.h"
 
-#define EXPIRE_DAYS  14 /* what a branch that is worked on renews many times over */
-#define ABANDON_DAYS 1  /* no save takes longer, and parts of none are ever wanted again */
+#define ABANDON_DAYS 1 /* no save takes longer, and parts of none are ever wanted again */
 
 static const struct xc_option options[] = {
 	{ .name = "days",
@@ -120,7 +120,7 @@ int xc_cmd_lifecycle(int argc, char **argv)
 	if (find_prefix(&args, &prefix, &err) < 0)
 		return xc_cmd_fail(&command, &args, NULL, &err);
 	if (args.days == 0)
-		args.days = EXPIRE_DAYS;
+		args.days = XC_EXPIRE_DAYS_DEFAULT;
 	if (args.xml)
 		print_xml(prefix, args.days);
 	else

@@ -78,6 +78,7 @@ static const struct xc_option always[] = {
 void xc_args_release(struct xc_args *args)
 {
 	xc_strlist_release(&args->restore_keys);
+	xc_strlist_release(&args->parent_keys);
 	xc_strlist_release(&args->paths);
 	xc_strlist_release(&args->scopes);
 	*args = (struct xc_args)XC_ARGS_INIT;

@@ -18,21 +18,22 @@
 struct xc_args {
 	const char *key, *key_prefix;
 	const char *store, *repository, *workspace;
-	struct xc_strlist restore_keys, paths, scopes;
+	struct xc_strlist restore_keys, parent_keys, paths, scopes;
 	const char *profile, *role_arn;
 	long jobs, connections; /* 0: not given */
 	long level, days;
+	long expire_days;    /* -1: not given */
 	long grace, max_age; /* hours; days, 0: not given */
 	const char *max_size;
 	bool dry_run, force;
-	bool update, lookup_only, legacy_layout, files, keys_only;
+	bool update, full, lookup_only, legacy_layout, files, keys_only;
 	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;
 };
 
 #define XC_ARGS_INIT                                                                               \
 	{                                                                                          \
-		0                                                                                  \
+		.expire_days = -1                                                                  \
 	}
 void xc_args_release(struct xc_args *args);
 #define cleanup_args __attribute__((cleanup(xc_args_release)))

@@ -14,7 +14,27 @@ static const struct xc_option options[] = {
 		  "What to save: a path or a pattern (* ? [] **);\n"
 		  "with a leading \"!\" what to leave out. May be\n"
 		  "repeated, and one value may hold several lines"),
-	XC_OPTION("update", FLAG, update, NULL, "Replace an existing entry of this key"),
+	XC_OPTION("update", FLAG, update, NULL,
+		  "Replace an entry of this key, if the content changed,\n"
+		  "instead of keeping it. If another job replaced it in\n"
+		  "the meantime, theirs stays"),
+	XC_OPTION("parent-key", LINES, parent_keys, "KEY",
+		  "Build on this entry, or the newest whose key starts\n"
+		  "with KEY: send only what it lacks. May be repeated.\n"
+		  "What restore brought back here goes first, and is\n"
+		  "known without this option"),
+	XC_OPTION("full", FLAG, full, NULL, "Build on no entry: send everything"),
+	{ .name = "expire-days",
+	  .kind = XC_OPTION_NUMBER,
+	  .offset = offsetof(struct xc_args, expire_days),
+	  .value = "N",
+	  .help = "After how many days the store removes what was\n"
+		  "written, 0 for never: parts of an entry that are\n"
+		  "older than a third of that are sent anew\n"
+		  "(default: $XCACHE_EXPIRE_DAYS, else 14 for s3, as\n"
+		  "lifecycle has it, and 0 for folders)",
+	  .min = 0,
+	  .max = XC_EXPIRE_DAYS_MAX },
 	{ .name = "level",
 	  .kind = XC_OPTION_NUMBER,
 	  .offset = offsetof(struct xc_args, level),
@@ -84,9 +104,21 @@ static void report(const struct xc_args *args, const struct xc_query *query,
 		xc_summary_save_times(result, people);
 }
 
+/* As the command line, the environment or the kind of store has it. */
+static int set_expire_days(const struct xc_session *session, const struct xc_args *args,
+			   struct xc_save_opts *opts, struct xc_err *err)
+{
+	long days = args->expire_days;
+
+	if (days < 0 && xc_defaults_expire_days(&days, err) < 0)
+		return -1;
+	opts->expire_days = days < 0 ? xc_save_expire_days(session->store) : (unsigned)days;
+	return 0;
+}
+
 int xc_cmd_save(int argc, char **argv)
 {
-	cleanup_args struct xc_args args = { .level = XC_LEVEL_DEFAULT };
+	cleanup_args struct xc_args args = XC_ARGS_INIT;
 	cleanup_session struct xc_session session = XC_SESSION_INIT;
 	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
 	struct xc_save_opts opts;
@@ -97,8 +129,14 @@ int xc_cmd_save(int argc, char **argv)
 	if (xc_cmd_begin(&command, argc, argv, &args, &code))
 		return code;
 	query = xc_cmd_query(&args);
-	opts = (struct xc_save_opts){ .level = (int)args.level, .update = args.update };
+	opts = (struct xc_save_opts){
+		.level = args.level == 0 ? XC_LEVEL_DEFAULT : (int)args.level,
+		.update = args.update,
+		.parent_keys = &args.parent_keys,
+		.full = args.full,
+	};
 	if (xc_session_open(&session, &args, &err) < 0 ||
+	    set_expire_days(&session, &args, &opts, &err) < 0 ||
 	    xc_cache_save(&session.cache, &query, &opts, &result, &err) < 0)
 		return xc_cmd_fail(&command, &args, &session, &err);
 	xc_session_finish(&session);

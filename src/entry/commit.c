@@ -13,7 +13,8 @@
 struct attempt {
 	const struct xc_commit *commit;
 	struct xc_buf name, data; /* of the manifest */
-	struct xc_manifest old; /* what ours replaces; empty if nothing, or if it cannot be read */
+	struct xc_manifest old;  /* what ours replaces; empty if nothing, or if it cannot be read */
+	struct xc_buf tombstone; /* the name of the one that was written for it */
 	bool over_unreadable;
 	bool sent; /* the store was asked to write */
 };
@@ -28,6 +29,15 @@ static struct xc_entry_ref ref_of(const struct attempt *attempt)
 	return (struct xc_entry_ref){ attempt->name.data, own->version, own->key };
 }
 
+/* An id is never given twice, and a pack may come to stand in several manifests of a key. */
+static bool is_ours(const struct xc_manifest *own, const struct xc_manifest *manifest)
+{
+	return manifest->created_ns == own->created_ns &&
+	       manifest->layer_count == own->layer_count &&
+	       strcmp(manifest->layers[manifest->layer_count - 1].pack,
+		      own->layers[own->layer_count - 1].pack) == 0;
+}
+
 static enum stored reread(const struct attempt *attempt, struct xc_err *err)
 {
 	const struct xc_commit *commit = attempt->commit;
@@ -37,7 +47,36 @@ static enum stored reread(const struct attempt *attempt, struct xc_err *err)
 
 	if (xc_load_manifest(commit->cache, &ref, &tag, &manifest, err) < 0)
 		return err->kind == XC_ERR_NOT_FOUND ? STORED_NONE : STORED_UNKNOWN;
-	return xc_manifest_names(&manifest, commit->pack) ? STORED_OURS : STORED_OTHER;
+	return is_ours(commit->manifest, &manifest) ? STORED_OURS : STORED_OTHER;
+}
+
+/*
+ * Before the manifest goes: if this ends in between, a clean-up finds both,
+ * and the manifest counts. Without it the clean-up writes one of its own.
+ */
+static void leave_tombstone(struct attempt *attempt)
+{
+	const struct xc_commit *commit = attempt->commit;
+	const struct xc_tombstone tombstone = {
+		.scope = commit->scope,
+		.manifest = &attempt->old,
+		.kept = commit->manifest,
+	};
+	struct xc_err ignored;
+
+	if (attempt->old.key)
+		(void)!xc_write_tombstone(commit->cache, &tombstone, &attempt->tombstone, &ignored);
+}
+
+/* What it says did not come to be. */
+static void take_tombstone_back(struct attempt *attempt)
+{
+	struct xc_err ignored;
+
+	if (attempt->tombstone.len_bytes > 0)
+		(void)!xc_store_remove(attempt->commit->cache->store, attempt->tombstone.data,
+				       &ignored);
+	xc_buf_clear(&attempt->tombstone);
 }
 
 static int put_new(struct attempt *attempt, struct xc_err *err)
@@ -51,9 +90,13 @@ static int put_new(struct attempt *attempt, struct xc_err *err)
 
 static int replace(struct attempt *attempt, const struct xc_store_tag *tag, struct xc_err *err)
 {
+	const struct xc_commit *commit = attempt->commit;
+
+	leave_tombstone(attempt);
 	attempt->sent = true;
-	return xc_store_put(attempt->commit->cache->store, attempt->name.data, attempt->data.data,
-			    attempt->data.len_bytes, XC_PUT_IF_TAG(tag), err);
+	return xc_store_put(commit->cache->store, attempt->name.data, attempt->data.data,
+			    attempt->data.len_bytes,
+			    tag->text[0] == '\0' ? XC_PUT_ALWAYS : XC_PUT_IF_TAG(tag), err);
 }
 
 /* In the place of what stands there now, if it may be replaced. */
@@ -92,20 +135,6 @@ static int check_written(const struct attempt *attempt, struct xc_err *err)
 	return xc_err_wrap(err, "the store does not return what was written to it");
 }
 
-static int end(const struct attempt *attempt, struct xc_err *err)
-{
-	const struct xc_commit *commit = attempt->commit;
-	struct xc_err ignored;
-
-	if (check_written(attempt, err) < 0)
-		return -1;
-	/* The entry is there; that the old pack was not noted as unused costs space, no more. */
-	if (attempt->old.key)
-		(void)!xc_write_tombstone(commit->cache, commit->scope, &attempt->old,
-					  commit->manifest, &ignored);
-	return 0;
-}
-
 /* Whether a put that failed so can no longer be done after all. */
 static bool is_refused(const struct xc_err *err)
 {
@@ -130,14 +159,16 @@ static int try_all(struct attempt *attempt, struct xc_committed *committed, stru
 
 	for (int tries = 0;; tries++) {
 		if ((over ? put_over(attempt, err) : put_new(attempt, err)) == 0)
-			return end(attempt, err);
+			return check_written(attempt, err);
 		/* It may be done although its answer was lost. */
 		stored = attempt->sent ? reread(attempt, &ignored) : STORED_NONE;
 		if (stored == STORED_OURS) {
 			if (err->kind == XC_ERR_IO)
 				committed->doubt = *err;
-			return end(attempt, err);
+			return check_written(attempt, err);
 		}
+		if (stored != STORED_UNKNOWN)
+			take_tombstone_back(attempt);
 		if (tries == TRIES_MAX || !may_try_again(commit, err))
 			break;
 	}
@@ -185,5 +216,6 @@ int xc_commit(const struct xc_commit *commit, struct xc_committed *ret_committed
 	xc_manifest_release(&attempt.old);
 	xc_buf_release(&attempt.name);
 	xc_buf_release(&attempt.data);
+	xc_buf_release(&attempt.tombstone);
 	return result;
 }

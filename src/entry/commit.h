@@ -13,8 +13,8 @@
 struct xc_commit {
 	const struct xc_cache *cache;
 	const char *scope;
-	const struct xc_manifest *manifest; /* its key and version name the entry */
-	const char *pack; /* the id of the pack that is new with it, by which it is known again */
+	/* Its key and version name the entry; by its time and newest pack it is known again. */
+	const struct xc_manifest *manifest;
 	/*
 	 * What it may take the place of: nothing (XC_PUT_IF_ABSENT), whatever entry
 	 * the key has (XC_PUT_ALWAYS), or the one whose manifest was read with a tag

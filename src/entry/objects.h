@@ -21,13 +21,19 @@ int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *re
 		     struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
 		     struct xc_err *err) XC_CHECK;
 
+/* An entry that loses its manifest. All borrowed. */
+struct xc_tombstone {
+	const char *scope;
+	const struct xc_manifest *manifest;
+	const struct xc_manifest *kept; /* the manifest in its place; NULL: none */
+};
+
 /*
- * Write the tombstone of an entry that loses its manifest: it names the packs
- * but those that `kept`, the manifest in its place or NULL, names as well.
- * Nothing is written if that leaves none.
+ * Write its tombstone, which names the packs of its scope but those that the
+ * manifest in its place names as well. The tombstone's own name is appended to
+ * `ret_name`, which may be NULL. Nothing is written if no pack is left over.
  */
-int xc_write_tombstone(const struct xc_cache *cache, const char *scope,
-		       const struct xc_manifest *manifest, const struct xc_manifest *kept,
-		       struct xc_err *err) XC_CHECK;
+int xc_write_tombstone(const struct xc_cache *cache, const struct xc_tombstone *tombstone,
+		       struct xc_buf *ret_name, struct xc_err *err) XC_CHECK;
 
 #endif

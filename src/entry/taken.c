@@ -18,6 +18,13 @@ static int check_entry(const struct xc_cache *cache, const struct xc_manifest *m
 	return is_suspect ? xc_packs_verify(cache, scope, manifest, err) : 0;
 }
 
+void xc_taken_release(struct xc_taken *taken)
+{
+	free(taken->object);
+	xc_manifest_release(&taken->manifest);
+	*taken = (struct xc_taken)XC_TAKEN_INIT;
+}
+
 int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, const char *suspect,
 		   struct xc_taken *ret_taken, struct xc_err *err)
 {
@@ -28,26 +35,26 @@ int xc_entry_taken(const struct xc_cache *cache, const struct xc_query *query, c
 		.version = version,
 		.key = query->key,
 	};
-	cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
-	cleanup_buf struct xc_buf name = XC_BUF_INIT;
-	struct xc_taken taken = { 0 };
+	struct xc_buf name = XC_BUF_INIT;
+	struct xc_taken *taken = ret_taken;
 	struct xc_entry_ref ref;
 	bool has_manifest;
 
+	*taken = (struct xc_taken)XC_TAKEN_INIT;
 	xc_key_version(query->paths, version);
 	if (xc_name_entry(&named, &name, err) < 0)
 		return -1;
-	ref = (struct xc_entry_ref){ name.data, version, query->key };
-	has_manifest = xc_load_manifest(cache, &ref, &taken.tag, &manifest, err) == 0;
-	if (has_manifest && check_entry(cache, &manifest,
-					suspect && strcmp(suspect, taken.tag.text) == 0, err) == 0)
-		taken.taken = true;
+	taken->object = xc_buf_steal(&name);
+	ref = (struct xc_entry_ref){ taken->object, version, query->key };
+	has_manifest = xc_load_manifest(cache, &ref, &taken->tag, &taken->manifest, err) == 0;
+	if (has_manifest && check_entry(cache, &taken->manifest,
+					suspect && strcmp(suspect, taken->tag.text) == 0, err) == 0)
+		taken->taken = true;
 	else if (err->kind == XC_ERR_FORMAT)
-		taken.taken = true;
+		taken->taken = true;
 	else if (has_manifest || err->kind != XC_ERR_NOT_FOUND)
-		taken.broken = *err;
-	if (taken.broken.kind != XC_ERR_NONE && (!xc_is_broken(err) || taken.tag.text[0] == '\0'))
+		taken->broken = *err;
+	if (taken->broken.kind != XC_ERR_NONE && (!xc_is_broken(err) || taken->tag.text[0] == '\0'))
 		return -1;
-	*ret_taken = taken;
 	return 0;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/grow.h"
+
 void xc_manifest_release(struct xc_manifest *manifest)
 {
 	for (uint32_t i = 0; i < manifest->layer_count; i++)
@@ -32,6 +34,25 @@ void xc_layer_alive(const struct xc_layer *layer, struct xc_member_set *ret_aliv
 		     k < alive.size && k - layer->dead[i].first < layer->dead[i].count; k++)
 			xc_member_set_remove(&alive, k);
 	*ret_alive = alive;
+}
+
+void xc_layer_set_dead(struct xc_layer *layer, const struct xc_member_set *alive)
+{
+	uint32_t capacity = 0;
+
+	layer->dead = NULL;
+	layer->dead_count = 0;
+	for (uint32_t i = 0; i < alive->size;) {
+		uint32_t end = xc_member_set_next(alive, i);
+
+		if (end > i) {
+			XC_GROW(layer->dead, layer->dead_count, capacity, 16);
+			layer->dead[layer->dead_count++] = (struct xc_dead_run){ i, end - i };
+		}
+		while (end < alive->size && xc_member_set_has(alive, end))
+			end++;
+		i = end;
+	}
 }
 
 void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,

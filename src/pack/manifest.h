@@ -91,6 +91,12 @@ bool xc_manifest_names(const struct xc_manifest *manifest, const char *pack);
 /* The members of a layer that are not dead. To be released. */
 void xc_layer_alive(const struct xc_layer *layer, struct xc_member_set *ret_alive);
 
+/*
+ * Make all members of a layer dead but those of `alive`, a set over its table.
+ * What `dead` held is not freed: it may be another layer's.
+ */
+void xc_layer_set_dead(struct xc_layer *layer, const struct xc_member_set *alive);
+
 /* Add the members of a layer that are not dead to all of the totals but stored_bytes. */
 void xc_totals_add(struct xc_totals *totals, const struct xc_layer *layer,
 		   const struct xc_members *members);

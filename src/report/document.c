@@ -84,6 +84,26 @@ static json_t *notes_document(const struct xc_notes *notes)
 	return document;
 }
 
+/* The entry that was built on, and how much of it was of use. */
+static json_t *parent_document(const struct xc_save_delta *delta)
+{
+	json_t *parent = json_object();
+
+	json_object_set_new(parent, "key", xc_json_text(delta->parent_key));
+	json_object_set_new(parent, "scope", xc_json_text(delta->parent_scope));
+	json_object_set_new(parent, "hashed", json_boolean(delta->hashed));
+	set_integer(parent, "new", delta->new_members);
+	set_integer(parent, "kept", delta->kept_members);
+	set_integer(parent, "touched", delta->touched_members);
+	set_integer(parent, "removed", delta->removed_members);
+	set_integer(parent, "rewritten", delta->rewritten_members);
+	set_integer(parent, "new_bytes", delta->new_bytes);
+	set_integer(parent, "kept_bytes", delta->kept_bytes);
+	set_integer(parent, "sent", delta->sent_bytes);
+	set_integer(parent, "shared", delta->shared_bytes);
+	return parent;
+}
+
 json_t *xc_document_save(const struct xc_query *query, const struct xc_save_result *result)
 {
 	json_t *document = xc_document_new(), *skipped, *times;
@@ -91,6 +111,8 @@ json_t *xc_document_save(const struct xc_query *query, const struct xc_save_resu
 	json_object_set_new(document, "saved", json_boolean(!result->exists));
 	if (result->exists) {
 		json_object_set_new(document, "key", xc_json_text(query->key));
+		json_object_set_new(document, "unchanged", json_boolean(result->unchanged));
+		json_object_set_new(document, "overtaken", json_boolean(result->overtaken));
 		return document;
 	}
 	skipped = json_object();
@@ -104,6 +126,8 @@ json_t *xc_document_save(const struct xc_query *query, const struct xc_save_resu
 	xc_manifest_set_json(document, NULL, &result->manifest, false);
 	json_object_set_new(document, "skipped", skipped);
 	json_object_set_new(document, "notes", notes_document(&result->notes));
+	if (result->delta.parent_key)
+		json_object_set_new(document, "parent", parent_document(&result->delta));
 	json_object_set_new(document, "ms", times);
 	return document;
 }

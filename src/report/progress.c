@@ -38,6 +38,8 @@ static const char *phase_name(enum xc_phase phase)
 		return "Looking up";
 	case XC_PHASE_SCAN:
 		return "Scanning";
+	case XC_PHASE_COMPARE:
+		return "Comparing";
 	case XC_PHASE_PACK:
 		return "Saving";
 	case XC_PHASE_EXTRACT:
@@ -107,7 +109,8 @@ void xc_progress_describe(const struct xc_progress_view *view, const char *gap, 
 			  struct xc_buf *out)
 {
 	struct line line = { .out = out, .gap = gap, .width = width };
-	bool counts = view->phase == XC_PHASE_PACK || view->phase == XC_PHASE_EXTRACT;
+	bool counts = view->phase == XC_PHASE_COMPARE || view->phase == XC_PHASE_PACK ||
+		      view->phase == XC_PHASE_EXTRACT;
 	double fraction = 0;
 	char percent[8];
 

@@ -5,11 +5,25 @@
 
 #include "base/human.h"
 #include "report/manifest.h"
+#include "save/sharing.h"
+
+static void print_sharing(const struct xc_save_result *result, FILE *out)
+{
+	cleanup_buf struct xc_buf text = XC_BUF_INIT;
+
+	xc_save_sharing(result, &text);
+	if (text.len_bytes > 0)
+		fprintf(out, "  %s\n", text.data);
+}
 
 void xc_summary_save(const char *key, const struct xc_save_result *result, FILE *out)
 {
 	const struct xc_totals *totals = &result->manifest.totals;
 
+	if (xc_save_idle(result)) {
+		fprintf(out, "Key %s: %s\n", XC_QUOTE(key), xc_save_idle(result));
+		return;
+	}
 	if (result->exists) {
 		fprintf(out,
 			"Key %s has an entry already, so nothing was saved (--update replaces "
@@ -28,6 +42,7 @@ void xc_summary_save(const char *key, const struct xc_save_result *result, FILE 
 			XC_RATE(totals->content_bytes, result->total_ms));
 	else
 		fprintf(out, " in %s\n", XC_DURATION(result->total_ms));
+	print_sharing(result, out);
 }
 
 /* "linux-abc", or "linux-old (by restore key linux-)", and where it is, if that is elsewhere. */

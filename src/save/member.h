@@ -37,6 +37,14 @@ void xc_member_reader_begin(struct xc_member_reader *reader, struct xc_buf *raw,
 int xc_member_reader_add(struct xc_member_reader *reader, uint32_t position,
 			 struct xc_member_read *ret_read, struct xc_err *err) XC_CHECK;
 
+/*
+ * Read a file only to know its content: content_hash and extra of *ret_read
+ * are filled, nothing is appended. -1 if it cannot be read, is not what the
+ * walk saw, or changes meanwhile.
+ */
+int xc_member_reader_hash(struct xc_member_reader *reader, uint32_t position,
+			  struct xc_member_read *ret_read) XC_CHECK;
+
 /* A piece of a file that is larger than a segment, in the bytes of its content. */
 struct xc_file_piece {
 	uint32_t position; /* of the file */

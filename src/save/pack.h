@@ -17,7 +17,9 @@ struct xc_save_pack {
 	 * each hard link. What vanishes meanwhile is taken out, with a note.
 	 */
 	struct xc_member_set *set;
-	struct xc_notes *notes; /* what is left out or loses something is added */
+	const struct xc_overrides *overrides; /* of members of earlier layers; NULL: none */
+	const struct xc_index_budget *spent;  /* by the entry's other indexes; NULL: nothing */
+	struct xc_notes *notes;               /* what is left out or loses something is added */
 	int level;
 };
 

@@ -6,6 +6,9 @@
 #include "entry/entry.h"
 #include "tree/notes.h"
 
+/* What the rules that `xcache lifecycle` prints leave, unless they are told otherwise. */
+#define XC_EXPIRE_DAYS_DEFAULT 14
+
 struct xc_save_opts {
 	int level; /* XC_LEVEL_MIN to XC_LEVEL_MAX */
 	/*
@@ -73,6 +76,9 @@ struct xc_save_result {
 	}
 void xc_save_result_release(struct xc_save_result *result);
 #define cleanup_save_result __attribute__((cleanup(xc_save_result_release)))
+
+/* The days of a store of which nobody said any: a bucket has rules, a folder has none. */
+unsigned xc_save_expire_days(const struct xc_store *store);
 
 /*
  * Save what the path lines of `query` match under query->key in the first

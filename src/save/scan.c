@@ -48,8 +48,8 @@ static int fail_nothing(const struct xc_query *query, const struct xc_notes *not
 			  XC_QUOTE(notes->kinds[XC_NOTE_STORE].path));
 }
 
-int xc_save_scan(const struct xc_cache *cache, const struct xc_query *query, struct xc_notes *notes,
-		 struct xc_tree *ret_tree, struct xc_err *err)
+int xc_save_scan(const struct xc_cache *cache, const struct xc_query *query, bool stamps,
+		 struct xc_notes *notes, struct xc_tree *ret_tree, struct xc_err *err)
 {
 	cleanup_tree struct xc_tree tree = XC_TREE_INIT;
 	struct xc_patterns *patterns = NULL;
@@ -60,6 +60,7 @@ int xc_save_scan(const struct xc_cache *cache, const struct xc_query *query, str
 		.cancel = cache->cancel,
 		.progress = cache->progress,
 		.notes = notes,
+		.stamps = stamps,
 	};
 	struct xc_tree_container folder;
 	int result;

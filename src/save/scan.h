@@ -7,11 +7,11 @@
 #include "tree/walk/walk.h"
 
 /*
- * Walk what the path lines of `query` match. `notes` is told what was left
- * out. NO_MATCH if that is everything; other errors as xc_patterns_parse,
- * xc_patterns_search and xc_tree_walk have them.
+ * Walk what the path lines of `query` match; with `stamps` the tree has those.
+ * `notes` is told what was left out. NO_MATCH if that is everything; other errors as
+ * xc_patterns_parse, xc_patterns_search and xc_tree_walk have them.
  */
-int xc_save_scan(const struct xc_cache *cache, const struct xc_query *query, struct xc_notes *notes,
-		 struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;
+int xc_save_scan(const struct xc_cache *cache, const struct xc_query *query, bool stamps,
+		 struct xc_notes *notes, struct xc_tree *ret_tree, struct xc_err *err) XC_CHECK;
 
 #endif

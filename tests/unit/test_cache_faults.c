@@ -195,8 +195,11 @@ static void failed_saves_leave_nothing(bool update)
 		scene_open(&scene);
 		scene_paths(&scene, "a");
 		make_some(&scene);
-		if (update)
+		if (update) {
 			scene_save(&scene, "key");
+			make_file(&scene, "ws/a/one", "another");
+			remove_path(&scene, "ws/a/four");
+		}
 		fake = wrap_store(&scene);
 		fail_at(fake, call);
 		result = try_save(&scene, update, &exists, &err);

@@ -43,7 +43,6 @@ static int commit(const struct scene *scene, const char *packs, struct xc_put_co
 
 	make_manifest(packs, &manifest);
 	commit.manifest = &manifest;
-	commit.pack = manifest.layers[manifest.layer_count - 1].pack;
 	return xc_commit(&commit, ret_committed, err);
 }
 

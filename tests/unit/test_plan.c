@@ -204,7 +204,8 @@ static void packing_open(struct packing *packing, const char *in)
 	make_file(scene, "ws/a/d/4", "four");
 	make_file(scene, "ws/a/e/5", "five");
 	scene_paths(scene, "a");
-	must(xc_save_scan(&scene->cache, &scene->query, &packing->notes, &packing->tree, &err),
+	must(xc_save_scan(&scene->cache, &scene->query, false, &packing->notes, &packing->tree,
+			  &err),
 	     &err);
 	make_set(&packing->set, in);
 	assert_int_equal(packing->set.size, packing->tree.members.count);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "save/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+
+#define ALIVE_PERCENT_MIN 70
+/* Below this part of what is alive the dead of a layer do not count: layers are merged soon. */
+#define DEAD_PERCENT_MIN 1
+
+#define AGE_DIGITS 12 /* of an id are its milliseconds, see key/key.h */
+#define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
+
+static bool is_hollow(const struct xc_layer_weight *weight, uint64_t entry_bytes)
+{
+	uint64_t dead_bytes = weight->all_bytes - weight->kept_bytes;
+
+	return weight->kept_bytes < weight->all_bytes / 100 * ALIVE_PERCENT_MIN &&
+	       dead_bytes > entry_bytes / 100 * DEAD_PERCENT_MIN;
+}
+
+/* The smallest layer that is not yet rewritten; `count` if there is none. */
+static uint32_t find_smallest(const struct xc_layer_weight *weights, uint32_t count,
+			      const bool *rewrite)
+{
+	uint32_t smallest = count;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (weights[i].kept_bytes > 0 && !rewrite[i] &&
+		    (smallest == count || weights[i].kept_bytes < weights[smallest].kept_bytes))
+			smallest = i;
+	return smallest;
+}
+
+bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bool has_pack,
+		       bool *ret_rewrite)
+{
+	uint64_t entry_bytes = 0;
+	uint32_t layers = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < count; i++)
+		entry_bytes += weights[i].kept_bytes;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct xc_layer_weight *weight = &weights[i];
+
+		ret_rewrite[i] = weight->kept_bytes > 0 &&
+				 (weight->expires || is_hollow(weight, entry_bytes));
+		layers += weight->kept_bytes > 0 && !ret_rewrite[i];
+		any |= ret_rewrite[i];
+	}
+	if (layers + (has_pack || any) <= XC_ENTRY_LAYERS)
+		return any;
+	/* One at a time would send more and leave twice the garbage. */
+	for (; layers > XC_ENTRY_LAYERS / 2; layers--)
+		ret_rewrite[find_smallest(weights, count, ret_rewrite)] = true;
+	return true;
+}
+
+bool xc_policy_expires(const char *pack, unsigned expire_days, int64_t now_ns)
+{
+	char digits[AGE_DIGITS + 1] = "";
+	int64_t written_ms;
+
+	memcpy(digits, pack, strnlen(pack, AGE_DIGITS));
+	written_ms = (int64_t)strtoull(digits, NULL, 16);
+	return expire_days > 0 && now_ns / 1000000 - written_ms > expire_days * DAY_MS / 3;
+}
