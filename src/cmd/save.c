@@ -15,9 +15,9 @@ static const struct xc_option options[] = {
 		  "with a leading \"!\" what to leave out. May be\n"
 		  "repeated, and one value may hold several lines"),
 	XC_OPTION("update", FLAG, update, NULL,
-		  "Replace an entry of this key, if the content changed,\n"
-		  "instead of keeping it. If another job replaced it in\n"
-		  "the meantime, theirs stays"),
+		  "Replace the entry of this key, if the content\n"
+		  "changed. If another job replaced it in the meantime,\n"
+		  "its entry stays"),
 	XC_OPTION("parent-key", LINES, parent_keys, "KEY",
 		  "Build on this entry, or the newest whose key starts\n"
 		  "with KEY: send only what it lacks. May be repeated.\n"
@@ -49,13 +49,16 @@ static const struct xc_command command = {
 	.usage = "--key KEY --path PATH...",
 	.about = "Save files and directories as one entry of the store.\n"
 		 "If the key has an entry already, nothing is saved, unless that entry is broken\n"
-		 "or you give --update: then it is replaced.",
+		 "or you give --update: then it is replaced.\n"
+		 "Only what is new is sent: the rest is shared with the entry that restore brought\n"
+		 "back here before, with the same paths.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,
 	.examples = "  xcache save --key npm-$(sha256sum < package-lock.json | cut -c1-16) \\\n"
 		    "      --path node_modules --path ~/.npm\n"
-		    "  xcache save --key build --update --path target --path '!target/**/*.tmp'",
+		    "  xcache save --key build --update --path target --path '!target/**/*.tmp'\n"
+		    "  xcache save --key nightly-2 --parent-key nightly- --path data",
 	.exits = "  0  saved, or the key has an entry already\n"
 		 "  1  failed, or no file matches; nothing was saved\n"
 		 "  2  wrong usage",

@@ -256,7 +256,8 @@ PY
             pids+=($!)
         done
         for pid in "${pids[@]}"; do wait "$pid"; done
-        same "$(count packs) $(count tombstones)" "4 3"
+        # Whoever comes too late leaves nothing.
+        same "$(count packs)" "$(($(count tombstones) + 1))"
         while read -r pack; do
             grep -qr "$(basename "$pack" .tar.zst)" "$T/store" --exclude-dir=packs || fail "nothing names $pack"
         done < <(packs)
