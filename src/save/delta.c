@@ -206,7 +206,7 @@ static void count_changes(const struct deciding *deciding)
 {
 	struct xc_delta_counts *counts = &deciding->delta->counts;
 	const struct xc_entry_layers *layers = deciding->parent->layers;
-	uint64_t alive = 0, kept = 0;
+	uint64_t alive = 0, kept = 0, touched = 0;
 
 	for (uint32_t i = 0; i < layers->count; i++)
 		alive += layers->items[i].alive.count;
@@ -216,11 +216,11 @@ static void count_changes(const struct deciding *deciding)
 			continue;
 		}
 		kept++;
-		counts->touched_members += is_touched(deciding, i);
+		touched += is_touched(deciding, i);
 	}
 	counts->removed_members = alive - kept;
-	deciding->delta->changed =
-		counts->new_members + counts->touched_members + counts->removed_members > 0;
+	deciding->delta->has_pack = counts->new_members + touched > 0;
+	deciding->delta->changed = deciding->delta->has_pack || counts->removed_members > 0;
 }
 
 static uint64_t weigh(const struct xc_member *member)
@@ -335,6 +335,7 @@ static void keep_members(const struct deciding *deciding, struct override_list *
 		xc_member_set_add(&delta->kept[origin->layer], origin->position);
 		delta->counts.kept_members++;
 		delta->counts.kept_bytes += member->size_bytes;
+		delta->counts.touched_members += is_touched(deciding, i);
 		if (member->type != XC_MEMBER_HARDLINK && differs_from_index(deciding, i))
 			add_override(&lists[origin->layer], member, origin->position);
 	}
@@ -375,7 +376,6 @@ static void fill_delta(const struct deciding *deciding)
 
 static int decide(const struct deciding *deciding, struct xc_err *err)
 {
-	const struct xc_delta_counts *counts = &deciding->delta->counts;
 	uint32_t count = deciding->tree->members.count;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -386,7 +386,6 @@ static int decide(const struct deciding *deciding, struct xc_err *err)
 		return -1;
 	spread_links(deciding);
 	count_changes(deciding);
-	deciding->delta->has_pack = counts->new_members + counts->touched_members > 0;
 	deciding->delta->has_pack |= tidy_layers(deciding, deciding->delta->has_pack);
 	spread_parents(deciding);
 	fill_delta(deciding);

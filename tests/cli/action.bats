@@ -354,6 +354,24 @@ saved() {
     same "$(cat tree/file)" second
 }
 
+@test "a save sends what the entry that was restored lacks" {
+    in_workflow
+    saved k-1 tree first
+    put tree/file first
+    put tree/more "$(seq 1000)"
+    act save INPUT_KEY=k-2 INPUT_PATH=tree INPUT_PARENT_KEY=k-
+    has "$output" "shared with k-1: 1 new or changed, 1 kept (1 with new times or modes), 2 layers"
+    grep -q "| Sharing | sent .* shared with k-1" "$GITHUB_STEP_SUMMARY"
+    rm -r tree
+    act restore INPUT_KEY=k-2 INPUT_PATH=tree
+    put tree/new new
+    act save INPUT_KEY=k-3 INPUT_PATH=tree
+    has "$output" "shared with k-2: 1 new or changed, 2 kept, 3 layers"
+    rm -r tree
+    act restore INPUT_KEY=k-3 INPUT_PATH=tree
+    same "$(cat tree/file tree/new) $(wc -l <tree/more)" "firstnew 1000"
+}
+
 @test "the root action keeps its key until the end of the job" {
     in_workflow
     act main INPUT_KEY=k-1 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
@@ -367,6 +385,10 @@ saved() {
     same "$(states)" $'CACHE_KEY=k-1\nCACHE_RESULT=k-1'
     act post INPUT_KEY=k-1 INPUT_PATH=tree STATE_CACHE_KEY=k-1 STATE_CACHE_RESULT=K-1
     line "Cache hit occurred on the primary key k-1, not saving cache."
+    act post INPUT_KEY=k-1 INPUT_PATH=tree STATE_CACHE_KEY=k-1 STATE_CACHE_RESULT=k-1 INPUT_UPDATE=true
+    line "Cache of key k-1: nothing changed since the entry was saved, so nothing was sent."
+    no_line_with "Cache saved"
+    put tree/another
     act post INPUT_KEY=k-1 INPUT_PATH=tree STATE_CACHE_KEY=k-1 STATE_CACHE_RESULT=k-1 INPUT_UPDATE=true
     line "Cache saved with key: k-1"
     act main INPUT_KEY=k-2 INPUT_PATH=tree INPUT_RESTORE_KEYS=k-
