@@ -26,7 +26,7 @@ int xc_cmd_version(int argc, char **argv)
 	document = xc_document_new();
 	json_object_set_new(document, "name", json_string("xcache"));
 	json_object_set_new(document, "version", json_string(XC_VERSION));
-	json_object_set_new(document, "format", json_integer(XC_FORMAT_VERSION));
+	json_object_set_new(document, "format", json_integer(XC_FORMAT_VERSION_MAX));
 	xc_document_print(document, stdout);
 	return XC_EXIT_DONE;
 }

@@ -111,8 +111,7 @@ int xc_packs_check(const struct xc_cache *cache, const char *scope,
 	for (uint32_t i = 0; i < manifest->layer_count; i++) {
 		cleanup_buf struct xc_buf name = XC_BUF_INIT;
 
-		if (xc_name_pack(cache->repository, scope, manifest->layers[i].pack, &name, err) <
-		    0)
+		if (xc_name_layer_pack(cache, scope, &manifest->layers[i], &name, err) < 0)
 			return -1;
 		xc_strlist_add(&names, name.data);
 		items[i] = (struct xc_reads_item){

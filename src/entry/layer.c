@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "entry/layer.h"
 
+#include <string.h>
+
+#include "entry/objects.h"
 #include "fetch/index.h"
 #include "fetch/reads.h"
 #include "key/objects.h"
@@ -39,8 +42,7 @@ static int name_layers(const struct xc_cache *cache, const struct xc_layers_sour
 			return xc_err_set(
 				err, XC_ERR_CORRUPT,
 				"together the layers have more members than one entry may have");
-		if (xc_name_pack(cache->repository, source->scope, manifest->layers[i].pack, &name,
-				 err) < 0)
+		if (xc_name_layer_pack(cache, source->scope, &manifest->layers[i], &name, err) < 0)
 			return -1;
 		layers->items[layers->count++] = (struct xc_entry_layer){
 			.layer = &manifest->layers[i],
@@ -135,8 +137,64 @@ static int load_layer(struct loading *loading, uint32_t number, struct xc_err *e
 		xc_buf_add(&layer->stored, data, layer->layer->index_bytes);
 	if (xc_fetch_index(&source, data, &loading->layers->budget, &layer->index, err) < 0)
 		return -1;
+	/* Only the newest layer's count. */
+	if (number + 1 < loading->layers->count)
+		xc_index_drop_overrides(&layer->index, &loading->layers->budget);
 	xc_layer_alive(layer->layer, &layer->alive);
 	return 0;
+}
+
+/* Give a member what an override says, and the override what the member said. */
+static void swap_override(struct xc_member *member, struct xc_override *override)
+{
+	const struct xc_override own = {
+		.position = override->position,
+		.mtime_ns = member->mtime_ns,
+		.mtime_s = member->mtime_s,
+		.uid = member->uid,
+		.gid = member->gid,
+		.mode = member->mode,
+	};
+
+	member->mtime_ns = override->mtime_ns;
+	member->mtime_s = override->mtime_s;
+	member->uid = override->uid;
+	member->gid = override->gid;
+	member->mode = override->mode;
+	*override = own;
+}
+
+/* The overrides become what the layer keeps of its own index: no memory is taken. */
+static void override_layer(struct xc_entry_layer *layer, struct xc_layer_overrides *overrides)
+{
+	struct xc_members *members = &layer->index.members;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < overrides->count; i++) {
+		uint32_t position = overrides->items[i].position;
+
+		/* What is dead or not there is no longer anyone's; a hard link is its file's. */
+		if (position >= members->count || !xc_member_set_has(&layer->alive, position) ||
+		    members->items[position].type == XC_MEMBER_HARDLINK)
+			continue;
+		overrides->items[count] = overrides->items[i];
+		swap_override(&members->items[position], &overrides->items[count++]);
+	}
+	layer->overridden = STEAL_PTR(overrides->items);
+	layer->overridden_count = count;
+	overrides->count = 0;
+}
+
+/* In the other layers only: a layer's own members are as they were written. */
+static void apply_overrides(struct xc_entry_layers *layers)
+{
+	struct xc_overrides *overrides = &layers->items[layers->count - 1].index.overrides;
+
+	for (uint32_t i = 0; i < overrides->count; i++)
+		for (uint32_t k = 0; k + 1 < layers->count; k++)
+			if (strcmp(layers->items[k].layer->pack, overrides->layers[i].pack) == 0)
+				override_layer(&layers->items[k], &overrides->layers[i]);
+	xc_overrides_release(overrides);
 }
 
 int xc_layers_load(const struct xc_cache *cache, const struct xc_layers_source *source,
@@ -155,6 +213,8 @@ int xc_layers_load(const struct xc_cache *cache, const struct xc_layers_source *
 		result = load_layer(&loading, i, err);
 	xc_reads_free(loading.reads);
 	free(loading.items);
+	if (result == 0 && ret_layers->count > 0)
+		apply_overrides(ret_layers);
 	return result;
 }
 

@@ -15,7 +15,8 @@
 struct xc_entry_layer {
 	const struct xc_layer *layer; /* the manifest's, borrowed */
 	char *pack_name;              /* the pack's object */
-	struct xc_index index;      /* its members are as the newest layer's overrides made them */
+	/* Its members are as the newest layer's overrides made them; it keeps none itself. */
+	struct xc_index index;
 	struct xc_member_set alive; /* its members that are not dead */
 	/* What the index itself says of the members that were overridden; by position. */
 	struct xc_override *overridden;

@@ -10,6 +10,32 @@
 #include "key/objects.h"
 #include "tree/patterns/patterns.h"
 
+static bool is_read(const struct xc_cache *cache, const char *scope)
+{
+	for (size_t i = 0; i < cache->scopes->count; i++)
+		if (strcmp(cache->scopes->items[i], scope) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the pack of a layer lies in `scope`, as its manifest does. */
+static bool is_own(const struct xc_layer *layer, const char *scope)
+{
+	return !layer->scope || strcmp(layer->scope, scope) == 0;
+}
+
+int xc_name_layer_pack(const struct xc_cache *cache, const char *scope,
+		       const struct xc_layer *layer, struct xc_buf *out, struct xc_err *err)
+{
+	if (is_own(layer, scope))
+		return xc_name_pack(cache->repository, scope, layer->pack, out, err);
+	if (!is_read(cache, layer->scope))
+		return xc_err_set(err, XC_ERR_CORRUPT,
+				  "pack %s lies in the scope %s, which is not read here",
+				  layer->pack, XC_QUOTE(layer->scope));
+	return xc_name_pack(cache->repository, layer->scope, layer->pack, out, err);
+}
+
 int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *ref,
 		     struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
 		     struct xc_err *err)
@@ -41,7 +67,7 @@ static json_t *packs_left_over(const struct xc_tombstone *tombstone)
 	for (uint32_t i = 0; i < manifest->layer_count; i++) {
 		const struct xc_layer *layer = &manifest->layers[i];
 
-		if (!layer->scope &&
+		if (is_own(layer, tombstone->scope) &&
 		    !(tombstone->kept && xc_manifest_names(tombstone->kept, layer->pack)))
 			json_array_append_new(packs, json_string(layer->pack));
 	}

@@ -13,6 +13,15 @@ struct xc_entry_ref {
 };
 
 /*
+ * Append the name of the pack of a layer, whose manifest lies in `scope`.
+ * CORRUPT if the pack lies in a scope that is neither that one nor among those
+ * that are read: an entry must not lead to what its reader may not see.
+ */
+int xc_name_layer_pack(const struct xc_cache *cache, const char *scope,
+		       const struct xc_layer *layer, struct xc_buf *out,
+		       struct xc_err *err) XC_CHECK;
+
+/*
  * Read and parse a manifest, and check that it is the one of the entry that its
  * name says. NOT_FOUND if there is none. `ret_tag`, of what was read, is also
  * written where that is CORRUPT or of an unknown FORMAT.

@@ -5,6 +5,7 @@ void xc_index_release(struct xc_index *index)
 {
 	xc_members_release(&index->members);
 	free(index->segments);
+	xc_overrides_release(&index->overrides);
 	*index = (struct xc_index)XC_INDEX_INIT;
 }
 

@@ -85,6 +85,9 @@ int xc_index_encode(const struct xc_index *index, struct xc_buf *out, struct xc_
 int xc_index_parse(const void *data, size_t length, struct xc_index_budget *budget,
 		   struct xc_index *ret_index, struct xc_err *err) XC_CHECK;
 
+/* Give up an index's overrides, with the memory that they count in `budget`. */
+void xc_index_drop_overrides(struct xc_index *index, struct xc_index_budget *budget);
+
 /* Where the last segment ends in the pack; 0 without any. */
 uint64_t xc_index_segments_end(const struct xc_index *index);
 

@@ -7,39 +7,28 @@ enum attr_flags {
 	ATTR_XATTRS = 2,
 };
 
-struct attr {
-	uint32_t uid, gid;
-	uint16_t mode;
-	uint8_t type, flags;
-};
+/* The bytes between its members are compared too: there are none. */
+_Static_assert(sizeof(struct xc_attr) == 12, "struct xc_attr has padding");
 
 /* --- writing --- */
 
-/* The distinct attributes in order of first use, and a hash table that finds them. */
-struct attr_table {
-	struct attr *attrs;
-	uint32_t count;
-	uint32_t *slots;     /* position in attrs plus one; 0 is free */
-	uint32_t slot_count; /* a power of two, at least twice the count */
-};
-
-static void attr_table_release(struct attr_table *table)
+void xc_attr_table_release(struct xc_attr_table *table)
 {
 	free(table->attrs);
 	free(table->slots);
 }
 
-static struct attr attr_of(const struct xc_member *member)
+static struct xc_attr attr_of(const struct xc_member *member)
 {
 	uint8_t flags = xc_member_is_sparse(member) ? ATTR_SPARSE : 0;
 
 	if (xc_member_has_xattrs(member))
 		flags |= ATTR_XATTRS;
-	return (struct attr){ member->uid, member->gid, member->mode, member->type, flags };
+	return (struct xc_attr){ member->uid, member->gid, member->mode, member->type, flags };
 }
 
 /* The slot that holds an attribute, or the free one where it belongs. */
-static uint32_t *find_slot(const struct attr_table *table, const struct attr *attr)
+static uint32_t *find_slot(const struct xc_attr_table *table, const struct xc_attr *attr)
 {
 	uint64_t hash = ((uint64_t)attr->uid << 32 | attr->gid) * 0x9e3779b97f4a7c15u;
 	uint32_t at;
@@ -54,7 +43,7 @@ static uint32_t *find_slot(const struct attr_table *table, const struct attr *at
 	}
 }
 
-static void grow_attr_table(struct attr_table *table)
+static void grow_attr_table(struct xc_attr_table *table)
 {
 	table->slot_count = table->slot_count ? 2 * table->slot_count : 64;
 	table->attrs = xc_realloc(table->attrs, table->slot_count / 2 * sizeof(*table->attrs));
@@ -64,7 +53,7 @@ static void grow_attr_table(struct attr_table *table)
 		*find_slot(table, &table->attrs[i]) = i + 1;
 }
 
-static uint32_t attr_id(struct attr_table *table, const struct attr *attr)
+uint32_t xc_attr_id(struct xc_attr_table *table, const struct xc_attr *attr)
 {
 	uint32_t *slot;
 
@@ -82,15 +71,13 @@ static uint32_t attr_id(struct attr_table *table, const struct attr *attr)
 void xc_index_write_attrs(struct xc_index_write *write)
 {
 	const struct xc_members *members = &write->index->members;
-	__attribute__((cleanup(attr_table_release))) struct attr_table table = { 0 };
+	cleanup_attr_table struct xc_attr_table table = { 0 };
 
 	write->attr_ids = xc_malloc(members->count * sizeof(*write->attr_ids));
 	for (uint32_t i = 0; i < members->count; i++) {
-		struct attr attr = attr_of(&members->items[i]);
+		struct xc_attr attr = attr_of(&members->items[i]);
 
-		/* The bytes between its members are compared too: there are none. */
-		_Static_assert(sizeof(attr) == 12, "struct attr has padding");
-		write->attr_ids[i] = attr_id(&table, &attr);
+		write->attr_ids[i] = xc_attr_id(&table, &attr);
 	}
 	if (members->count > 0)
 		xc_index_put_varint(write, table.count);
@@ -112,7 +99,7 @@ void xc_index_write_attr_ids(struct xc_index_write *write)
 
 /* --- reading --- */
 
-static int read_attr(struct xc_column *column, uint32_t position, struct attr *attr)
+static int read_attr(struct xc_column *column, uint32_t position, struct xc_attr *attr)
 {
 	uint64_t value[5];
 
@@ -127,19 +114,19 @@ static int read_attr(struct xc_column *column, uint32_t position, struct attr *a
 		return xc_column_fail(column, position, "flags that its type cannot have");
 	if (value[2] > 07777 || value[3] > UINT32_MAX || value[4] > UINT32_MAX)
 		return xc_column_fail(column, position, "a mode or an owner out of bounds");
-	*attr = (struct attr){ .type = (uint8_t)value[0],
-			       .flags = (uint8_t)value[1],
-			       .mode = (uint16_t)value[2],
-			       .uid = (uint32_t)value[3],
-			       .gid = (uint32_t)value[4] };
+	*attr = (struct xc_attr){ .type = (uint8_t)value[0],
+				  .flags = (uint8_t)value[1],
+				  .mode = (uint16_t)value[2],
+				  .uid = (uint32_t)value[3],
+				  .gid = (uint32_t)value[4] };
 	return 0;
 }
 
-static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs,
+static int read_attr_table(struct xc_index_parse *parse, struct xc_attr **ret_attrs,
 			   uint32_t *ret_count)
 {
 	cleanup_column struct xc_column column = { 0 };
-	cleanup_free struct attr *attrs = NULL;
+	cleanup_free struct xc_attr *attrs = NULL;
 	uint32_t count;
 
 	if (xc_column_open(parse, XC_SECTION_ATTRS, 0, UINT64_MAX, &column) < 0)
@@ -163,7 +150,8 @@ static int read_attr_table(struct xc_index_parse *parse, struct attr **ret_attrs
 	return 0;
 }
 
-static int set_attr(struct xc_index_parse *parse, struct xc_member *member, const struct attr *attr)
+static int set_attr(struct xc_index_parse *parse, struct xc_member *member,
+		    const struct xc_attr *attr)
 {
 	struct xc_member_extra *extra;
 
@@ -188,7 +176,7 @@ static int set_attr(struct xc_index_parse *parse, struct xc_member *member, cons
 int xc_index_read_attrs(struct xc_index_parse *parse)
 {
 	cleanup_column struct xc_column column = { 0 };
-	cleanup_free struct attr *attrs = NULL;
+	cleanup_free struct xc_attr *attrs = NULL;
 	struct xc_members *members = &parse->index->members;
 	uint32_t attr_count = 0, id;
 

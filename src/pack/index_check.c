@@ -144,7 +144,8 @@ int xc_index_check(const struct xc_index *index, enum xc_err_kind kind, struct x
 		return xc_err_set(
 			err, kind, "index: members of %llu bytes for a tar stream of %llu",
 			(unsigned long long)tar_bytes, (unsigned long long)index->tar_bytes);
-	if (xc_index_check_tree(&index->members, kind, err) < 0)
+	if (xc_index_check_tree(&index->members, kind, err) < 0 ||
+	    xc_index_check_overrides(&index->overrides, kind, err) < 0)
 		return -1;
 	return check_segments(index, kind, err);
 }

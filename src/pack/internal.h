@@ -37,6 +37,26 @@ struct xc_index_write {
 void xc_index_put_bytes(struct xc_index_write *write, const void *data, size_t length);
 void xc_index_put_varint(struct xc_index_write *write, uint64_t value);
 
+/* Attributes that many members have in common. */
+struct xc_attr {
+	uint32_t uid, gid;
+	uint16_t mode;
+	uint8_t type, flags;
+};
+
+/* Those of a section, each once, in the order of first use, and a hash table that finds them. */
+struct xc_attr_table {
+	struct xc_attr *attrs;
+	uint32_t count;
+	uint32_t *slots;     /* position in attrs plus one; 0 is free */
+	uint32_t slot_count; /* a power of two, at least twice the count */
+};
+
+/* The position of some attributes in the table, which takes them if it has none like them. */
+uint32_t xc_attr_id(struct xc_attr_table *table, const struct xc_attr *attr);
+void xc_attr_table_release(struct xc_attr_table *table);
+#define cleanup_attr_table __attribute__((cleanup(xc_attr_table_release)))
+
 /* Whether a member has these sections' data. */
 bool xc_member_has_xattrs(const struct xc_member *member);
 bool xc_member_is_sparse(const struct xc_member *member);
@@ -54,6 +74,7 @@ void xc_index_write_links(struct xc_index_write *write);
 void xc_index_write_hashes(struct xc_index_write *write);
 void xc_index_write_sparse(struct xc_index_write *write);
 void xc_index_write_xattrs(struct xc_index_write *write);
+void xc_index_write_overrides(struct xc_index_write *write);
 
 /* An index that is being parsed. */
 struct xc_index_parse {
@@ -108,6 +129,7 @@ int xc_index_read_links(struct xc_index_parse *parse) XC_CHECK;
 int xc_index_read_sparse(struct xc_index_parse *parse) XC_CHECK;
 int xc_index_read_hashes(struct xc_index_parse *parse) XC_CHECK;
 int xc_index_read_xattrs(struct xc_index_parse *parse) XC_CHECK;
+int xc_index_read_overrides(struct xc_index_parse *parse) XC_CHECK; /* of other indexes' members */
 
 /*
  * Check all that must hold between members and segments, tar_offset apart;
@@ -116,7 +138,9 @@ int xc_index_read_xattrs(struct xc_index_parse *parse) XC_CHECK;
 int xc_index_check(const struct xc_index *index, enum xc_err_kind kind,
 		   struct xc_err *err) XC_CHECK;
 
-/* The rules for the members' names and order, a part of xc_index_check. */
+/* Parts of xc_index_check: the rules for overrides, and for the members' names and order. */
+int xc_index_check_overrides(const struct xc_overrides *overrides, enum xc_err_kind kind,
+			     struct xc_err *err) XC_CHECK;
 int xc_index_check_tree(const struct xc_members *members, enum xc_err_kind kind,
 			struct xc_err *err) XC_CHECK;
 

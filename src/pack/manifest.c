@@ -7,8 +7,10 @@
 
 void xc_manifest_release(struct xc_manifest *manifest)
 {
-	for (uint32_t i = 0; i < manifest->layer_count; i++)
+	for (uint32_t i = 0; i < manifest->layer_count; i++) {
+		free(manifest->layers[i].scope);
 		free(manifest->layers[i].dead);
+	}
 	free(manifest->layers);
 	free(manifest->key);
 	free(manifest->tool);

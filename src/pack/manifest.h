@@ -7,9 +7,10 @@
  *    "build_ms": …,
  *    "totals": {"files":…, "directories":…, "symlinks":…, "hardlinks":…, "bytes":…, "stored":…},
  *    "layers": [{"pack": id, "size":…, "members":…,
- *                "index": {"offset":…, "size":…, "sha256": hex}, "dead": "…"}]}
+ *                "index": {"offset":…, "size":…, "sha256": hex}, "dead": "…", "scope": …}]}
  *
- * A key or a path that is not UTF-8 stands as an object {"base64": "…"}.
+ * "xcache" is 2 if a layer has a scope. A key, a path or a scope that is not UTF-8 stands as an
+ * object {"base64": "…"}.
  */
 #ifndef XC_PACK_MANIFEST_H
 #define XC_PACK_MANIFEST_H
@@ -24,7 +25,8 @@
 #include "base/member_set.h"
 #include "base/strlist.h"
 
-#define XC_FORMAT_VERSION 1
+#define XC_FORMAT_VERSION     1
+#define XC_FORMAT_VERSION_MAX 2 /* with layers of other scopes */
 /* Ceilings for what comes from a store. */
 #define XC_MANIFEST_BYTES_MAX ((size_t)4 << 20)
 #define XC_LAYERS_MAX         1000

@@ -11,8 +11,9 @@
 #define PATHS_MAX      1000
 #define PATH_MAX_BYTES 4096
 #define TOOL_MAX       256
+#define SCOPE_MAX      1024
 /*
- * What separates values: 17 for a layer, 3 for a path. Each takes some 200
+ * What separates values: 22 for a layer, 3 for a path. Each takes some 200
  * bytes once it is parsed, of 2 in the text.
  */
 #define SEPARATORS_MAX 32768
@@ -87,12 +88,20 @@ json_t *xc_layer_json(const struct xc_layer *layer)
 	return object;
 }
 
+static int version_of(const struct xc_manifest *manifest)
+{
+	for (uint32_t i = 0; i < manifest->layer_count; i++)
+		if (manifest->layers[i].scope)
+			return XC_FORMAT_VERSION_MAX;
+	return XC_FORMAT_VERSION;
+}
+
 void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out)
 {
 	cleanup_json json_t *object = must(json_object());
 	json_t *paths = must(json_array()), *layers = must(json_array());
 
-	set_integer(object, "xcache", XC_FORMAT_VERSION);
+	set_integer(object, "xcache", (uint64_t)version_of(manifest));
 	set(object, "key", xc_json_text(manifest->key));
 	set(object, "version", must(json_string(manifest->version)));
 	for (size_t i = 0; i < manifest->paths.count; i++)
@@ -109,6 +118,8 @@ void xc_manifest_encode(const struct xc_manifest *manifest, struct xc_buf *out)
 
 		if (from->dead_count > 0)
 			set(layer, "dead", dead_json(from));
+		if (from->scope)
+			set(layer, "scope", xc_json_text(from->scope));
 		append(layers, layer);
 	}
 	set(object, "layers", layers);
@@ -266,7 +277,23 @@ static bool has_pack_twice(const struct xc_manifest *manifest)
 	return false;
 }
 
-static int parse_layers(const json_t *array, struct xc_manifest *manifest, struct xc_err *err)
+/* Version 1 has none, and passes over what it does not know. */
+static int parse_scope(const json_t *object, uint32_t position, uint64_t version, char **ret_scope,
+		       struct xc_err *err)
+{
+	const json_t *value = json_object_get(object, "scope");
+	char where[64];
+
+	if (!value || version == XC_FORMAT_VERSION)
+		return 0;
+	if (get_text(value, SCOPE_MAX, ret_scope) == 0)
+		return 0;
+	snprintf(where, sizeof(where), "layer %u: ", position);
+	return bad(err, where, "scope");
+}
+
+static int parse_layers(const json_t *array, uint64_t version, struct xc_manifest *manifest,
+			struct xc_err *err)
 {
 	size_t count = json_array_size(array);
 
@@ -277,7 +304,9 @@ static int parse_layers(const json_t *array, struct xc_manifest *manifest, struc
 	while (manifest->layer_count < count) {
 		uint32_t i = manifest->layer_count++;
 
-		if (parse_layer(json_array_get(array, i), i, &manifest->layers[i], err) < 0)
+		if (parse_layer(json_array_get(array, i), i, &manifest->layers[i], err) < 0 ||
+		    parse_scope(json_array_get(array, i), i, version, &manifest->layers[i].scope,
+				err) < 0)
 			return -1;
 	}
 	if (has_pack_twice(manifest))
@@ -302,7 +331,8 @@ static size_t count_separators(const char *text, size_t length)
 	return count;
 }
 
-static int parse_object(const json_t *object, struct xc_manifest *manifest, struct xc_err *err)
+static int parse_object(const json_t *object, uint64_t version, struct xc_manifest *manifest,
+			struct xc_err *err)
 {
 	if (get_text(json_object_get(object, "key"), KEY_MAX, &manifest->key) < 0)
 		return bad(err, "", "key");
@@ -320,7 +350,7 @@ static int parse_object(const json_t *object, struct xc_manifest *manifest, stru
 		return -1;
 	if (parse_totals(json_object_get(object, "totals"), &manifest->totals, err) < 0)
 		return -1;
-	return parse_layers(json_object_get(object, "layers"), manifest, err);
+	return parse_layers(json_object_get(object, "layers"), version, manifest, err);
 }
 
 int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_manifest,
@@ -337,11 +367,12 @@ int xc_manifest_parse(const void *data, size_t length, struct xc_manifest *ret_m
 		return -1;
 	if (get_integer(object, "", "xcache", INT64_MAX, &version, err) < 0)
 		return -1;
-	if (version != XC_FORMAT_VERSION)
+	if (version < XC_FORMAT_VERSION || version > XC_FORMAT_VERSION_MAX)
 		return xc_err_set(err, XC_ERR_FORMAT,
-				  "manifest: format version %llu, this program knows %d",
-				  (unsigned long long)version, XC_FORMAT_VERSION);
-	if (parse_object(object, &manifest, err) < 0)
+				  "manifest: format version %llu, this program knows %d to %d",
+				  (unsigned long long)version, XC_FORMAT_VERSION,
+				  XC_FORMAT_VERSION_MAX);
+	if (parse_object(object, version, &manifest, err) < 0)
 		return -1;
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;

@@ -33,6 +33,7 @@ enum xc_section_id {
 	XC_SECTION_HASHES,
 	XC_SECTION_SPARSE,
 	XC_SECTION_XATTRS,
+	XC_SECTION_OVERRIDES,
 	XC_SECTION_END, /* one past the last */
 };
 

@@ -17,13 +17,15 @@ static const struct xc_section_kind kinds[XC_SECTION_END] = {
 	[XC_SECTION_HASHES] = { "HASHES", true, xc_index_write_hashes, xc_index_read_hashes },
 	[XC_SECTION_SPARSE] = { "SPARSE", true, xc_index_write_sparse, xc_index_read_sparse },
 	[XC_SECTION_XATTRS] = { "XATTRS", true, xc_index_write_xattrs, xc_index_read_xattrs },
+	[XC_SECTION_OVERRIDES] = { "OVERRIDES", true, xc_index_write_overrides,
+				   xc_index_read_overrides },
 };
 
 /* ATTRS makes the table, and a hash is there only where SPARSE leaves content. */
 static const enum xc_section_id read_order[] = {
 	XC_SECTION_HEAD,   XC_SECTION_SEGMENTS, XC_SECTION_ATTRS,   XC_SECTION_SHAPE,
 	XC_SECTION_MTIMES, XC_SECTION_SIZES,    XC_SECTION_HEADERS, XC_SECTION_LINKS,
-	XC_SECTION_SPARSE, XC_SECTION_HASHES,   XC_SECTION_XATTRS,
+	XC_SECTION_SPARSE, XC_SECTION_HASHES,   XC_SECTION_XATTRS,  XC_SECTION_OVERRIDES,
 };
 
 const struct xc_section_kind *xc_section_kind(enum xc_section_id id)

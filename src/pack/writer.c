@@ -78,16 +78,19 @@ static int add_tar_end(struct xc_pack_writer *writer, struct xc_err *err)
 }
 
 /* The index's bytes, which a reader has taken. */
-static int make_index(const struct xc_pack_writer *writer, const struct xc_members *members,
+static int make_index(const struct xc_pack_writer *writer, const struct xc_pack_contents *contents,
 		      struct xc_buf *out, struct xc_err *err)
 {
+	const struct xc_overrides none = XC_OVERRIDES_INIT;
 	const struct xc_index index = {
-		.members = *members, /* borrowed */
+		.members = *contents->members, /* borrowed */
 		.segments = writer->segments,
 		.segment_count = writer->segment_count,
 		.tar_bytes = writer->tar_bytes,
+		.overrides = contents->overrides ? *contents->overrides : none,
 	};
-	struct xc_index_budget budget = { 0 };
+	struct xc_index_budget budget =
+		contents->spent ? *contents->spent : (struct xc_index_budget){ 0 };
 	cleanup_index struct xc_index read = XC_INDEX_INIT;
 
 	if (xc_index_encode(&index, out, err) < 0 ||
@@ -96,13 +99,13 @@ static int make_index(const struct xc_pack_writer *writer, const struct xc_membe
 	return 0;
 }
 
-int xc_pack_writer_end(struct xc_pack_writer *writer, const struct xc_members *members,
+int xc_pack_writer_end(struct xc_pack_writer *writer, const struct xc_pack_contents *contents,
 		       struct xc_layer *ret_layer, struct xc_err *err)
 {
 	cleanup_buf struct xc_buf data = XC_BUF_INIT;
-	struct xc_layer layer = { .member_count = members->count };
+	struct xc_layer layer = { .member_count = contents->members->count };
 
-	if (add_tar_end(writer, err) < 0 || make_index(writer, members, &data, err) < 0)
+	if (add_tar_end(writer, err) < 0 || make_index(writer, contents, &data, err) < 0)
 		return -1;
 	layer.index_offset = writer->pack_bytes;
 	layer.index_bytes = data.len_bytes;

@@ -5,7 +5,7 @@
  *   writer = xc_pack_writer_new(level, write, context);
  *   for each segment, in the order of the tar stream:
  *           xc_pack_writer_add(writer, &segment, stored, err);
- *   xc_pack_writer_end(writer, &members, &layer, err);
+ *   xc_pack_writer_end(writer, &contents, &layer, err);
  *   xc_pack_writer_free(writer);
  *
  * It knows bytes, not where they go: `write` takes them in order. After a
@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/member.h"
+#include "pack/index.h"
 #include "pack/manifest.h"
 #include "pack/segment.h"
 
@@ -40,16 +41,24 @@ int xc_pack_writer_add(struct xc_pack_writer *writer, const struct xc_segment *s
 /* The bytes written so far. */
 uint64_t xc_pack_writer_bytes(const struct xc_pack_writer *writer);
 
+/* What the index of a pack tells. All borrowed. */
+struct xc_pack_contents {
+	/* With header_bytes and content_hash; their spans are what the segments hold, in order. */
+	const struct xc_members *members;
+	const struct xc_overrides *overrides; /* of earlier layers' members; NULL: none */
+	/* What the other indexes of the entry take of its readers' memory; NULL: there are none. */
+	const struct xc_index_budget *spent;
+};
+
 /*
- * Write the end of the tar stream, the index of `members` (with header_bytes
- * and content_hash; their spans are what the segments hold, in order) and the
- * seek table. The index is read back first, by the limits of every reader:
- * CORRUPT or INTERNAL if none would take it, before a byte of it is written.
+ * Write the end of the tar stream, the index and the seek table. The index is
+ * read back first, by the limits of every reader: CORRUPT or INTERNAL if none
+ * would take it, before a byte of it is written.
  *
  * Fills all of `*ret_layer` but the pack's id, which is the caller's to give,
  * and the dead: none.
  */
-int xc_pack_writer_end(struct xc_pack_writer *writer, const struct xc_members *members,
+int xc_pack_writer_end(struct xc_pack_writer *writer, const struct xc_pack_contents *contents,
 		       struct xc_layer *ret_layer, struct xc_err *err) XC_CHECK;
 
 #endif

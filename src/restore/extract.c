@@ -166,14 +166,12 @@ static void run_directories(struct xc_job *job, void *context)
 
 #define DIRECTORY_JOBS 16
 
-static int finish_layer(struct extract *extract, struct xc_pool *pool, uint32_t layer,
-			struct xc_err *err)
+static int finish_directories(struct extract *extract, struct xc_pool *pool, uint32_t layer,
+			      struct xc_err *err)
 {
 	struct directories_job jobs[DIRECTORY_JOBS] = { 0 };
 	uint32_t count = extract->opts->layers[layer].entry->index.members.count;
 
-	if (xc_unpack_links(worker_for(extract, 0, layer), err) < 0)
-		return -1;
 	for (uint32_t i = 0; i < DIRECTORY_JOBS; i++) {
 		jobs[i] = (struct directories_job){
 			.job = { .run = run_directories },
@@ -205,9 +203,12 @@ static int finish(struct extract *extract, struct xc_err *err)
 		contexts[i] = &numbers[i];
 	}
 	xc_progress_phase(extract->opts->cache->progress, XC_PHASE_FINISH);
+	/* A link that is made changes the time of a directory, be it another layer's. */
+	for (uint32_t i = 0; result == 0 && i < extract->opts->layer_count; i++)
+		result = xc_unpack_links(worker_for(extract, 0, i), err);
 	pool = xc_pool_new(extract->threads, XC_POOL_FIFO, contexts);
 	for (uint32_t i = 0; result == 0 && i < extract->opts->layer_count; i++)
-		result = finish_layer(extract, pool, i, err);
+		result = finish_directories(extract, pool, i, err);
 	xc_pool_free(pool);
 	for (uint32_t i = 0; result == 0 && i < extract->opts->layer_count; i++)
 		result = xc_unpack_closed_directories(worker_for(extract, 0, i), err);

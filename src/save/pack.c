@@ -80,12 +80,14 @@ static int end_pack(const struct xc_save_pack *pack, struct xc_pack_writer *writ
 {
 	const struct xc_members *members = &pack->tree->members;
 	cleanup_members struct xc_members subset = XC_MEMBERS_INIT;
+	struct xc_pack_contents contents = { .overrides = pack->overrides, .spent = pack->spent };
 
 	if (pack->set->count < members->count) {
 		xc_members_subset(members, pack->set, &subset);
 		members = &subset;
 	}
-	if (xc_pack_writer_end(writer, members, ret_layer, err) < 0)
+	contents.members = members;
+	if (xc_pack_writer_end(writer, &contents, ret_layer, err) < 0)
 		return -1;
 	/* Counted here: files that changed since the walk were taken as they were read. */
 	xc_totals_add(totals, ret_layer, members);

@@ -191,6 +191,9 @@ static int write_entry(const struct save *save, struct xc_tree *tree, struct xc_
 
 	if (done == 0 && delta->has_pack)
 		done = pack_fresh(save, tree, delta, result, err);
+	/* No reader would take its index together with the others. */
+	if (done < 0 && err->kind == XC_ERR_CORRUPT && save->parent.found)
+		return 1;
 	result->pack_ms = xc_clock_ms() - start_ms;
 	if (done == 0)
 		done = commit(save, delta, result, err);

@@ -71,7 +71,7 @@ BREAKAGES=("no pack" "a pack that was cut short" "an empty manifest" "a page for
 
 @test "a good entry and one of another format are kept" {
     save_text k old
-    sed -i 's/"xcache":1/"xcache":2/; s/"xcache": 1/"xcache": 2/' "$(manifests)"
+    sed -i 's/"xcache":1/"xcache":3/; s/"xcache": 1/"xcache": 3/' "$(manifests)"
     local before
     before=$(store_digest)
     put tree/file new

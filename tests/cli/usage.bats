@@ -12,7 +12,7 @@ load helpers
     ends 0 xc --version
     same "$output" "$version"
     same "$(xc version --json | json 'd["name"] + " " + d["version"]')" "$version"
-    same "$(xc version --json | json 'd["format"]')" 1
+    same "$(xc version --json | json 'd["format"]')" 2
     # Not even without a home.
     ends 0 env -i "$XCACHE" version
 }

@@ -262,7 +262,7 @@ static void finds_keys_that_are_cut(void **state)
 
 static void put_later_format(struct scene *scene, const char *key)
 {
-	static const char later[] = "{\"xcache\": 2, \"key\": \"k\"}";
+	static const char later[] = "{\"xcache\": 3, \"key\": \"k\"}";
 	cleanup_free char *name = NULL;
 
 	scene->query.key = key;
@@ -290,7 +290,7 @@ static void passes_over_later_formats(void **state)
 	xc_strlist_release(&scene.restore_keys);
 	assert_int_equal(xc_cache_lookup(&scene.cache, &scene.query, &match, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_NOT_FOUND);
-	assert_non_null(strstr(err.msg, "format version 2"));
+	assert_non_null(strstr(err.msg, "format version 3"));
 	scene_close(&scene);
 }
 
@@ -418,92 +418,6 @@ static void gives_the_same_pack_for_any_number_of_threads(void **state)
 	scene_close(&scene);
 }
 
-/* --- layers --- */
-
-/* Saves what is in ws/a and takes the entry's only layer. */
-static void save_layer(struct scene *scene, const char *key, struct xc_layer *ret_layer)
-{
-	cleanup_match struct xc_match match = XC_MATCH_INIT;
-	struct xc_err err;
-
-	scene_save(scene, key);
-	must(xc_cache_lookup(&scene->cache, &scene->query, &match, &err), &err);
-	*ret_layer = match.manifest.layers[0];
-	remove_path(scene, "ws/a");
-}
-
-static void restores_layers(void **state)
-{
-	/* 0 ./a, 1 changed, 2 gone, 3 kept, 4 was-file, 5 d, 6 d/kept, 7 d/gone */
-	struct xc_dead_run dead[] = { { 0, 3 }, { 4, 2 }, { 7, 1 } };
-	cleanup_free char *expected = NULL, *got = NULL;
-	struct xc_layer layers[2];
-	struct scene scene;
-	struct xc_err err;
-
-	(void)state;
-	scene_open(&scene);
-	scene_paths(&scene, "a");
-	make_file(&scene, "ws/a/achanged", "old");
-	make_file(&scene, "ws/a/bgone", "old");
-	make_file(&scene, "ws/a/ckept", "kept");
-	make_file(&scene, "ws/a/dwas-file", "old");
-	make_file(&scene, "ws/a/e/akept", "kept");
-	make_file(&scene, "ws/a/e/bgone", "old");
-	save_layer(&scene, "one", &layers[0]);
-	make_file(&scene, "ws/a/achanged", "new");
-	make_file(&scene, "ws/a/dwas-file/now-below", "new");
-	make_dirs(&scene, "ws/a/e");
-	must_sys(fchmodat(scene.root_fd, "ws/a/e", 0500, 0), "e");
-	save_layer(&scene, "two", &layers[1]);
-	layers[0].dead = dead;
-	layers[0].dead_count = ARRAY_LEN(dead);
-	scene.query.key = "both";
-	put_manifest(&scene, layers, 2);
-	must(try_restore(&scene, &err), &err);
-	got = picture(&scene, "ws", PICTURE_PLAIN);
-	remove_path(&scene, "ws/a");
-	make_file(&scene, "ws/a/achanged", "new");
-	make_file(&scene, "ws/a/ckept", "kept");
-	make_file(&scene, "ws/a/dwas-file/now-below", "new");
-	make_file(&scene, "ws/a/e/akept", "kept");
-	must_sys(fchmodat(scene.root_fd, "ws/a/e", 0500, 0), "e");
-	expected = picture(&scene, "ws", PICTURE_PLAIN);
-	assert_string_equal(got, expected);
-	scene_close(&scene);
-}
-
-/* All of a layer is dead: its pack is not even read, only its index. */
-static void restores_beside_a_dead_layer(void **state)
-{
-	struct xc_dead_run dead[] = { { 0, 2 } };
-	cleanup_free char *name = NULL;
-	struct xc_layer layers[2];
-	cleanup_buf struct xc_buf pack = XC_BUF_INIT;
-	struct scene scene;
-	struct xc_err err;
-
-	(void)state;
-	scene_open(&scene);
-	scene_paths(&scene, "a");
-	make_file(&scene, "ws/a/old", "old");
-	save_layer(&scene, "one", &layers[0]);
-	make_file(&scene, "ws/a/new", "new");
-	save_layer(&scene, "two", &layers[1]);
-	layers[0].dead = dead;
-	layers[0].dead_count = 1;
-	name = pack_name(layers[0].pack);
-	must(xc_store_get(scene.store, name, 1 << 20, &pack, &err), &err);
-	memset(pack.data, 0, layers[0].index_offset);
-	store_put(&scene, name, pack.data, pack.len_bytes);
-	scene.query.key = "both";
-	put_manifest(&scene, layers, 2);
-	must(try_restore(&scene, &err), &err);
-	assert_true(path_exists(&scene, "ws/a/new"));
-	assert_false(path_exists(&scene, "ws/a/old"));
-	scene_close(&scene);
-}
-
 /* --- removing and listing --- */
 
 static int note_key(const struct xc_entry *entry, void *context, struct xc_err *err)
@@ -566,8 +480,6 @@ int main(void)
 		cmocka_unit_test(keeps_an_entry_that_is_there),
 		cmocka_unit_test(saves_nothing_of_nothing),
 		cmocka_unit_test(gives_the_same_pack_for_any_number_of_threads),
-		cmocka_unit_test(restores_layers),
-		cmocka_unit_test(restores_beside_a_dead_layer),
 		cmocka_unit_test(removes_and_lists),
 	};
 

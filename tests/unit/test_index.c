@@ -246,16 +246,18 @@ struct frame_row {
 static void framing_is_taken_or_refused(void **state)
 {
 	static const struct frame_row rows[] = {
-		{ "an unknown section that may be skipped", 0x184d2a58, 14, 0, 3, 3, XC_ERR_NONE },
+		{ "an unknown section that may be skipped", 0x184d2a58, XC_SECTION_END, 0, 3, 3,
+		  XC_ERR_NONE },
 		{ "one of the last id", 0x184d2a58, 65535, 0, 3, 3, XC_ERR_NONE },
-		{ "one without bytes", 0x184d2a58, 14, 0, 0, 0, XC_ERR_NONE },
-		{ "an unknown section that is needed", 0x184d2a58, 14, 1, 3, 3, XC_ERR_FORMAT },
+		{ "one without bytes", 0x184d2a58, XC_SECTION_END, 0, 0, 0, XC_ERR_NONE },
+		{ "an unknown section that is needed", 0x184d2a58, XC_SECTION_END, 1, 3, 3,
+		  XC_ERR_FORMAT },
 		{ "a known section again", 0x184d2a58, 11, 1, 3, 3, XC_ERR_CORRUPT },
 		{ "a section out of order", 0x184d2a58, 1, 1, 3, 3, XC_ERR_CORRUPT },
-		{ "unknown flags", 0x184d2a58, 14, 2, 3, 3, XC_ERR_CORRUPT },
-		{ "another skippable frame", 0x184d2a50, 14, 0, 3, 3, XC_ERR_CORRUPT },
-		{ "a frame of data", 0xfd2fb528, 14, 0, 3, 3, XC_ERR_CORRUPT },
-		{ "a length without a frame", 0x184d2a58, 14, 0, 3, 0, XC_ERR_CORRUPT },
+		{ "unknown flags", 0x184d2a58, XC_SECTION_END, 2, 3, 3, XC_ERR_CORRUPT },
+		{ "another skippable frame", 0x184d2a50, XC_SECTION_END, 0, 3, 3, XC_ERR_CORRUPT },
+		{ "a frame of data", 0xfd2fb528, XC_SECTION_END, 0, 3, 3, XC_ERR_CORRUPT },
+		{ "a length without a frame", 0x184d2a58, XC_SECTION_END, 0, 3, 0, XC_ERR_CORRUPT },
 		{ "a frame that is none", 0x184d2a58, 12, 1, 3, 3, XC_ERR_CORRUPT },
 	};
 	cleanup_index struct xc_index index;

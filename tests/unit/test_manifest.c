@@ -90,6 +90,49 @@ static void a_key_of_any_bytes_survives(void **state)
 	assert_true(again.totals.content_bytes == INT64_MAX);
 }
 
+/* A program that knows version 1 alone must not look for such a pack in the manifest's scope. */
+static void a_layer_of_another_scope_makes_it_version_2(void **state)
+{
+	static const char *const scopes[] = { "base/br", "\xff\xfe" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		cleanup_manifest struct xc_manifest again = XC_MANIFEST_INIT,
+						    old = XC_MANIFEST_INIT;
+		cleanup_buf struct xc_buf bytes = XC_BUF_INIT;
+
+		parse(whole, &manifest);
+		manifest.layers[1].scope = xc_strdup(scopes[i]);
+		xc_manifest_encode(&manifest, &bytes);
+		assert_memory_equal(bytes.data, "{\"xcache\":2,", 12);
+		parse(bytes.data, &again);
+		assert_null(again.layers[0].scope);
+		assert_string_equal(again.layers[1].scope, scopes[i]);
+		/* In version 1 it is a member like others that are unknown. */
+		bytes.data[strlen("{\"xcache\":")] = '1';
+		parse(bytes.data, &old);
+		assert_null(old.layers[1].scope);
+	}
+}
+
+static void scopes_are_checked(void **state)
+{
+	static const char *const scopes[] = { "\"\"", "7", "null", "{\"base64\":\"AA==\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+		cleanup_free char *text =
+			xc_asprintf("{\"xcache\":2,%.*s,\"scope\":%s}]}", (int)strlen(whole) - 16,
+				    whole + strlen("{\"xcache\":1,"), scopes[i]);
+		cleanup_manifest struct xc_manifest manifest = XC_MANIFEST_INIT;
+		struct xc_err err = { 0 };
+
+		assert_int_equal(xc_manifest_parse(text, strlen(text), &manifest, &err), -1);
+		assert_string_equal(err.msg, "manifest: layer 1: \"scope\" is missing or wrong");
+	}
+}
+
 static void members_that_are_unknown_are_skipped(void **state)
 {
 	cleanup_free char *more = xc_asprintf("{\"later\": [1.5, {}], %s", whole + 1);
@@ -218,7 +261,7 @@ static void another_version_is_told_apart_from_damage(void **state)
 	struct xc_err err = { 0 };
 
 	(void)state;
-	assert_int_equal(xc_manifest_parse("{\"xcache\": 2}", 13, &manifest, &err), -1);
+	assert_int_equal(xc_manifest_parse("{\"xcache\": 3}", 13, &manifest, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_FORMAT);
 	assert_int_equal(xc_manifest_parse("[]", 2, &manifest, &err), -1);
 	assert_int_equal(err.kind, XC_ERR_CORRUPT);
@@ -315,6 +358,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_member_is_read_and_written_again),
 		cmocka_unit_test(a_key_of_any_bytes_survives),
+		cmocka_unit_test(a_layer_of_another_scope_makes_it_version_2),
+		cmocka_unit_test(scopes_are_checked),
 		cmocka_unit_test(members_that_are_unknown_are_skipped),
 		cmocka_unit_test(every_member_is_checked),
 		cmocka_unit_test(masses_of_values_are_refused_unparsed),

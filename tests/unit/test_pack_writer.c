@@ -51,7 +51,8 @@ static int write_pack(const struct xc_members *members, size_t piece_bytes, stru
 			result = xc_pack_writer_add(writer, &segment, stored.data, err);
 	}
 	if (result == 0)
-		result = xc_pack_writer_end(writer, members, ret_layer, err);
+		result = xc_pack_writer_end(
+			writer, &(struct xc_pack_contents){ .members = members }, ret_layer, err);
 	if (result == 0)
 		assert_int_equal(xc_pack_writer_bytes(writer), sink->bytes.len_bytes);
 	xc_segment_encoder_free(encoder);
@@ -162,7 +163,10 @@ static void members_that_the_segments_do_not_hold_make_no_index(void **state)
 	(void)state;
 	sample_index(tree, &sample);
 	writer = xc_pack_writer_new(XC_LEVEL_DEFAULT, take, &sink);
-	assert_int_equal(xc_pack_writer_end(writer, &sample.members, &layer, &err), -1);
+	assert_int_equal(
+		xc_pack_writer_end(writer, &(struct xc_pack_contents){ .members = &sample.members },
+				   &layer, &err),
+		-1);
 	assert_int_equal(err.kind, XC_ERR_INTERNAL);
 	/* The end of the tar stream alone. */
 	assert_int_equal(sink.writes, 1);
