@@ -123,6 +123,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.progress = run->host->progress,
 		.cancel = run->host->cancel,
 		.broken = &run->broken,
+		.state_folder = run->context.temp,
 	};
 	if (run->host->begin)
 		run->host->begin(run->host->context);

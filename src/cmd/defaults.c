@@ -50,6 +50,21 @@ char *xc_defaults_store(struct xc_err *err)
 	return xc_buf_steal(&url);
 }
 
+char *xc_defaults_state_folder(void)
+{
+	const char *own = getenv("XCACHE_STATE_DIR"), *temp = xc_env("RUNNER_TEMP");
+	const char *state = xc_env("XDG_STATE_HOME"), *home = xc_env("HOME");
+
+	/* Empty: somebody wants none. */
+	if (own)
+		return own[0] == '/' ? xc_strdup(own) : NULL;
+	if (temp && temp[0] == '/')
+		return xc_strdup(temp);
+	if (state && state[0] == '/')
+		return xc_asprintf("%s/xcache", state);
+	return home && home[0] == '/' ? xc_asprintf("%s/.local/state/xcache", home) : NULL;
+}
+
 unsigned xc_defaults_limit(const char *cpu_max, unsigned cores)
 {
 	char *end;

@@ -24,6 +24,7 @@ struct xc_session {
 	struct xc_progress progress;
 	struct xc_reporter *reporter;
 	struct xc_broken broken; /* entries that were passed over */
+	char *state_folder;
 };
 
 #define XC_SESSION_INIT                                                                            \
@@ -94,6 +95,12 @@ bool xc_defaults_store_is_private(void);
 
 /* What XCACHE_CONNECTIONS says; 0 if it is not set. USAGE if it is no number from 1 to 128. */
 int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err) XC_CHECK;
+
+/*
+ * Where a restore leaves word for a save: XCACHE_STATE_DIR, else RUNNER_TEMP,
+ * else a folder in XDG_STATE_HOME or the home. On the heap; NULL: nowhere.
+ */
+char *xc_defaults_state_folder(void);
 
 /* XCACHE_EXPIRE_DAYS, 0 to XC_EXPIRE_DAYS_MAX; -1 if it is not set. USAGE if it is no such number.
  */

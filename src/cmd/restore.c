@@ -63,6 +63,8 @@ static void report(const struct xc_args *args, const struct xc_session *session,
 	xc_summary_restore(query, &session->scopes, result, people);
 	if (args->verbose)
 		xc_summary_restore_times(result, people);
+	if (args->verbose && result->unrecorded.kind != XC_ERR_NONE)
+		fprintf(people, "The next save will read all files: %s\n", result->unrecorded.msg);
 }
 
 int xc_cmd_restore(int argc, char **argv)

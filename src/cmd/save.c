@@ -47,11 +47,12 @@ static const struct xc_option options[] = {
 static const struct xc_command command = {
 	.name = "save",
 	.usage = "--key KEY --path PATH...",
-	.about = "Save files and directories as one entry of the store.\n"
-		 "If the key has an entry already, nothing is saved, unless that entry is broken\n"
-		 "or you give --update: then it is replaced.\n"
-		 "Only what is new is sent: the rest is shared with the entry that restore brought\n"
-		 "back here before, with the same paths.",
+	.about =
+		"Save files and directories as one entry of the store.\n"
+		"If the key has an entry already, nothing is saved, unless that entry is broken\n"
+		"or you give --update: then it is replaced.\n"
+		"Only what is new is sent: the rest is shared with the entry that restore brought\n"
+		"back here before, with the same paths.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.needs = XC_NEEDS_KEY | XC_NEEDS_PATHS,

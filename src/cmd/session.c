@@ -94,6 +94,7 @@ int xc_session_open(struct xc_session *session, const struct xc_args *args, stru
 	if (xc_roots_init(&session->roots, workspace, getenv("HOME"), err) < 0 ||
 	    open_store(session, args, err) < 0)
 		return -1;
+	session->state_folder = xc_defaults_state_folder();
 	session->cache = (struct xc_cache){
 		.store = session->store,
 		.repository = session->repository,
@@ -103,6 +104,7 @@ int xc_session_open(struct xc_session *session, const struct xc_args *args, stru
 		.progress = &session->progress,
 		.cancel = xc_signals_cancel(),
 		.broken = &session->broken,
+		.state_folder = session->state_folder,
 	};
 	if (args->verbose && !args->quiet)
 		report_settings(session);
@@ -126,4 +128,5 @@ void xc_session_close(struct xc_session *session)
 	xc_strlist_release(&session->scopes);
 	xc_broken_release(&session->broken);
 	free(STEAL_PTR(session->repository));
+	free(STEAL_PTR(session->state_folder));
 }

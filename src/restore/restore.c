@@ -11,7 +11,9 @@
 #include "restore/extract.h"
 #include "restore/legacy.h"
 #include "restore/room.h"
+#include "restore/stamps.h"
 #include "restore/targets.h"
+#include "state/state.h"
 
 void xc_restore_result_release(struct xc_restore_result *result)
 {
@@ -27,6 +29,8 @@ struct restore {
 	struct xc_extract_layer *layers;
 	uint32_t layer_count;
 	struct xc_targets targets;
+	bool records; /* leaves word for a later save */
+	struct xc_stamps stamps;
 };
 
 static int load_layers(struct restore *restore, struct xc_err *err)
@@ -35,6 +39,7 @@ static int load_layers(struct restore *restore, struct xc_err *err)
 		.scope = restore->match->scope,
 		.manifest = &restore->match->manifest,
 		.head = true,
+		.keep_stored = restore->records,
 	};
 
 	if (xc_layers_load(restore->cache, &source, &restore->loaded, err) < 0)
@@ -76,6 +81,7 @@ static void open_places(struct restore *restore)
 			.target_count = restore->targets.of_layers[i].count,
 			.owner = restore->cache->owner,
 			.alive = &layer->entry->alive,
+			.stamps = restore->records ? restore->stamps.of_layers[i] : NULL,
 		});
 	}
 }
@@ -97,14 +103,46 @@ static int make_room(struct restore *restore, struct xc_err *err)
 	return xc_room_check(&restore->targets, restore->layers, restore->layer_count, err);
 }
 
+/* The next save costs more without it, and is none the worse. */
+static void record(struct restore *restore, const struct xc_query *query,
+		   struct xc_restore_result *result)
+{
+	const struct xc_state_record state = {
+		.paths = query->paths,
+		.match = &result->match,
+		.layers = &restore->loaded,
+		.stamps = restore->stamps.of_layers,
+	};
+
+	xc_stamps_settle(&restore->stamps, &restore->targets, &restore->loaded);
+	(void)!xc_state_write(restore->cache, &state, &result->unrecorded);
+}
+
+/* From here on what was noted of an earlier restore is not true any more. */
+static int commit(struct restore *restore, const struct xc_query *query,
+		  struct xc_restore_result *result, struct xc_err *err)
+{
+	if (restore->cache->state_folder)
+		xc_state_forget(restore->cache, query->paths);
+	if (xc_stage_commit(restore->targets.stage, restore->cache->cancel, &result->replaced,
+			    err) < 0)
+		return -1;
+	if (restore->records)
+		record(restore, query, result);
+	return 0;
+}
+
 static int restore_match(struct restore *restore, const struct xc_query *query,
 			 struct xc_restore_result *result, struct xc_err *err)
 {
 	struct xc_totals *totals = &result->match.manifest.totals;
 
+	restore->records = restore->cache->state_folder && xc_state_fits(&result->match.manifest);
 	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
 	    load_layers(restore, err) < 0)
 		return -1;
+	if (restore->records)
+		xc_stamps_init(&restore->loaded, &restore->stamps);
 	count_members(restore, totals);
 	xc_progress_totals(restore->cache->progress, count_all(totals), totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
@@ -128,8 +166,7 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 		result->owner_dropped |= xc_unpack_owner_dropped(restore->layers[i].unpack);
 		result->copied_links += xc_unpack_copied_links(restore->layers[i].unpack);
 	}
-	return xc_stage_commit(restore->targets.stage, restore->cache->cancel, &result->replaced,
-			       err);
+	return commit(restore, query, result, err);
 }
 
 static void release_restore(struct restore *restore)
@@ -138,6 +175,7 @@ static void release_restore(struct restore *restore)
 		xc_unpack_free(restore->layers[i].unpack);
 	free(restore->layers);
 	xc_targets_release(&restore->targets);
+	xc_stamps_release(&restore->stamps);
 	xc_layers_release(&restore->loaded);
 	xc_patterns_free(restore->patterns);
 }

@@ -8,11 +8,12 @@
 struct xc_restore_result {
 	struct xc_match match;
 	uint64_t lookup_ms, extract_ms, total_ms;
-	uint64_t fetched_bytes; /* read from the store */
-	uint64_t replaced;      /* files that stood where members went */
-	bool owner_dropped;     /* members of others, which nobody could give to them */
-	uint64_t copied_links;  /* hard links that the file systems did not allow */
-	uint64_t left_out;      /* legacy layout: devices, FIFOs and sockets in it */
+	uint64_t fetched_bytes;   /* read from the store */
+	uint64_t replaced;        /* files that stood where members went */
+	bool owner_dropped;       /* members of others, which nobody could give to them */
+	uint64_t copied_links;    /* hard links that the file systems did not allow */
+	uint64_t left_out;        /* legacy layout: devices, FIFOs and sockets in it */
+	struct xc_err unrecorded; /* why the next save cannot know what was restored; else NONE */
 };
 
 #define XC_RESTORE_RESULT_INIT                                                                     \

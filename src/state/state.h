@@ -28,9 +28,8 @@ struct xc_state {
 	struct xc_entry_layers layers; /* of match.manifest */
 	/*
 	 * For each layer, by position, the stamps of its files as the restore left
-	 * them. All zero for members that are no files or not alive, and everywhere
-	 * if what was recorded cannot be trusted: after another boot, or on a file
-	 * system whose times another machine gives.
+	 * them. All zero for what is no file, not alive, or on a file system whose
+	 * times another machine gives. NULL, the whole of it, after another boot.
 	 */
 	struct xc_stamp **stamps;
 };
@@ -42,14 +41,20 @@ struct xc_state {
 void xc_state_release(struct xc_state *state);
 #define cleanup_state __attribute__((cleanup(xc_state_release)))
 
-/*
- * Write the state of a restore that is complete. `layers` must have been
- * loaded with their stored indexes kept; `stamps` is as in struct xc_state,
- * NULL if none are to be trusted. IO, with nothing left behind.
- */
-int xc_state_write(const struct xc_cache *cache, const struct xc_strlist *paths,
-		   const struct xc_match *match, const struct xc_entry_layers *layers,
-		   struct xc_stamp *const *stamps, struct xc_err *err) XC_CHECK;
+/* A restore that is complete. All borrowed. */
+struct xc_state_record {
+	const struct xc_strlist *paths;
+	const struct xc_match *match;
+	const struct xc_entry_layers *layers; /* loaded with their stored indexes kept */
+	struct xc_stamp *const *stamps;       /* as in struct xc_state */
+};
+
+/* Whether the layers of an entry are not too many for a state. */
+bool xc_state_fits(const struct xc_manifest *manifest);
+
+/* Write its state. IO, with nothing left behind. */
+int xc_state_write(const struct xc_cache *cache, const struct xc_state_record *record,
+		   struct xc_err *err) XC_CHECK;
 
 /*
  * Read the state of the last restore of these paths. NOT_FOUND if there is

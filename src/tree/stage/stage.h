@@ -101,6 +101,23 @@ int xc_stage_place(struct xc_stage *stage, uint32_t i, struct xc_stage_place *re
 int xc_stage_commit(struct xc_stage *stage, const struct xc_cancel *cancel, uint64_t *ret_replaced,
 		    struct xc_err *err) XC_CHECK;
 
+/*
+ * Whether the commit moved what target `i` holds one by one: files moved so
+ * have a new ctime, those in a directory that was moved as a whole have not.
+ */
+bool xc_stage_moved_singly(const struct xc_stage *stage, uint32_t i);
+
+/* Targets are staged in one folder for each mount: how many, and which one is target `i`'s. */
+uint32_t xc_stage_folders(const struct xc_stage *stage);
+uint32_t xc_stage_folder_of(const struct xc_stage *stage, uint32_t i);
+
+/*
+ * The ctime that a change in the file system of a folder gets now, in
+ * nanoseconds since 1970; waits up to 50 ms until that is later than
+ * `after_ns`. INT64_MIN if its times are another machine's, or cannot be had.
+ */
+int64_t xc_stage_clock(const struct xc_stage *stage, uint32_t folder, int64_t after_ns);
+
 /* Remove the staging folders with all in them, and free. NULL is allowed. */
 void xc_stage_free(struct xc_stage *stage);
 

@@ -358,6 +358,19 @@ static int write_content(int fd, const struct xc_member *member, uint64_t offset
 	return 0;
 }
 
+/* After the last change that is made by way of `fd`. */
+static int stamp_file(const struct xc_unpack *unpack, uint32_t position, int fd)
+{
+	struct stat status;
+
+	if (!unpack->opts.stamps)
+		return 0;
+	if (fstat(fd, &status) < 0)
+		return -1;
+	unpack->opts.stamps[position] = xc_stamp_of(&status);
+	return 0;
+}
+
 static int create_file(struct xc_unpack_worker *worker, uint32_t position, const char *data,
 		       struct xc_err *err)
 {
@@ -378,7 +391,8 @@ static int create_file(struct xc_unpack_worker *worker, uint32_t position, const
 		return fail_at(worker, position, "create", err);
 	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
 	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
-	    set_attributes(worker->unpack, fd, member, mode) < 0)
+	    set_attributes(worker->unpack, fd, member, mode) < 0 ||
+	    stamp_file(worker->unpack, position, fd) < 0)
 		return fail_at(worker, position, "write", err);
 	return 0;
 }
@@ -524,7 +538,8 @@ int xc_unpack_piece(struct xc_unpack_worker *worker, uint32_t position, uint64_t
 		return 0;
 	if ((member->extra && member->extra->sparse &&
 	     ftruncate(fd, (off_t)member->size_bytes) < 0) ||
-	    set_attributes(unpack, fd, member, S_IRUSR | S_IWUSR) < 0)
+	    set_attributes(unpack, fd, member, S_IRUSR | S_IWUSR) < 0 ||
+	    stamp_file(unpack, position, fd) < 0)
 		return fail_at(worker, position, "write", err);
 	return 0;
 }
@@ -590,6 +605,34 @@ static int make_link(struct xc_unpack_worker *worker, uint32_t position, struct 
 	return 0;
 }
 
+/* A name more is a change as any other. */
+static int stamp_again(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
+{
+	struct xc_stamp *stamp = &worker->unpack->opts.stamps[position];
+	struct stat status;
+	const char *name;
+	int dir_fd;
+
+	if (stamp->inode == 0)
+		return 0;
+	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0 ||
+	    fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail_at(worker, position, "examine", err);
+	*stamp = xc_stamp_of(&status);
+	return 0;
+}
+
+static int stamp_linked(struct xc_unpack_worker *worker, struct xc_err *err)
+{
+	const struct xc_unpack *unpack = worker->unpack;
+
+	for (uint32_t i = 0; i < unpack->opts.members->count; i++)
+		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(unpack, i) &&
+		    stamp_again(worker, member_at(worker, i)->link, err) < 0)
+			return -1;
+	return 0;
+}
+
 int xc_unpack_links(struct xc_unpack_worker *worker, struct xc_err *err)
 {
 	const struct xc_unpack *unpack = worker->unpack;
@@ -598,7 +641,7 @@ int xc_unpack_links(struct xc_unpack_worker *worker, struct xc_err *err)
 		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(unpack, i) &&
 		    make_link(worker, i, err) < 0)
 			return -1;
-	return 0;
+	return unpack->opts.stamps ? stamp_linked(worker, err) : 0;
 }
 
 /* fchmodat(2) follows symlinks, and not every kernel and libc can be told not to. */

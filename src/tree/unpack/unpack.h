@@ -24,6 +24,7 @@
 #include "base/member_set.h"
 #include "tree/owner.h"
 #include "tree/stage/stage.h"
+#include "tree/stamp.h"
 
 struct xc_unpack;
 struct xc_unpack_worker;
@@ -40,6 +41,12 @@ struct xc_unpack_opts {
 	/* The members that are placed, borrowed; NULL: all. */
 	const struct xc_member_set *alive;
 	const struct xc_owner *owner; /* of all that is made; NULL: as saved */
+	/*
+	 * By position, where the stamps of the files go once nothing changes them any
+	 * more here: after xc_unpack_links. Borrowed; NULL: nowhere. What was staged as
+	 * another name of an existing file has none.
+	 */
+	struct xc_stamp *stamps;
 };
 
 struct xc_unpack *xc_unpack_new(const struct xc_unpack_opts *opts);
