@@ -102,6 +102,14 @@ static const struct xc_owner *workspace_owner(struct xc_action_run *run)
 	return &run->owner;
 }
 
+/* The runner's folder for the job; in a container it may be a name that only the host has. */
+static const char *state_folder(const struct xc_action_run *run)
+{
+	const char *temp = run->context.temp;
+
+	return temp && access(temp, W_OK | X_OK) == 0 ? temp : NULL;
+}
+
 int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err *err)
 {
 	run->query = (struct xc_query){
@@ -123,7 +131,7 @@ int xc_action_run_open(struct xc_action_run *run, const char *key, struct xc_err
 		.progress = run->host->progress,
 		.cancel = run->host->cancel,
 		.broken = &run->broken,
-		.state_folder = run->context.temp,
+		.state_folder = state_folder(run),
 	};
 	if (run->host->begin)
 		run->host->begin(run->host->context);

@@ -58,7 +58,8 @@ char *xc_defaults_state_folder(void)
 	/* Empty: somebody wants none. */
 	if (own)
 		return own[0] == '/' ? xc_strdup(own) : NULL;
-	if (temp && temp[0] == '/')
+	/* Of a container it may be the host's. */
+	if (temp && temp[0] == '/' && access(temp, W_OK | X_OK) == 0)
 		return xc_strdup(temp);
 	if (state && state[0] == '/')
 		return xc_asprintf("%s/xcache", state);
