@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "entry/objects.h"
+#include "entry/tombstone.h"
 #include "key/objects.h"
 
 /* One of several updates at once comes through each time. */

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/json.h"
 #include "entry/lookup.h"
 #include "key/objects.h"
 #include "tree/patterns/patterns.h"
@@ -55,46 +53,6 @@ int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *re
 				  XC_QUOTE(ref->object), XC_QUOTE(manifest.key));
 	*ret_manifest = manifest;
 	manifest = (struct xc_manifest)XC_MANIFEST_INIT;
-	return 0;
-}
-
-/* A pack of another scope is not this one's to give up. */
-static json_t *packs_left_over(const struct xc_tombstone *tombstone)
-{
-	const struct xc_manifest *manifest = tombstone->manifest;
-	json_t *packs = json_array();
-
-	for (uint32_t i = 0; i < manifest->layer_count; i++) {
-		const struct xc_layer *layer = &manifest->layers[i];
-
-		if (is_own(layer, tombstone->scope) &&
-		    !(tombstone->kept && xc_manifest_names(tombstone->kept, layer->pack)))
-			json_array_append_new(packs, json_string(layer->pack));
-	}
-	return packs;
-}
-
-int xc_write_tombstone(const struct xc_cache *cache, const struct xc_tombstone *tombstone,
-		       struct xc_buf *ret_name, struct xc_err *err)
-{
-	cleanup_buf struct xc_buf name = XC_BUF_INIT, data = XC_BUF_INIT;
-	cleanup_json json_t *object = json_object();
-	json_t *packs = packs_left_over(tombstone);
-
-	json_object_set_new(object, "packs", packs);
-	if (json_array_size(packs) == 0)
-		return 0;
-	json_object_set_new(object, "xcache", json_integer(XC_FORMAT_VERSION));
-	json_object_set_new(object, "key", xc_json_text(tombstone->manifest->key));
-	json_object_set_new(object, "version", json_string(tombstone->manifest->version));
-	json_object_set_new(object, "removed", xc_json_time(xc_clock_now_ns()));
-	xc_json_write(object, 0, &data);
-	if (xc_name_tombstone(cache->repository, tombstone->scope, &name, err) < 0 ||
-	    xc_store_put(cache->store, name.data, data.data, data.len_bytes, XC_PUT_IF_ABSENT,
-			 err) < 0)
-		return -1;
-	if (ret_name)
-		xc_buf_add(ret_name, name.data, name.len_bytes);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the manifests of entries, and writing their tombstones. */
+/* Reading the manifests of entries, and naming the packs of their layers. */
 #ifndef XC_ENTRY_OBJECTS_H
 #define XC_ENTRY_OBJECTS_H
 
@@ -29,20 +29,5 @@ int xc_name_layer_pack(const struct xc_cache *cache, const char *scope,
 int xc_load_manifest(const struct xc_cache *cache, const struct xc_entry_ref *ref,
 		     struct xc_store_tag *ret_tag, struct xc_manifest *ret_manifest,
 		     struct xc_err *err) XC_CHECK;
-
-/* An entry that loses its manifest. All borrowed. */
-struct xc_tombstone {
-	const char *scope;
-	const struct xc_manifest *manifest;
-	const struct xc_manifest *kept; /* the manifest in its place; NULL: none */
-};
-
-/*
- * Write its tombstone, which names the packs of its scope but those that the
- * manifest in its place names as well. The tombstone's own name is appended to
- * `ret_name`, which may be NULL. Nothing is written if no pack is left over.
- */
-int xc_write_tombstone(const struct xc_cache *cache, const struct xc_tombstone *tombstone,
-		       struct xc_buf *ret_name, struct xc_err *err) XC_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "entry/remove.h"
 
-#include "entry/objects.h"
+#include "entry/tombstone.h"
 
 int xc_remove_entry(const struct xc_cache *cache, const struct xc_entry *entry,
 		    const struct xc_store_tag *tag, struct xc_err *err)
@@ -16,7 +16,10 @@ int xc_remove_entry(const struct xc_cache *cache, const struct xc_entry *entry,
 	}
 	/* The tombstone first: a pack must never lose its last entry without a trace. */
 	if (entry->manifest &&
-	    xc_write_tombstone(cache, entry->scope, entry->manifest, NULL, err) < 0)
+	    xc_write_tombstone(
+		    cache,
+		    &(struct xc_tombstone){ .scope = entry->scope, .manifest = entry->manifest },
+		    NULL, err) < 0)
 		return xc_err_wrap(err, "cannot leave a tombstone for key %s", XC_QUOTE(name));
 	/* Just the one that was read: one that replaced it names another pack. */
 	if (xc_store_remove_tagged(cache->store, entry->object, tag->text[0] ? tag : NULL, err) ==
