@@ -45,26 +45,36 @@ static void put_difference(struct xc_buf *out, uint64_t value, uint64_t before)
 	put_integer(out, (uint64_t)xc_zigzag_encode((int64_t)(value - before)));
 }
 
-/* Which members have a stamp. */
-static bool has_stamp(const struct xc_entry_layer *layer, uint32_t position)
+/*
+ * Which members have a stamp. Writer and reader must agree on it, so what is alive is what the
+ * manifest says: a restore takes those out of layer->alive that it need not write.
+ */
+static void find_stamped(const struct xc_entry_layer *layer, struct xc_member_set *ret_stamped)
 {
-	return layer->index.members.items[position].type == XC_MEMBER_FILE &&
-	       xc_member_set_has(&layer->alive, position);
+	const struct xc_members *members = &layer->index.members;
+
+	xc_layer_alive(layer->layer, ret_stamped);
+	for (uint32_t i = 0; i < members->count; i++)
+		if (members->items[i].type != XC_MEMBER_FILE)
+			xc_member_set_remove(ret_stamped, i);
 }
 
 static void put_stamps(struct xc_buf *out, const struct xc_entry_layer *layer,
 		       const struct xc_stamp *stamps)
 {
 	struct xc_stamp before = { 0 };
+	struct xc_member_set stamped;
 
+	find_stamped(layer, &stamped);
 	for (uint32_t i = 0; i < layer->index.members.count; i++) {
-		if (!has_stamp(layer, i))
+		if (!xc_member_set_has(&stamped, i))
 			continue;
 		put_difference(out, stamps[i].device, before.device);
 		put_difference(out, stamps[i].inode, before.inode);
 		put_difference(out, (uint64_t)stamps[i].ctime_ns, (uint64_t)before.ctime_ns);
 		before = stamps[i];
 	}
+	xc_member_set_release(&stamped);
 }
 
 static void encode(const struct xc_state_place *place, const struct xc_state_record *record,
@@ -256,20 +266,24 @@ static int read_stamps(struct reading *reading, const struct xc_entry_layer *lay
 		       struct xc_stamp *stamps)
 {
 	struct xc_stamp stamp = { 0 };
+	struct xc_member_set stamped;
+	int result = 0;
 
-	for (uint32_t i = 0; i < layer->index.members.count; i++) {
+	find_stamped(layer, &stamped);
+	for (uint32_t i = 0; result == 0 && i < layer->index.members.count; i++) {
 		uint64_t ctime_ns = (uint64_t)stamp.ctime_ns;
 
-		if (!has_stamp(layer, i))
+		if (!xc_member_set_has(&stamped, i))
 			continue;
 		if (take_difference(reading, &stamp.device) < 0 ||
 		    take_difference(reading, &stamp.inode) < 0 ||
 		    take_difference(reading, &ctime_ns) < 0)
-			return -1;
+			result = -1;
 		stamp.ctime_ns = (int64_t)ctime_ns;
 		stamps[i] = stamp;
 	}
-	return 0;
+	xc_member_set_release(&stamped);
+	return result;
 }
 
 static int read_all_stamps(struct reading *reading, struct xc_err *err)

@@ -308,6 +308,46 @@ static void after_another_boot_nothing_is_known_of_the_files(void **state)
 	close_scene(&self);
 }
 
+/* A restore that has no room for a second copy leaves files alone that are equal already. */
+static void a_state_is_good_where_files_were_kept(void **state)
+{
+	cleanup_layers struct xc_entry_layers layers = XC_ENTRY_LAYERS_INIT;
+	cleanup_state struct xc_state before = XC_STATE_INIT, after = XC_STATE_INIT;
+	struct state_scene self;
+	struct xc_err err;
+	uint32_t kept, written;
+
+	(void)state;
+	open_scene(&self);
+	restore_afresh(&self.scene);
+	must(xc_state_read(&self.scene.cache, &self.scene.paths, &before, &err), &err);
+	must(xc_layers_load(&self.scene.cache,
+			    &(struct xc_layers_source){
+				    .scope = before.match.scope,
+				    .manifest = &before.match.manifest,
+				    .keep_stored = true,
+			    },
+			    &layers, &err),
+	     &err);
+	assert_non_null(find(&layers.items[0].index.members, "./d/a", &kept));
+	assert_non_null(find(&layers.items[0].index.members, "./d/e/c", &written));
+	xc_member_set_remove(&layers.items[0].alive, kept);
+	before.stamps[0][kept] = (struct xc_stamp){ 0 };
+	must(xc_state_write(&self.scene.cache,
+			    &(struct xc_state_record){
+				    .paths = &self.scene.paths,
+				    .match = &before.match,
+				    .layers = &layers,
+				    .stamps = before.stamps,
+			    },
+			    &err),
+	     &err);
+	must(xc_state_read(&self.scene.cache, &self.scene.paths, &after, &err), &err);
+	assert_int_equal(after.stamps[0][kept].inode, 0);
+	assert_true(xc_stamp_equal(&after.stamps[0][written], &before.stamps[0][written]));
+	close_scene(&self);
+}
+
 static void another_store_or_workspace_has_a_state_of_its_own(void **state)
 {
 	struct state_scene self;
@@ -334,6 +374,7 @@ int main(void)
 		cmocka_unit_test(a_state_that_was_tampered_with_is_none),
 		cmocka_unit_test(a_forged_state_is_none),
 		cmocka_unit_test(after_another_boot_nothing_is_known_of_the_files),
+		cmocka_unit_test(a_state_is_good_where_files_were_kept),
 		cmocka_unit_test(another_store_or_workspace_has_a_state_of_its_own),
 	};
 
