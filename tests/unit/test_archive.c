@@ -164,7 +164,7 @@ static const struct good {
 	  "f:" A16 A16 A16 A16 A16 A16 A16 A16 "/b=x", 0 },
 };
 
-static void test_good(void **state)
+static void archives_of_every_kind_are_read(void **state)
 {
 	static const size_t pieces[] = { 1, 7, SIZE_MAX };
 
@@ -234,7 +234,7 @@ static const struct bad {
 	{ "the directory is taken away", MEMBERS(CHAR_(".", 0, 0)), true, "not a directory" },
 };
 
-static void test_bad(void **state)
+static void archives_that_break_a_rule_are_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -269,7 +269,7 @@ static void refuses(const struct xc_buf *object, const struct xc_archive_limits 
 }
 
 /* An archive that was cut anywhere is taken for a whole one. */
-static void test_cut_short(void **state)
+static void an_archive_that_is_cut_short_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf object = XC_BUF_INIT;
 
@@ -283,7 +283,7 @@ static void test_cut_short(void **state)
 }
 
 /* tar was killed, and zstd closed what came so far: whole for zstd, and half a cache. */
-static void test_without_end(void **state)
+static void an_archive_without_its_end_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT;
 
@@ -295,7 +295,7 @@ static void test_without_end(void **state)
 }
 
 /* A byte that is wrong anywhere goes unnoticed, or crashes. */
-static void test_damaged(void **state)
+static void a_damaged_archive_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf object = XC_BUF_INIT;
 
@@ -317,7 +317,7 @@ static void test_damaged(void **state)
 	}
 }
 
-static void test_not_zstd(void **state)
+static void what_zstd_did_not_compress_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT;
 
@@ -337,7 +337,7 @@ static void test_not_zstd(void **state)
 }
 
 /* pzstd writes many frames; others put one that is skipped before them. */
-static void test_frames(void **state)
+static void frames_are_read_as_one_archive(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, out = XC_BUF_INIT;
 	struct source source = { .piece = 3 };
@@ -360,7 +360,7 @@ static void test_frames(void **state)
 }
 
 /* A window of 256 MiB, which "zstd --long=28" makes, takes that much memory. */
-static void test_window(void **state)
+static void a_window_that_takes_too_much_memory_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf object = XC_BUF_INIT;
 
@@ -377,7 +377,7 @@ static void add_empty_files(struct xc_buf *tar, size_t count)
 }
 
 /* A ceiling only works together with another. */
-static void test_ceilings(void **state)
+static void each_ceiling_holds_by_itself(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, fifos = XC_BUF_INIT;
 	struct xc_archive_limits limits = xc_archive_limits;
@@ -407,7 +407,7 @@ static void test_ceilings(void **state)
 }
 
 /* The usual ceilings do not hold against five million members in a few kB, or a long zero. */
-static void test_bombs(void **state)
+static void archives_that_grow_without_end_are_refused(void **state)
 {
 	cleanup_buf struct xc_buf part = XC_BUF_INIT, frame = XC_BUF_INIT, object = XC_BUF_INIT;
 
@@ -433,7 +433,7 @@ static void test_bombs(void **state)
 }
 
 /* A header that holds gigabytes: libarchive keeps a sparse file's map in memory. */
-static void test_long_header(void **state)
+static void a_header_that_is_too_long_is_refused(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, map = XC_BUF_INIT;
 
@@ -454,7 +454,7 @@ static void test_long_header(void **state)
 }
 
 /* That sparse files are read at all, so that the test above is about length. */
-static void test_sparse(void **state)
+static void a_sparse_file_is_read_with_its_holes(void **state)
 {
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, out = XC_BUF_INIT,
 				  content = XC_BUF_INIT;
@@ -483,7 +483,7 @@ static void test_sparse(void **state)
 }
 
 /* An error of the store is taken for a fault of the archive, wherever it strikes. */
-static void test_read_errors(void **state)
+static void an_error_of_the_source_is_passed_on(void **state)
 {
 	cleanup_buf struct xc_buf object = XC_BUF_INIT;
 
@@ -501,7 +501,7 @@ static void test_read_errors(void **state)
 }
 
 /* Attributes end up elsewhere, or contents that nobody read disturb what follows. */
-static void test_attributes(void **state)
+static void modes_times_and_owners_are_read(void **state)
 {
 	const struct tar_member members[] = {
 		{ .type = TAR_FILE,
@@ -544,13 +544,20 @@ static void test_attributes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),        cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_cut_short),   cmocka_unit_test(test_without_end),
-		cmocka_unit_test(test_damaged),     cmocka_unit_test(test_not_zstd),
-		cmocka_unit_test(test_frames),      cmocka_unit_test(test_window),
-		cmocka_unit_test(test_ceilings),    cmocka_unit_test(test_bombs),
-		cmocka_unit_test(test_long_header), cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_read_errors), cmocka_unit_test(test_attributes),
+		cmocka_unit_test(archives_of_every_kind_are_read),
+		cmocka_unit_test(archives_that_break_a_rule_are_refused),
+		cmocka_unit_test(an_archive_that_is_cut_short_is_refused),
+		cmocka_unit_test(an_archive_without_its_end_is_refused),
+		cmocka_unit_test(a_damaged_archive_is_refused),
+		cmocka_unit_test(what_zstd_did_not_compress_is_refused),
+		cmocka_unit_test(frames_are_read_as_one_archive),
+		cmocka_unit_test(a_window_that_takes_too_much_memory_is_refused),
+		cmocka_unit_test(each_ceiling_holds_by_itself),
+		cmocka_unit_test(archives_that_grow_without_end_are_refused),
+		cmocka_unit_test(a_header_that_is_too_long_is_refused),
+		cmocka_unit_test(a_sparse_file_is_read_with_its_holes),
+		cmocka_unit_test(an_error_of_the_source_is_passed_on),
+		cmocka_unit_test(modes_times_and_owners_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

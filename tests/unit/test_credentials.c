@@ -6,7 +6,7 @@
 #define ENV_KEYS "AWS_ACCESS_KEY_ID=ENV\nAWS_SECRET_ACCESS_KEY=sEcReTenv\n"
 #define KEYS(id) "aws_access_key_id = " id "\naws_secret_access_key = sEcReT" id "\n"
 
-static void rows_without_network(void **state)
+static void credentials_are_found_in_their_order(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "keys given do not count before the environment",
@@ -238,7 +238,7 @@ static void profiles_that_lead_to_others(void **state)
 #define JSON_KEYS  "\"AccessKeyId\":\"PROC\",\"SecretAccessKey\":\"sEcReTp\""
 #define SAYS(text) "[default]\ncredential_process = printf '%s' '" text "'\n"
 
-static void programs(void **state)
+static void the_keys_of_a_program_are_taken_or_refused(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "a program's keys are not taken, or a quoted argument is split",
@@ -349,7 +349,7 @@ static void commands_are_split_as_a_shell_would(void **state)
 	}
 }
 
-static void times(void **state)
+static void times_are_read(void **state)
 {
 	static const struct {
 		const char *text;
@@ -430,7 +430,7 @@ static void a_program_that_hangs_is_ended_with_all_it_started(void **state)
 	assert_false(is_alive(pid.data));
 }
 
-static void regions(void **state)
+static void regions_are_found_in_their_order(void **state)
 {
 	static const struct {
 		const char *environment, *region, *bug;
@@ -461,14 +461,14 @@ static void regions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_without_network),
+		cmocka_unit_test(credentials_are_found_in_their_order),
 		cmocka_unit_test(profiles_that_lead_to_others),
-		cmocka_unit_test(programs),
+		cmocka_unit_test(the_keys_of_a_program_are_taken_or_refused),
 		cmocka_unit_test(commands_are_split_as_a_shell_would),
-		cmocka_unit_test(times),
+		cmocka_unit_test(times_are_read),
 		cmocka_unit_test(a_cancel_ends_a_program),
 		cmocka_unit_test(a_program_that_hangs_is_ended_with_all_it_started),
-		cmocka_unit_test(regions),
+		cmocka_unit_test(regions_are_found_in_their_order),
 	};
 
 	return cmocka_run_group_tests(tests, cred_setup, cred_teardown);

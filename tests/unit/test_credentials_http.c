@@ -43,7 +43,7 @@ static void check_rows(const struct cred_row *rows, size_t count)
 		cred_check_row(&rows[i]);
 }
 
-static void web_identity(void **state)
+static void a_web_identity_token_becomes_keys(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "the token of the file is not exchanged, or not told of",
@@ -310,7 +310,7 @@ static void roles_with_keys(void **state)
 	check_rows(rows, ARRAY_LEN(rows));
 }
 
-static void github(void **state)
+static void a_job_on_github_becomes_keys(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "GitHub's token is not asked for as the toolkit does",
@@ -398,7 +398,7 @@ static void github(void **state)
 
 #define FULL "AWS_CONTAINER_CREDENTIALS_FULL_URI="
 
-static void containers(void **state)
+static void containers_hand_out_their_keys(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "the container's keys are not taken",
@@ -492,7 +492,7 @@ static void containers(void **state)
 #define IMDS_TOKEN ANSWER("PUT /latest/api/token ", "token-ttl-seconds: 21600", 200, "sEcReTimds")
 #define IMDS_ROLE  ANSWER(IMDS_PATH " ", "token: sEcReTimds", 200, "my-role")
 
-static void instances(void **state)
+static void instances_hand_out_their_keys(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "the instance's keys are not taken",
@@ -622,7 +622,7 @@ static void a_machine_that_is_no_instance_waits_a_second(void **state)
 	"[default]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r r\n"                    \
 	"[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://s\n"
 
-static void sso(void **state)
+static void a_session_of_sso_becomes_keys(void **state)
 {
 	static const struct cred_row rows[] = {
 		{ .bug = "a cached SSO session is not exchanged for keys",
@@ -687,13 +687,13 @@ static void who_am_i(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(web_identity),
+		cmocka_unit_test(a_web_identity_token_becomes_keys),
 		cmocka_unit_test(roles_with_keys),
-		cmocka_unit_test(github),
-		cmocka_unit_test(containers),
-		cmocka_unit_test(instances),
+		cmocka_unit_test(a_job_on_github_becomes_keys),
+		cmocka_unit_test(containers_hand_out_their_keys),
+		cmocka_unit_test(instances_hand_out_their_keys),
 		cmocka_unit_test(a_machine_that_is_no_instance_waits_a_second),
-		cmocka_unit_test(sso),
+		cmocka_unit_test(a_session_of_sso_becomes_keys),
 		cmocka_unit_test(who_am_i),
 	};
 

@@ -176,7 +176,7 @@ static void check_good(void)
 	}
 }
 
-static void test_good(void **state)
+static void archives_are_restored_into_their_places(void **state)
 {
 	(void)state;
 	as_both(check_good);
@@ -250,14 +250,14 @@ static void check_bad(void)
 	}
 }
 
-static void test_bad(void **state)
+static void archives_that_break_a_rule_restore_nothing(void **state)
 {
 	(void)state;
 	as_both(check_bad);
 }
 
 /* Modes and times are those of the umask and of now, above all of directories. */
-static void test_attributes(void **state)
+static void modes_and_times_are_restored(void **state)
 {
 	const struct tar_member members[] = {
 		{ .type = TAR_DIR, .name = ".", .mode = 0750, .mtime = 1000 },
@@ -302,7 +302,7 @@ static void test_attributes(void **state)
 }
 
 /* Which path lines lead where; "" stands for a refusal that names the rule. */
-static void test_paths(void **state)
+static void path_lines_lead_to_their_targets(void **state)
 {
 	static const struct {
 		const char *lines, *where;
@@ -348,7 +348,7 @@ static void test_paths(void **state)
 }
 
 /* An object of several reads comes in the wrong order, or its end is not read. */
-static void test_long_object(void **state)
+static void an_object_of_several_reads_is_restored_whole(void **state)
 {
 	enum { PARTS = 20, PART_BYTES = 2 << 20 };
 	cleanup_buf struct xc_buf tar = XC_BUF_INIT, object = XC_BUF_INIT, read = XC_BUF_INIT;
@@ -389,7 +389,7 @@ static void test_long_object(void **state)
 }
 
 /* A directory that comes a million times takes memory each time. */
-static void test_many_directories(void **state)
+static void a_directory_that_repeats_takes_no_more_memory(void **state)
 {
 	const struct tar_member directory = DIR_("a");
 	cleanup_buf struct xc_buf part = XC_BUF_INIT, frame = XC_BUF_INIT, object = XC_BUF_INIT;
@@ -416,7 +416,7 @@ static void test_many_directories(void **state)
 }
 
 /* An interrupted restore leaves something behind. */
-static void test_canceled(void **state)
+static void a_cancel_restores_nothing(void **state)
 {
 	struct xc_cancel cancel = { 0 };
 	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
@@ -439,13 +439,13 @@ static void test_canceled(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_attributes),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_long_object),
-		cmocka_unit_test(test_canceled),
-		cmocka_unit_test(test_many_directories),
+		cmocka_unit_test(archives_are_restored_into_their_places),
+		cmocka_unit_test(archives_that_break_a_rule_restore_nothing),
+		cmocka_unit_test(modes_and_times_are_restored),
+		cmocka_unit_test(path_lines_lead_to_their_targets),
+		cmocka_unit_test(an_object_of_several_reads_is_restored_whole),
+		cmocka_unit_test(a_cancel_restores_nothing),
+		cmocka_unit_test(a_directory_that_repeats_takes_no_more_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void globs_match_as_in_minimatch(void **state)
 		assert_declares(rows[i].line, rows[i].path, rows[i].expected, rows[i].bug);
 }
 
-static void globstars(void **state)
+static void globstars_match_any_depth(void **state)
 {
 	static const struct {
 		const char *line, *path;
@@ -226,7 +226,7 @@ static void hostile_paths_are_not_declared(void **state)
 #define OUT  XC_VERDICT_EXCLUDE
 #define DOWN XC_VERDICT_DESCEND
 
-static void judging(void **state)
+static void paths_are_judged_by_the_last_line_that_matches(void **state)
 {
 	static const struct {
 		const char *lines, *path;
@@ -421,7 +421,7 @@ static void workspace_and_home_are_no_globs(void **state)
 	xc_patterns_free(patterns);
 }
 
-static void ceilings(void **state)
+static void lines_beyond_a_ceiling_are_refused(void **state)
 {
 	cleanup_strlist struct xc_strlist lines = XC_STRLIST_INIT, one = XC_STRLIST_INIT;
 	char text[XC_PATTERNS_MAX_LINE_BYTES + 2];
@@ -491,16 +491,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_start_at_their_root),
 		cmocka_unit_test(globs_match_as_in_minimatch),
-		cmocka_unit_test(globstars),
+		cmocka_unit_test(globstars_match_any_depth),
 		cmocka_unit_test(hostile_paths_are_not_declared),
-		cmocka_unit_test(judging),
+		cmocka_unit_test(paths_are_judged_by_the_last_line_that_matches),
 		cmocka_unit_test(exclusions_are_known),
 		cmocka_unit_test(lines_that_cannot_be_used),
 		cmocka_unit_test(a_home_is_needed_only_for_a_tilde),
 		cmocka_unit_test(root_directories_as_roots),
 		cmocka_unit_test(workspace_and_home_are_no_globs),
 		cmocka_unit_test(the_literal_part_ends_before_the_first_wildcard),
-		cmocka_unit_test(ceilings),
+		cmocka_unit_test(lines_beyond_a_ceiling_are_refused),
 		cmocka_unit_test(hostile_lines_take_no_time),
 	};
 

@@ -26,7 +26,7 @@ static int parse(struct xc_profiles *profiles, const struct row *row, struct xc_
 	return 0;
 }
 
-static void values(void **state)
+static void values_are_read(void **state)
 {
 	static const struct row rows[] = {
 		{ "[profile ci]\nregion = eu-west-1\n", NULL, "ci", "region", "eu-west-1",
@@ -189,7 +189,7 @@ static void nul_bytes_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values),
+		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(sso_sessions_are_apart),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(nul_bytes_are_refused),

@@ -8,7 +8,7 @@
 #define PAGE "<html><body>Sign in</body></html>"
 
 /* A 403 taken for a miss, a miss for an error, a wait for what will not change. */
-static void test_errors(void **state)
+static void answers_become_errors_of_their_kind(void **state)
 {
 	static const struct {
 		int status;
@@ -83,7 +83,7 @@ static void test_errors(void **state)
 }
 
 /* Whatever is asked: a page is no object, no listing, and nothing was written or removed. */
-static void test_web_page(void **state)
+static void a_web_page_is_no_answer_of_s3(void **state)
 {
 	static const struct server_step step = { .headers = HTML, .text = PAGE, .times = ALWAYS };
 	struct s3_scene scene = s3_open(&step, 1);
@@ -108,7 +108,7 @@ static void test_web_page(void **state)
 }
 
 /* Swift answers so, and an object may be a page if it is one of S3's. */
-static void test_empty_html_answers_are_fine(void **state)
+static void empty_html_answers_are_fine(void **state)
 {
 	static const struct server_step step = { .headers = HTML, .text = "", .times = ALWAYS };
 	struct s3_scene scene = s3_open(&step, 1);
@@ -120,7 +120,7 @@ static void test_empty_html_answers_are_fine(void **state)
 	s3_close(&scene);
 }
 
-static void test_names_credentials_and_hides_them(void **state)
+static void errors_name_the_credentials_and_hide_them(void **state)
 {
 	static const struct server_step steps[] = {
 		{ .path = "denied", .status = 403, .text = ERROR_XML("AccessDenied", "") },
@@ -148,7 +148,7 @@ static void test_names_credentials_and_hides_them(void **state)
 	s3_close(&scene);
 }
 
-static void test_anonymous(void **state)
+static void an_anonymous_request_that_is_denied_says_so(void **state)
 {
 	static const struct server_step step = { .path = "denied", .status = 403, .text = "" };
 	struct s3_scene scene = s3_open_with(
@@ -164,7 +164,7 @@ static void test_anonymous(void **state)
 	s3_close(&scene);
 }
 
-static void test_region(void **state)
+static void the_region_of_the_answer_is_used(void **state)
 {
 	static const struct {
 		int status;
@@ -205,7 +205,7 @@ static void test_region(void **state)
 }
 
 /* A server that sends around, or to what is no region, must not be followed for long. */
-static void test_region_without_end(void **state)
+static void a_region_that_always_changes_is_given_up(void **state)
 {
 	static const struct server_step around[] = {
 		{ .status = 301, .headers = "x-amz-bucket-region: eu-west-1\r\n" },
@@ -248,7 +248,7 @@ static int64_t signed_at(const struct s3_scene *scene, unsigned number)
 	return (int64_t)timegm(&broken);
 }
 
-static void test_clock(void **state)
+static void a_wrong_clock_is_corrected(void **state)
 {
 	static const char *const bodies[] = {
 		ERROR_XML("RequestTimeTooSkewed", ""),
@@ -278,7 +278,7 @@ static void test_clock(void **state)
 	}
 }
 
-static void test_clock_only_once(void **state)
+static void a_clock_is_corrected_only_once(void **state)
 {
 	static const struct server_step step = {
 		.status = 403,
@@ -349,7 +349,7 @@ static struct s3_scene open_with_wallet(const struct server_step *steps, size_t 
 		(struct xc_s3_opts){ .credentials.profile = "wallet", .checksums = -1 });
 }
 
-static void test_expired_credentials(void **state)
+static void expired_credentials_are_renewed(void **state)
 {
 	static const struct server_step rows[] = {
 		{ .status = 400, .text = ERROR_XML("ExpiredToken", "") },
@@ -376,7 +376,7 @@ static void test_expired_credentials(void **state)
 }
 
 /* HEAD has no body to say it in. */
-static void test_expired_for_head(void **state)
+static void credentials_that_expire_are_renewed_for_head_too(void **state)
 {
 	static const struct server_step step = { .status = 400, .text = "" };
 	struct xc_s3_head head;
@@ -394,7 +394,7 @@ static void test_expired_for_head(void **state)
 	assert_int_equal(close_wallet(&wallet), 2);
 }
 
-static void test_expired_again(void **state)
+static void credentials_that_stay_expired_are_an_error(void **state)
 {
 	static const struct server_step step = {
 		.status = 400,
@@ -415,7 +415,7 @@ static void test_expired_again(void **state)
 }
 
 /* In the middle of a transfer: all that were refused go on with one new set of keys. */
-static void test_expired_in_flight(void **state)
+static void credentials_that_expire_in_flight_are_renewed_once(void **state)
 {
 	static const struct server_step steps[] = {
 		{ .status = 400,
@@ -456,7 +456,7 @@ static void test_expired_in_flight(void **state)
 }
 
 /* What cleans up still runs, with the credentials at hand; what does not ends. */
-static void test_cancel(void **state)
+static void a_cancel_ends_all_but_cleaning_up(void **state)
 {
 	struct xc_cancel cancel = { 0 };
 	char *upload_id = NULL;
@@ -485,7 +485,7 @@ static void *cancel_soon(void *context)
 }
 
 /* A commit that is on its way when the signal comes: whether it was done must not stay open. */
-static void test_cancel_during_commit(void **state)
+static void a_commit_on_its_way_outlives_a_cancel(void **state)
 {
 	static const struct server_step step = { .path = "PUT", .delay_ms = 500 };
 	struct xc_cancel cancel = { 0 };
@@ -505,21 +505,21 @@ static void test_cancel_during_commit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_web_page),
-		cmocka_unit_test(test_empty_html_answers_are_fine),
-		cmocka_unit_test(test_names_credentials_and_hides_them),
-		cmocka_unit_test(test_anonymous),
-		cmocka_unit_test(test_region),
-		cmocka_unit_test(test_region_without_end),
-		cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_clock_only_once),
-		cmocka_unit_test(test_expired_credentials),
-		cmocka_unit_test(test_expired_for_head),
-		cmocka_unit_test(test_expired_again),
-		cmocka_unit_test(test_expired_in_flight),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cancel_during_commit),
+		cmocka_unit_test(answers_become_errors_of_their_kind),
+		cmocka_unit_test(a_web_page_is_no_answer_of_s3),
+		cmocka_unit_test(empty_html_answers_are_fine),
+		cmocka_unit_test(errors_name_the_credentials_and_hide_them),
+		cmocka_unit_test(an_anonymous_request_that_is_denied_says_so),
+		cmocka_unit_test(the_region_of_the_answer_is_used),
+		cmocka_unit_test(a_region_that_always_changes_is_given_up),
+		cmocka_unit_test(a_wrong_clock_is_corrected),
+		cmocka_unit_test(a_clock_is_corrected_only_once),
+		cmocka_unit_test(expired_credentials_are_renewed),
+		cmocka_unit_test(credentials_that_expire_are_renewed_for_head_too),
+		cmocka_unit_test(credentials_that_stay_expired_are_an_error),
+		cmocka_unit_test(credentials_that_expire_in_flight_are_renewed_once),
+		cmocka_unit_test(a_cancel_ends_all_but_cleaning_up),
+		cmocka_unit_test(a_commit_on_its_way_outlives_a_cancel),
 	};
 
 	return cmocka_run_group_tests_name("answers of S3", tests, NULL, NULL);

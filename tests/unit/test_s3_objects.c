@@ -21,7 +21,7 @@ static int put(struct xc_s3 *s3, const char *text, struct xc_err *err)
 	return xc_s3_put(s3, "k", text, strlen(text), true, err);
 }
 
-static void test_conditional_put(void **state)
+static void a_put_keeps_its_condition(void **state)
 {
 	static const struct {
 		const char *name;
@@ -92,7 +92,7 @@ static void test_conditional_put(void **state)
 	}
 }
 
-static void test_server_without_conditions(void **state)
+static void a_server_without_conditions_is_told_none_again(void **state)
 {
 	static const struct server_step steps[] = {
 		{ .path = "PUT", .status = 501, .text = ERROR_XML("NotImplemented", "") },
@@ -113,7 +113,7 @@ static void test_server_without_conditions(void **state)
 }
 
 /* A 400 may be about the condition, which is seen when the object goes through without it. */
-static void test_conditions_called_invalid(void **state)
+static void a_condition_called_invalid_is_looked_at_instead(void **state)
 {
 	static const struct {
 		const char *name;
@@ -159,7 +159,7 @@ static void test_conditions_called_invalid(void **state)
 	}
 }
 
-static void test_headers_of_writes(void **state)
+static void writes_have_the_headers_of_the_options(void **state)
 {
 	const struct xc_s3_opts opts = {
 		.encryption = "aws:kms",
@@ -201,7 +201,7 @@ static void test_headers_of_writes(void **state)
 	s3_close(&scene);
 }
 
-static void test_ranges(void **state)
+static void a_range_has_the_bytes_that_were_asked_for(void **state)
 {
 	static const struct {
 		struct server_step step;
@@ -303,7 +303,7 @@ static void test_ranges(void **state)
 		.headers = "Content-Range: bytes 4-7/8\r\nETag: " etag "\r\n"                      \
 	}
 
-static void test_replaced_between_ranges(void **state)
+static void an_object_replaced_between_ranges_is_not_mixed(void **state)
 {
 	static const struct server_step steps[] = {
 		RANGE("\"1\""),
@@ -340,7 +340,7 @@ static void test_replaced_between_ranges(void **state)
 }
 
 /* An ETag that could end the header line, or says nothing of bytes, is not sent back. */
-static void test_odd_etags(void **state)
+static void odd_etags_are_not_sent_back(void **state)
 {
 	static const struct server_step steps[] = { RANGE("W/\"1\""), RANGE("\"a b\""),
 						    RANGE("W/\"2\""), RANGE("") };
@@ -357,7 +357,7 @@ static void test_odd_etags(void **state)
 	s3_close(&scene);
 }
 
-static void test_complete(void **state)
+static void an_upload_completes_or_says_why_not(void **state)
 {
 	static const struct {
 		const char *name;
@@ -426,7 +426,7 @@ static void test_complete(void **state)
 	}
 }
 
-static void test_removals(void **state)
+static void what_is_gone_counts_as_removed(void **state)
 {
 	static const struct server_step steps[] = {
 		{ .path = "DELETE /bucket/k ", .status = 404, .text = ERROR_XML("NoSuchKey", "") },
@@ -569,7 +569,7 @@ static unsigned count_seen(const struct server *server, const char *part)
 		.path = "partNumber", .headers = "ETag: \"e\"\r\n", .times = ALWAYS                \
 	}
 
-static void test_upload_sizes(void **state)
+static void an_upload_has_parts_of_the_right_size(void **state)
 {
 	static const struct {
 		size_t mib;
@@ -601,7 +601,7 @@ static void test_upload_sizes(void **state)
 }
 
 /* A part that is refused ends the upload early, and what went there is taken back. */
-static void test_failed_part(void **state)
+static void a_part_that_fails_ends_the_upload(void **state)
 {
 	static const struct server_step steps[] = {
 		{ .path = "?uploads=", .text = CREATED },
@@ -629,7 +629,7 @@ static void test_failed_part(void **state)
 	server_free(server);
 }
 
-static void test_list_without_end(void **state)
+static void a_list_without_end_is_given_up(void **state)
 {
 	static const struct server_step step = {
 		.text = "<ListBucketResult><IsTruncated>true</IsTruncated>"
@@ -679,7 +679,7 @@ static int count_found(const struct xc_store_object *object, void *context, stru
 }
 
 /* A million objects are listed, and then there is an error instead of a full memory. */
-static void test_list_of_too_many(void **state)
+static void a_list_of_too_many_objects_is_given_up(void **state)
 {
 	enum { PAGES = 101 };
 	char *pages[] = { make_page(0), make_page(1) };
@@ -708,21 +708,21 @@ static void test_list_of_too_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conditional_put),
-		cmocka_unit_test(test_server_without_conditions),
-		cmocka_unit_test(test_conditions_called_invalid),
-		cmocka_unit_test(test_headers_of_writes),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_replaced_between_ranges),
-		cmocka_unit_test(test_odd_etags),
-		cmocka_unit_test(test_complete),
-		cmocka_unit_test(test_removals),
+		cmocka_unit_test(a_put_keeps_its_condition),
+		cmocka_unit_test(a_server_without_conditions_is_told_none_again),
+		cmocka_unit_test(a_condition_called_invalid_is_looked_at_instead),
+		cmocka_unit_test(writes_have_the_headers_of_the_options),
+		cmocka_unit_test(a_range_has_the_bytes_that_were_asked_for),
+		cmocka_unit_test(an_object_replaced_between_ranges_is_not_mixed),
+		cmocka_unit_test(odd_etags_are_not_sent_back),
+		cmocka_unit_test(an_upload_completes_or_says_why_not),
+		cmocka_unit_test(what_is_gone_counts_as_removed),
 		cmocka_unit_test(many_are_deleted_one_by_one_where_there_is_no_request_for_it),
 		cmocka_unit_test(a_thousand_objects_go_in_one_request),
-		cmocka_unit_test(test_upload_sizes),
-		cmocka_unit_test(test_failed_part),
-		cmocka_unit_test(test_list_without_end),
-		cmocka_unit_test(test_list_of_too_many),
+		cmocka_unit_test(an_upload_has_parts_of_the_right_size),
+		cmocka_unit_test(a_part_that_fails_ends_the_upload),
+		cmocka_unit_test(a_list_without_end_is_given_up),
+		cmocka_unit_test(a_list_of_too_many_objects_is_given_up),
 	};
 
 	return cmocka_run_group_tests_name("objects in S3", tests, NULL, NULL);

@@ -38,7 +38,7 @@ static struct xc_store *must_open(const char *url)
 	return store;
 }
 
-static void test_places(void **state)
+static void a_url_has_its_bucket_prefix_and_host(void **state)
 {
 	static const struct {
 		const char *url, *prefix, *origin, *path, *display;
@@ -88,7 +88,7 @@ static void test_places(void **state)
 	}
 }
 
-static void test_options(void **state)
+static void the_options_of_a_url_are_read(void **state)
 {
 	cleanup_s3_url struct xc_s3_url url = { 0 };
 	struct xc_err err;
@@ -113,7 +113,7 @@ static void test_options(void **state)
 	assert_non_null(strstr(url.display_url, "kms-key=arn:aws:kms:x%26y"));
 }
 
-static void test_environment(void **state)
+static void the_environment_fills_what_the_url_leaves_out(void **state)
 {
 	struct xc_store *store;
 
@@ -151,7 +151,7 @@ static void write_config(const char *path, const char *text)
 }
 
 /* In the order of the SDKs: URL, variables, the profile's services, the profile. */
-static void test_endpoint_of_profile(void **state)
+static void a_profile_has_its_endpoint(void **state)
 {
 	static const char config[] =
 		"[default]\nendpoint_url = http://default:1\n"
@@ -210,7 +210,7 @@ static void test_endpoint_of_profile(void **state)
 	unlink(path);
 }
 
-static void test_bad_urls(void **state)
+static void bad_urls_are_refused_with_their_fault(void **state)
 {
 	static const struct {
 		const char *url, *fault;
@@ -267,7 +267,7 @@ static void test_bad_urls(void **state)
 }
 
 /* Whoever puts a secret where it does not belong must not find it in the log of the failure. */
-static void test_secrets_are_not_repeated(void **state)
+static void secrets_are_not_repeated(void **state)
 {
 	static const char *const urls[] = {
 		"s3://AKIAXX:hunter2@bucket/p",
@@ -299,12 +299,13 @@ static void test_secrets_are_not_repeated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_places, clear_environment),
-		cmocka_unit_test_setup(test_options, clear_environment),
-		cmocka_unit_test_setup(test_environment, clear_environment),
-		cmocka_unit_test_setup(test_endpoint_of_profile, clear_environment),
-		cmocka_unit_test_setup(test_bad_urls, clear_environment),
-		cmocka_unit_test_setup(test_secrets_are_not_repeated, clear_environment),
+		cmocka_unit_test_setup(a_url_has_its_bucket_prefix_and_host, clear_environment),
+		cmocka_unit_test_setup(the_options_of_a_url_are_read, clear_environment),
+		cmocka_unit_test_setup(the_environment_fills_what_the_url_leaves_out,
+				       clear_environment),
+		cmocka_unit_test_setup(a_profile_has_its_endpoint, clear_environment),
+		cmocka_unit_test_setup(bad_urls_are_refused_with_their_fault, clear_environment),
+		cmocka_unit_test_setup(secrets_are_not_repeated, clear_environment),
 	};
 
 	return cmocka_run_group_tests_name("S3 URLs", tests, NULL, NULL);

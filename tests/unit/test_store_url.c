@@ -2,7 +2,7 @@
 /* How stores are named, and what is said of a URL that names none. */
 #include "store_support.h"
 
-static void test_good_urls(void **state)
+static void good_urls_are_read(void **state)
 {
 	static const struct {
 		const char *url, *root, *display;
@@ -33,7 +33,7 @@ static void test_good_urls(void **state)
 	}
 }
 
-static void test_bad_urls(void **state)
+static void bad_urls_are_refused_with_a_way_out(void **state)
 {
 	static const struct {
 		const char *url, *fault, *way_out;
@@ -124,8 +124,8 @@ static void a_setting_that_no_store_knows_is_a_mistake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_urls),
-		cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(good_urls_are_read),
+		cmocka_unit_test(bad_urls_are_refused_with_a_way_out),
 		cmocka_unit_test(settings_of_another_kind_of_store_are_passed_over),
 		cmocka_unit_test(a_setting_that_no_store_knows_is_a_mistake),
 	};
