@@ -98,7 +98,9 @@ class Changes:
         mode = self.dice.choice([0o600, 0o644, 0o755, 0o444, 0o777, 0o711, 0o640])
         if self.is_root:
             mode = self.dice.choice([mode, 0, 0o4755, 0o2755, 0o1777])
-        os.chmod(self.full(path), mode | (0o700 if kind == "directory" and not self.is_root else 0))
+        else:
+            mode |= 0o700 if kind == "directory" else 0o600
+        os.chmod(self.full(path), mode)
 
     def set_time(self, path):
         seconds = self.dice.choice([*TIMES, self.dice.randint(10 ** 9, 2 * 10 ** 9)])

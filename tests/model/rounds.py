@@ -199,7 +199,11 @@ class Rounds:
         options = self.some_options(self.dice.random() < 0.8)
         self.say(f"{machine.name}: save {key} {lines} {' '.join(options)}")
         tree = selected(lines, machine.scan())
+        # Beside it, a clean-up that leaves alone what is not old.
+        gc = self.can["gc"] and self.dice.random() < 0.1 and self.program.start("gc", *self.gc_arguments(()))
         outcome = self.program.run("save", *self.arguments(machine, lines, key), *options, state=machine.state)
+        if gc:
+            self.expect(self.program.finish(gc), DONE)
         name = (lines, machine.scopes[0], key)
         self.saved(name, tree, "--update" in options, outcome)
         self.check(name)
@@ -314,15 +318,15 @@ class Rounds:
                 del content[dice.randint(0, len(content)):]
             path.write_bytes(content)
 
+    def remove_entry(self, lines, scope, key, code):
+        self.say(f"remove {key} {lines} of {scope}")
+        self.expect(self.program.run("remove", "--store", self.store.url, "--repository", "octo/repo", "--scope", scope,
+                                     "--key", key, *(word for line in lines for word in ("--path", line))), code)
+        self.commit((lines, scope, key), None)
+
     def remove(self, machine):
-        lines, key = self.dice.choice(LINES), self.dice.choice(KEYS)
-        name = (lines, machine.scopes[0], key)
-        self.say(f"{machine.name}: remove {key} {lines}")
-        arguments = self.arguments(machine, lines, key)
-        at = arguments.index("--workspace")
-        del arguments[at:at + 2], arguments[-2:]
-        self.expect(self.program.run("remove", *arguments), DONE if name in self.entries else MISS)
-        self.commit(name, None)
+        name = self.dice.choice(LINES), machine.scopes[0], self.dice.choice(KEYS)
+        self.remove_entry(*name, DONE if name in self.entries else MISS)
         self.check(name)
 
     GC = ("--grace", "0", "--force")
@@ -456,12 +460,38 @@ class Rounds:
             raise Wrong("of two saves none made the entry")
         self.settle(name, *(won or [old]))
 
-    def age(self, _machine):
-        self.say("everything in the store is 6 days older")
-        self.store.age(6)
+    def listed(self):
+        """The names of all entries with their manifests' names in the store."""
+        outcome = self.program.run("list", "--store", self.store.url, "--repository", "octo/repo",
+                                   *(word for scope in SCOPES[1] for word in ("--scope", scope)))
+        self.expect(outcome, DONE)
+        return {(tuple(entry["paths"]), entry["scope"], entry["key"]): entry["object"]
+                for entry in outcome.document["entries"]}
+
+    def lose_packs(self, machine):
+        """What a save was to build on is gone: the save must be whole all the same."""
+        names = [name for name in self.entries if name[1] in machine.scopes]
+        if not names:
+            return
+        lines, _, key = self.dice.choice(names)
+        self.restore(machine, lines, key)
+        self.change(machine, self.dice.choice([0, 1, 5]))
+        pack = self.dice.choice(sorted(stores.packs(self.store)))
+        self.say(f"{pack} is lost")
+        self.store.remove(pack)
+        named = stores.manifests(self.store)
+        lost = [name for name, manifest in self.listed().items()
+                if pack.rpartition("/")[2].split(".")[0] in stores.pack_ids(named[manifest])]
+        for name in lost:
+            self.commit(name, None)
+        self.save(machine, lines, key)
+        for name in lost:
+            if name not in self.entries:
+                self.remove_entry(*name, DONE)
 
     WEIGHTS = {"job": 45, "chain": 5, "save_only": 10, "save_killed": 15, "restore_killed": 10, "two_saves": 6, "remove": 5,
-               "gc": 6, "gc_killed": 4, "disturb_state": 2, "age": 1}
+               "gc": 6, "gc_killed": 4, "disturb_state": 2,
+               "lose_packs": 2}
 
     def round(self, number, seed):
         self.dice = random.Random(f"{seed}/{number}")

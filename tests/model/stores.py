@@ -25,13 +25,6 @@ class Folder:
     def remove(self, name):
         (self.root / name).unlink()
 
-    def age(self, days):
-        """As if all that is there had been written so long ago."""
-        for name in self.names():
-            status = (self.root / name).stat()
-            time = status.st_mtime_ns - days * 86400 * 10 ** 9
-            os.utime(self.root / name, ns=(time, time))
-
     def clear(self):
         pass  # goes with the folder around it
 
@@ -53,9 +46,6 @@ class Bucket:
 
     def remove(self, name):
         self.client.remove(self.bucket, self.prefix + name)
-
-    def age(self, _days):
-        pass  # the server's times are its own
 
     def clear(self):
         self.client.clear(self.bucket, self.prefix)
