@@ -54,6 +54,11 @@ class Machine:
         shutil.rmtree(self.workspace)
         self.workspace.mkdir()
 
+    def age_temporaries(self):
+        """What is being written to the state's folder may be another process's, for an hour."""
+        for path in self.state.glob(".xcache-*"):
+            os.utime(path, (1, 1))
+
     def left_over(self):
         """What a restore should have cleared away."""
         return [str(path) for folder in (self.workspace, self.state) for path in folder.rglob(".xcache-*")]
@@ -293,11 +298,14 @@ class Rounds:
         if how == "lost":
             shutil.rmtree(machine.state)
             machine.state.mkdir()
-        elif how in ("foreign", "earlier"):
+        elif how == "earlier" and earlier.exists():
+            shutil.copytree(earlier, machine.state, dirs_exist_ok=True)
+        elif how == "foreign":
             other = next(m for m in self.machines if m is not machine)
-            source = other.state if how == "foreign" else earlier
-            if source.exists():
-                shutil.copytree(source, machine.state, dirs_exist_ok=True)
+            for path in files:
+                # The last part of a name says whose it is.
+                for source in other.state.glob(path.name.rpartition("-")[0] + "-*"):
+                    shutil.copyfile(source, path)
         elif how == "kept":
             shutil.rmtree(earlier, ignore_errors=True)
             shutil.copytree(machine.state, earlier)
@@ -408,6 +416,7 @@ class Rounds:
         names = self.matching(lines, machine.scopes, key)
         self.note_restored(names)
         self.counts["killed restores"] += outcome.code == KILLED
+        machine.age_temporaries()
         sources = [before, *(self.entries[name] for name in names)]
         for path, node in machine.scan().items():
             ours = any(part.startswith(b".xcache-") for part in path.split(b"/"))
