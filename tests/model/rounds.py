@@ -10,6 +10,7 @@ import collections
 import os
 import random
 import shutil
+import time
 
 import stores
 import trees
@@ -348,11 +349,15 @@ class Rounds:
         # What nothing names is marked by the first run and removed by the second.
         runs = self.dice.choice([1, 2])
         self.say("gc" if runs == 1 else "gc, twice")
-        for _ in range(runs):
-            self.expect(self.program.run("gc", *self.gc_arguments()), DONE)
+        self.collect(runs)
         self.check_all()
         if runs == 2:
             self.expect_no_waste()
+
+    def collect(self, runs):
+        for _ in range(runs):
+            time.sleep(self.store.TICK_SECONDS)
+            self.expect(self.program.run("gc", *self.gc_arguments()), DONE)
 
     def expect_no_waste(self):
         manifests = stores.manifests(self.store)
@@ -516,8 +521,7 @@ class Rounds:
         self.say("the end: all is checked")
         self.check_all()
         if self.can["gc"]:
-            for _ in range(2):
-                self.expect(self.program.run("gc", *self.gc_arguments()), DONE)
+            self.collect(2)
             self.expect_no_waste()
             self.check_all()
         if self.can["verify"]:

@@ -11,6 +11,8 @@ import s3  # noqa: E402
 
 
 class Folder:
+    TICK_SECONDS = 0.02  # of its clock, with some to spare
+
     def __init__(self, base, _dice):
         self.root = base / "store"
         self.url = f"file://{self.root}"
@@ -31,6 +33,7 @@ class Folder:
 
 class Bucket:
     """A folder of the bucket of the real server that tests/run starts."""
+    TICK_SECONDS = 1.1
 
     def __init__(self, _base, dice):
         variable = {name: os.environ[f"XC_TEST_RADOSGW_{name}"] for name in ("URL", "KEY", "SECRET")}
