@@ -228,10 +228,11 @@ static void stale_folders_go_and_others_stay(void **state)
 
 	(void)state;
 	make_tree(AT_FDCWD,
-		  "w: " STALE "0:700 " STALE "0/old: " STALE "0/t0/e:555 " STALE "1:700 " STALE
-		  "1/old: " STALE "1/accounts: " STALE "2:755 " STALE "2/old: " STALE "3:700 " STALE
-		  "4:700 " STALE "4/old: w/.xcache-restore-0:700 w/.xcache-restore-0/old: " STALE
-		  "5=x " STALE "6>0 w/.xcache-kept-it:",
+		  "w: " STALE "0:700 " STALE "0/old: " STALE "0/t0/e:555 " STALE "0/clock=x " STALE
+		  "1:700 " STALE "1/old: " STALE "1/accounts: " STALE "2:755 " STALE "2/old: " STALE
+		  "3:700 " STALE "4:700 " STALE
+		  "4/old: w/.xcache-restore-0:700 w/.xcache-restore-0/old: " STALE "5=x " STALE
+		  "6>0 w/.xcache-kept-it:",
 		  0);
 	locked_fd = open(STALE "4", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(flock(locked_fd, LOCK_EX | LOCK_NB), 0);

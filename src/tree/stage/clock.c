@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "tree/stage/internal.h"
 
-#define CLOCK_NAME    "clock"
 #define CLOCK_WAIT_MS 50
 #define CLOCK_STEP_US 500
 
@@ -60,7 +59,7 @@ int64_t xc_stage_clock(const struct xc_stage *stage, uint32_t folder, int64_t af
 
 	if (!has_own_clock(folder_fd))
 		return INT64_MIN;
-	fd = openat(folder_fd, CLOCK_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(folder_fd, XC_STAGE_CLOCK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return INT64_MIN;
 	for (;;) {

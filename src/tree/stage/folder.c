@@ -80,7 +80,7 @@ static bool holds_what_we_stage(const struct xc_buf *names)
 	for (const char *at = next_name(names, NULL); at; at = next_name(names, at)) {
 		if (strcmp(at, XC_STAGE_OLD) == 0)
 			old = true;
-		else if (strcmp(at, XC_STAGE_PARENT) != 0 &&
+		else if (strcmp(at, XC_STAGE_PARENT) != 0 && strcmp(at, XC_STAGE_CLOCK) != 0 &&
 			 (at[0] != 't' || at[1] == '\0' ||
 			  strspn(at + 1, "0123456789") != strlen(at + 1)))
 			return false;

@@ -27,6 +27,7 @@
 #define XC_STAGE_TAG_BYTES   16       /* hex digits behind a prefix */
 #define XC_STAGE_OLD         "old"    /* in a folder: what was replaced */
 #define XC_STAGE_PARENT      "parent" /* likewise: a directory on its way above a target */
+#define XC_STAGE_CLOCK       "clock"  /* likewise: a file that tells the time there */
 #define XC_STAGE_HIDDEN_MAX  64
 #define XC_STAGE_ABOVE       UINT32_MAX
 #define XC_STAGE_PUT_MAX     ((UINT32_C(1) << 28) - 1) /* what a step's number holds */
