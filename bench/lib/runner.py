@@ -58,6 +58,10 @@ class Runner:
             run.update(own, cpu_s=own["user_s"] + own["sys_s"], peak_bytes=None)
         return run
 
+    def output(self):
+        """What the last run printed."""
+        return (self.scratch / "run.out").read_text(errors="replace")
+
     def fresh(self, parent, name):
         self.ticket += 1
         return parent / f"{name}-{self.ticket}"

@@ -69,7 +69,7 @@ def same_content(a, b):
                 return True
 
 
-def entry_difference(a, b):
+def entry_difference(a, b, times=True):
     """What differs between two entries of one name, or None."""
     one, two = os.lstat(a), os.lstat(b)
     if stat.S_IFMT(one.st_mode) != stat.S_IFMT(two.st_mode):
@@ -78,20 +78,20 @@ def entry_difference(a, b):
         return "target" if os.readlink(a) != os.readlink(b) else None
     if one.st_mode != two.st_mode:
         return "mode"
-    if one.st_mtime_ns != two.st_mtime_ns:
+    if times and one.st_mtime_ns != two.st_mtime_ns:
         return "mtime"
     if stat.S_ISREG(one.st_mode) and (one.st_size != two.st_size or not same_content(a, b)):
         return "content"
     return None
 
 
-def first_difference(a, b):
-    """Compares names, types, modes, times to the nanosecond, targets and contents."""
+def first_difference(a, b, times=True):
+    """Compares names, types, modes, targets, contents and, if asked to, times to the nanosecond."""
     pending = [""]
     while pending:
         inside = pending.pop()
         one, two = os.path.join(a, inside), os.path.join(b, inside)
-        what = entry_difference(one, two)
+        what = entry_difference(one, two, times)
         if what:
             return f"{inside or '.'}: {what}"
         if not os.path.islink(one) and os.path.isdir(one):
