@@ -19,16 +19,10 @@ class Program:
         self.variables = {**kept, **variables, "AWS_EC2_METADATA_DISABLED": "true", "XCACHE_BACKOFF_MS": "20"}
         # How long the commands took when they were left alone, in seconds.
         self.took = collections.defaultdict(lambda: collections.deque([0.05], maxlen=10))
-        self.commands = self.help("help")
 
-    def help(self, *arguments):
-        return subprocess.run([self.path, *arguments], stdout=subprocess.PIPE, text=True, check=True,
-                              env=self.variables).stdout
-
-    def has(self, command, option=""):
-        if f"  {command} " not in self.commands:
-            return False
-        return option in self.help(command, "--help")
+    def has(self, command):
+        commands = subprocess.run([self.path, "help"], stdout=subprocess.PIPE, text=True, check=True, env=self.variables)
+        return f"  {command} " in commands.stdout
 
     def start(self, command, *arguments, state=None):
         variables = dict(self.variables)

@@ -76,8 +76,6 @@ class Rounds:
         self.commits, self.restored = collections.Counter(), collections.defaultdict(set)
         self.counts = collections.Counter()
         self.dice = None
-        self.can = {name: program.has(*name.split()) for name in
-                    ("save --parent-key", "save --full", "save --expire-days", "gc", "verify")}
 
     def commit(self, name, tree):
         """The model's own; None for a removal."""
@@ -165,11 +163,11 @@ class Rounds:
         dice, options = self.dice, []
         if update:
             options.append("--update")
-        if self.can["save --parent-key"] and dice.random() < 0.3:
+        if dice.random() < 0.3:
             options += ["--parent-key", dice.choice(KEYS)]
-        if self.can["save --full"] and dice.random() < 0.05:
+        if dice.random() < 0.05:
             options.append("--full")
-        if self.can["save --expire-days"] and dice.random() < 0.3:
+        if dice.random() < 0.3:
             options += ["--expire-days", dice.choice(["0", "14", "3"])]
         if dice.random() < 0.2:
             options += ["--level", dice.choice(["1", "5"])]
@@ -206,7 +204,7 @@ class Rounds:
         self.say(f"{machine.name}: save {key} {lines} {' '.join(options)}")
         tree = selected(lines, machine.scan())
         # Beside it, a clean-up that leaves alone what is not old.
-        gc = self.can["gc"] and self.dice.random() < 0.1 and self.program.start("gc", *self.gc_arguments(()))
+        gc = self.dice.random() < 0.1 and self.program.start("gc", *self.gc_arguments(()))
         outcome = self.program.run("save", *self.arguments(machine, lines, key), *options, state=machine.state)
         if gc:
             self.expect(self.program.finish(gc), DONE)
@@ -344,8 +342,6 @@ class Rounds:
         return ["--store", self.store.url, "--repository", "octo/repo", *grace]
 
     def gc(self, _machine=None):
-        if not self.can["gc"]:
-            return
         # What nothing names is marked by the first run and removed by the second.
         runs = self.dice.choice([1, 2])
         self.say("gc" if runs == 1 else "gc, twice")
@@ -373,8 +369,6 @@ class Rounds:
         self.counts["most layers"] = max(most, self.counts["most layers"])
 
     def gc_killed(self, _machine):
-        if not self.can["gc"]:
-            return
         self.say("gc, killed")
         outcome = self.program.run_and_kill(self.some_share(), "gc", *self.gc_arguments())
         self.expect(outcome, DONE, KILLED)
@@ -520,11 +514,10 @@ class Rounds:
     def finish(self):
         self.say("the end: all is checked")
         self.check_all()
-        if self.can["gc"]:
-            self.collect(2)
-            self.expect_no_waste()
-            self.check_all()
-        if self.can["verify"]:
+        self.collect(2)
+        self.expect_no_waste()
+        self.check_all()
+        if self.program.has("verify"):
             self.expect(self.program.run("verify", "--all", "--store", self.store.url, "--repository", "octo/repo"),
                         DONE)
         strange = [name for name in self.store.names()
