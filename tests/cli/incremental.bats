@@ -50,7 +50,7 @@ rewrite() {
 }
 
 update() {
-    ends 0 xc save --json --update --key k --path tree "$@"
+    ends 0 xc save --json --update --key k --path tree
 }
 
 # What the last save said: says 'd["saved"]' true
@@ -86,10 +86,9 @@ objects() {
     fi
 }
 
-# remove_objects packs [those that may stay, one a line]
 remove_objects() {
     local name
-    objects "$1" | { [ -z "${2:-}" ] && cat || grep -vxF "$2"; } | while read -r name; do
+    objects "$1" | while read -r name; do
         if on_bucket; then s3 remove "$name"; else rm "$name"; fi
     done
 }
