@@ -19,6 +19,8 @@ static const struct command {
 	{ "list", "List entries", xc_cmd_list },
 	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
 	{ "remove", "Remove entries", xc_cmd_remove },
+	{ "verify", "Check that entries can be restored", xc_cmd_verify },
+	{ "stats", "Show what the entries of a repository take", xc_cmd_stats },
 	{ "gc", "Free what no entry needs any more", xc_cmd_gc },
 	{ "doctor", "Check a store, and explain what does not work", xc_cmd_doctor },
 	{ "lifecycle", "Print lifecycle rules for a bucket", xc_cmd_lifecycle },

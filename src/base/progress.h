@@ -15,6 +15,7 @@ enum xc_phase {
 	XC_PHASE_COMPARE, /* save: reading what may be as it was */
 	XC_PHASE_PACK,    /* save: reading, compressing, writing */
 	XC_PHASE_EXTRACT, /* restore: reading, decoding, creating */
+	XC_PHASE_VERIFY,  /* verify: reading and decoding */
 	XC_PHASE_FINISH,  /* save: index and manifest; restore: links, times, moving into place */
 };
 

@@ -24,6 +24,8 @@ int xc_cmd_list(int argc, char **argv);
 int xc_cmd_inspect(int argc, char **argv);
 int xc_cmd_remove(int argc, char **argv);
 int xc_cmd_gc(int argc, char **argv);
+int xc_cmd_stats(int argc, char **argv);
+int xc_cmd_verify(int argc, char **argv);
 int xc_cmd_doctor(int argc, char **argv);
 int xc_cmd_lifecycle(int argc, char **argv);
 int xc_cmd_action(int argc, char **argv);

@@ -25,7 +25,7 @@ struct xc_args {
 	long expire_days;    /* -1: not given */
 	long grace, max_age; /* hours; days, 0: not given */
 	const char *max_size;
-	bool dry_run, force;
+	bool dry_run, force, fast, all;
 	bool update, full, lookup_only, legacy_layout, files, keys_only;
 	bool no_sign_request, trace, xml;
 	bool json, quiet, verbose, help;

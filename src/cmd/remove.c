@@ -9,6 +9,7 @@ static const struct xc_option options[] = {
 	XC_OPTION("key", TEXT, key, "KEY", "Remove the entry of exactly this key"),
 	XC_OPTION("key-prefix", TEXT, key_prefix, "PREFIX",
 		  "Remove all entries whose key starts with PREFIX"),
+	XC_OPTION("all", FLAG, all, NULL, "Remove all entries of the scope"),
 	XC_OPTION("path", LINES, paths, "PATH",
 		  "Only entries saved with exactly these --path lines;\n"
 		  "may be repeated (default: all)"),
@@ -16,17 +17,18 @@ static const struct xc_option options[] = {
 
 static const struct xc_command command = {
 	.name = "remove",
-	.usage = "(--key KEY | --key-prefix PREFIX) [--path PATH]...",
+	.usage = "(--key KEY | --key-prefix PREFIX | --all) [--path PATH]...",
 	.about = "Remove entries from the first scope, so that no lookup finds them any more.\n"
 		 "Their data stays for restores that are running.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache remove --key npm-1f2e3d\n"
-		    "  xcache remove --scope refs/heads/feature --key-prefix npm-",
+		    "  xcache remove --scope refs/heads/feature --key-prefix npm-\n"
+		    "  xcache remove --scope refs/pull/7/merge --all",
 	.exits = "  0  removed\n"
 		 "  1  failed; the entries it listed are removed\n"
 		 "  2  wrong usage\n"
-		 "  3  there is no such entry",
+		 "  3  there is no such entry; not with --all",
 };
 
 struct removal {
@@ -51,11 +53,14 @@ static int removed(const struct xc_entry *entry, void *context, struct xc_err *e
 
 static int check(const struct xc_args *args, struct xc_err *err)
 {
-	if (!args->key && !args->key_prefix)
+	int given = (args->key != NULL) + (args->key_prefix != NULL) + args->all;
+
+	if (given == 0)
 		return xc_err_set(err, XC_ERR_USAGE,
-				  "say what to remove with --key or --key-prefix");
-	if (args->key && args->key_prefix)
-		return xc_err_set(err, XC_ERR_USAGE, "give either --key or --key-prefix, not both");
+				  "say what to remove with --key, --key-prefix or --all");
+	if (given > 1)
+		return xc_err_set(err, XC_ERR_USAGE,
+				  "give one of --key, --key-prefix and --all, not several");
 	return 0;
 }
 
@@ -65,7 +70,7 @@ static int run(struct removal *removal, struct xc_session *session, struct xc_er
 	char version[XC_VERSION_HEX + 1];
 	struct xc_remove_opts opts = {
 		.key = args->key,
-		.key_prefix = args->key_prefix,
+		.key_prefix = args->all ? "" : args->key_prefix,
 		.version = xc_cmd_version_of(args, version),
 	};
 	uint64_t count = 0;
@@ -73,7 +78,8 @@ static int run(struct removal *removal, struct xc_session *session, struct xc_er
 	if (check(args, err) < 0 || xc_session_open(session, args, err) < 0 ||
 	    xc_cache_remove(&session->cache, &opts, removed, removal, &count, err) < 0)
 		return -1;
-	if (count == 0)
+	/* All of none is what was asked for. */
+	if (count == 0 && !args->all)
 		return xc_err_set(err, XC_ERR_NOT_FOUND,
 				  "there is no entry whose key %s %s in scope %s",
 				  args->key ? "is" : "starts with",

@@ -44,6 +44,8 @@ static const char *phase_name(enum xc_phase phase)
 		return "Saving";
 	case XC_PHASE_EXTRACT:
 		return "Restoring";
+	case XC_PHASE_VERIFY:
+		return "Verifying";
 	case XC_PHASE_FINISH:
 		return "Finishing";
 	}

@@ -6,9 +6,6 @@
 #include "entry/objects.h"
 #include "upkeep/stock.h"
 
-/* Add the packs of these ids, one after the other in `ids`, as the next references. */
-struct xc_stock_names xc_stock_refer(struct xc_stock *stock, const struct xc_buf *ids);
-
 /* Read the tombstones and entries from these positions on. */
 int xc_stock_read_tombstones(const struct xc_cache *cache, struct xc_stock *stock, size_t first,
 			     struct xc_err *err) XC_CHECK;

@@ -206,22 +206,25 @@ static int compare_packs(const void *a, const void *b)
 	return memcmp(left->id, right->id, sizeof(left->id));
 }
 
+bool xc_stock_has_id(const struct xc_stock *stock, size_t pack, const uint8_t id[XC_STOCK_ID_BYTES])
+{
+	return pack < stock->pack_count &&
+	       memcmp(stock->packs[pack].id, id, XC_STOCK_ID_BYTES) == 0;
+}
+
 size_t xc_stock_find_pack(const struct xc_stock *stock, const uint8_t id[XC_STOCK_ID_BYTES])
 {
 	size_t low = 0, high = stock->pack_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = memcmp(stock->packs[middle].id, id, XC_STOCK_ID_BYTES);
 
-		if (order == 0)
-			return middle;
-		if (order < 0)
+		if (memcmp(stock->packs[middle].id, id, XC_STOCK_ID_BYTES) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return SIZE_MAX;
+	return xc_stock_has_id(stock, low, id) ? low : SIZE_MAX;
 }
 
 static int list(struct listing *listing, struct xc_err *err)

@@ -112,7 +112,12 @@ int xc_stock_read(const struct xc_cache *cache, struct xc_stock *stock, xc_stock
 int xc_stock_look_again(const struct xc_cache *cache, struct xc_stock *stock,
 			struct xc_err *err) XC_CHECK;
 
-/* The position of a pack by its id; SIZE_MAX if there is none. */
+/*
+ * The position of the first pack of this id; SIZE_MAX if there is none. Others
+ * may follow it: whoever may write to one scope may copy an id of another there.
+ */
 size_t xc_stock_find_pack(const struct xc_stock *stock, const uint8_t id[XC_STOCK_ID_BYTES]);
+bool xc_stock_has_id(const struct xc_stock *stock, size_t pack,
+		     const uint8_t id[XC_STOCK_ID_BYTES]);
 
 #endif

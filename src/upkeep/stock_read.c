@@ -58,20 +58,24 @@ static void release_visit(struct visit *visit)
 	xc_manifest_release(&visit->manifest);
 }
 
-struct xc_stock_names xc_stock_refer(struct xc_stock *stock, const struct xc_buf *ids)
+static void add_reference(struct xc_stock *stock, size_t pack, struct xc_stock_names *names)
+{
+	XC_GROW(stock->references, stock->reference_count, stock->reference_capacity, 1024);
+	stock->references[stock->reference_count++] = (uint32_t)pack;
+	names->count++;
+}
+
+static struct xc_stock_names refer(struct xc_stock *stock, const struct xc_buf *ids)
 {
 	struct xc_stock_names names = { .first = stock->reference_count };
 
 	for (size_t at = 0; at < ids->len_bytes; at += XC_STOCK_ID_BYTES) {
-		size_t pack = xc_stock_find_pack(stock, (const uint8_t *)ids->data + at);
+		const uint8_t *id = (const uint8_t *)ids->data + at;
+		size_t pack = xc_stock_find_pack(stock, id);
 
-		if (pack == SIZE_MAX) {
-			names.missing++;
-			continue;
-		}
-		XC_GROW(stock->references, stock->reference_count, stock->reference_capacity, 1024);
-		stock->references[stock->reference_count++] = (uint32_t)pack;
-		names.count++;
+		names.missing += pack == SIZE_MAX;
+		for (; xc_stock_has_id(stock, pack, id); pack++)
+			add_reference(stock, pack, &names);
 	}
 	return names;
 }
@@ -92,7 +96,7 @@ static void take_tombstone(struct xc_stock *stock, struct xc_stock_tombstone *to
 	tombstone->state = XC_STOCK_READ;
 	for (size_t i = 0; i < visit->ids.count; i++)
 		add_id(&ids, visit->ids.items[i]);
-	tombstone->packs = xc_stock_refer(stock, &ids);
+	tombstone->packs = refer(stock, &ids);
 	for (uint32_t i = 0; i < tombstone->packs.count; i++) {
 		struct xc_stock_pack *pack =
 			&stock->packs[stock->references[tombstone->packs.first + i]];
@@ -115,7 +119,7 @@ static void take_entry(struct xc_stock *stock, struct xc_stock_entry *entry,
 		add_id(&ids, manifest->layers[i].pack);
 		entry->pack_bytes += manifest->layers[i].pack_bytes;
 	}
-	entry->packs = xc_stock_refer(stock, &ids);
+	entry->packs = refer(stock, &ids);
 	for (uint32_t i = 0; i < entry->packs.count; i++)
 		stock->packs[stock->references[entry->packs.first + i]].names++;
 }

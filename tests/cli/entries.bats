@@ -211,6 +211,19 @@ ab"
     same "$(xc list --keys-only)" a
 }
 
+@test "remove --all removes every entry of the scope, and nothing of others" {
+    save_keys a b
+    xc save -q --key a --path file --scope other
+    ends 0 xc remove --all
+    same "$(wc -l <<<"$output")" 2
+    same "$(xc list --keys-only --scope default --scope other)" a
+    # None is as good.
+    ends 0 xc remove --all
+    same "$output" ""
+    same "$(xc remove --all --json | json 'd["ok"], d["removed"]')" '[true, []]'
+    ends 2 xc remove --all --key a
+}
+
 @test "removed packs stay for running restores, and a tombstone names them" {
     save_keys a b
     before=$(packs)

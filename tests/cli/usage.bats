@@ -50,8 +50,8 @@ load helpers
     declare -A options=(
         [save]="key path update level" [restore]="key restore-key path lookup-only legacy-layout"
         [lookup]="key restore-key path legacy-layout" [list]="key-prefix path keys-only"
-        [inspect]="key path files" [remove]="key key-prefix path"
-        [gc]="grace max-age max-size dry-run force" [doctor]="" [lifecycle]="days xml"
+        [inspect]="key path files" [remove]="key key-prefix all path"
+        [stats]="fast" [verify]="key path all" [gc]="grace max-age max-size dry-run force" [doctor]="" [lifecycle]="days xml"
     )
     for command in "${!options[@]}"; do
         ends 0 xc "$command" --help

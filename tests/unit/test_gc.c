@@ -397,6 +397,26 @@ static void a_pack_that_another_scope_names_stays(void **state)
 	scene_close(&place.scene);
 }
 
+/* Whoever may write to the scope of a pull request cannot make gc remove what main needs. */
+static void a_copy_of_an_id_in_another_scope_takes_nothing_away(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct place place;
+
+		open_place(&place);
+		store_pack(&place.scene, i ? "a" : "z", 1);
+		store_pack(&place.scene, "main", 1);
+		put_entry(&place.scene, "main", "j", (unsigned[]){ 1, 0 });
+		put_entry(&place.scene, "main", "k", (unsigned[]){ 1, 0 });
+		remove_key(&place.scene, "j");
+		pass_hours(&place, 100);
+		must_gc(&place);
+		assert_int_equal(count_objects(&place.scene, "/main/packs/"), 1);
+		scene_close(&place.scene);
+	}
+}
+
 static void other_repositories_are_not_touched(void **state)
 {
 	struct xc_err err;
@@ -740,6 +760,7 @@ int main(void)
 			entries_go_by_age_and_for_room_but_the_newest_of_a_kind_of_key_stays),
 		cmocka_unit_test(packs_of_a_removed_entry_go_after_the_grace),
 		cmocka_unit_test(a_pack_that_another_scope_names_stays),
+		cmocka_unit_test(a_copy_of_an_id_in_another_scope_takes_nothing_away),
 		cmocka_unit_test(other_repositories_are_not_touched),
 		cmocka_unit_test(what_a_killed_save_left_gets_one_tombstone_and_goes_later),
 		cmocka_unit_test(nothing_is_removed_while_something_cannot_be_read),
