@@ -27,9 +27,8 @@ struct fake {
 	unsigned find_calls;
 	struct xc_store_query asked;
 	bool coarse_times; /* all of one time, as stores with whole seconds say */
-	void (*listing)(void *context, unsigned number); /* called before each, counted from 1 */
-	void *listing_context;
-	unsigned listings;
+	void (*getting)(void *context, const char *name); /* called before each, if not NULL */
+	void *getting_context;
 	int64_t later_ns; /* how much later it is by its clock than when things were written */
 };
 
@@ -74,6 +73,8 @@ static inline int fake_get(struct xc_store *store, const char *name, size_t max_
 {
 	struct fake *fake = fake_of(store);
 
+	if (fake->getting)
+		fake->getting(fake->getting_context, name);
 	return TRY(fake, err,
 		   fake->inner->ops->get(fake->inner, name, max_bytes, ret_data, ret_tag, err));
 }
@@ -173,9 +174,6 @@ static inline int fake_list(struct xc_store *store, const char *prefix, xc_store
 	struct fake *fake = fake_of(store);
 	struct coarse_list coarse = { .found = found, .context = context };
 
-	fake->listings++;
-	if (fake->listing)
-		fake->listing(fake->listing_context, fake->listings);
 	if (fake->coarse_times)
 		return xc_store_list(fake->inner, prefix, list_coarsely, &coarse, err);
 	return TRY(fake, err, xc_store_list(fake->inner, prefix, found, context, err));
