@@ -61,7 +61,7 @@ _xcache_value() {
 		;;
 	--store) _xcache_stores ;;
 	--level) mapfile -t COMPREPLY < <(compgen -W "$(echo {1..19})" -- "$current") ;;
-	--scope | --repository | --jobs | -j | --connections | --role-arn) ;;
+	--scope | --repository | --jobs | -j | --connections | --role-arn | --grace | --max-age | --max-size) ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -W "$(_xcache_profiles)" -- "$current") ;;
 	*) return 1 ;;
 	esac
@@ -77,7 +77,10 @@ _xcache_options() {
 	lookup) echo "--key --restore-key --path --legacy-layout $common" ;;
 	list) echo "--key-prefix --path --keys-only $common" ;;
 	inspect) echo "--key --path --files $common" ;;
-	remove) echo "--key --key-prefix --path $common" ;;
+	remove) echo "--key --key-prefix --all --path $common" ;;
+	verify) echo "--key --all --path $common" ;;
+	stats) echo "--fast $common" ;;
+	gc) echo "--grace --max-age --max-size --dry-run --force $common" ;;
 	doctor) echo "$common" ;;
 	lifecycle) echo "--days --xml $common" ;;
 	version) echo "--json --help" ;;
@@ -103,7 +106,8 @@ _xcache_trim() {
 
 _xcache() {
 	local words current option
-	local commands='restore save lookup list inspect remove doctor lifecycle version help'
+	local commands='restore save lookup list inspect remove verify stats gc doctor lifecycle'
+	commands+=' version help'
 	COMPREPLY=()
 	_xcache_words
 	if ((${#words[@]} == 2)); then
