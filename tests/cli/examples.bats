@@ -334,6 +334,27 @@ test: success
     twice matrix "${first%?}" "${second%?}"
 }
 
+@test "the examples for upkeep remove what a closed pull request saved, and run gc" {
+    in_project
+    # What a clone brings.
+    cd "$T/bin"
+    tool git "mkdir -p xcache && ln -s '$TREE/dist' xcache/dist"
+    flow node
+    echo 2 >"$T/repository/package-lock.json"
+    flow node --event pull_request
+    same "$(count manifests)" 2
+    flow pull-request-closed --event pull_request
+    has "$told" "remove: success"
+    has "$told" "Removed npm-"
+    same "$(count manifests)" 1
+    sed -i 's/^  workflow_dispatch:/  push:/' "$T/workflows/gc.yml"
+    flow gc
+    has "$told" "gc: success"
+    has "$told" "0 packs, 0 B, removed"
+    has "$told" "1 pack"
+    has "$told" "tombstones"
+}
+
 @test "every workflow of the pages has a hit in its second run" {
     local name count=0
     in_project
