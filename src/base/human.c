@@ -35,7 +35,7 @@ const char *xc_human_size(uint64_t bytes, char *out)
 static double unit_factor(const char *unit)
 {
 	static const char letters[] = "KMGT";
-	const char *letter = *unit ? strchr(letters, *unit & ~0x20) : NULL;
+	const char *letter = memchr(letters, *unit & ~0x20, strlen(letters));
 	double step = 1000, factor = 1;
 
 	unit += letter != NULL;
@@ -62,8 +62,10 @@ int xc_human_parse_size(const char *text, uint64_t *ret_bytes)
 	if (*at == '.')
 		for (at++; *at >= '0' && *at <= '9'; at++)
 			value += (*at - '0') * (digit /= 10);
-	value *= unit_factor(at + (*at == ' '));
-	if (value >= 9e18 || unit_factor(at + (*at == ' ')) < 1)
+	if (*at == ' ' && at[1] != '\0')
+		at++;
+	value *= unit_factor(at);
+	if (value >= 9e18 || unit_factor(at) < 1)
 		return -1;
 	*ret_bytes = (uint64_t)value;
 	return 0;

@@ -38,10 +38,9 @@ static const struct xc_option options[] = {
 static const struct xc_command command = {
 	.name = "gc",
 	.usage = "[--grace HOURS] [--max-age DAYS] [--max-size SIZE] [--dry-run]",
-	.about =
-		"Free what no entry of the repository needs any more, in all of its scopes. Saves\n"
-		"and restores may run at the same time. What was removed or replaced just now\n"
-		"goes in a later run: run it once a day or a week.",
+	.about = "Free what no entry of the repository needs any more, in all of its scopes.\n"
+		 "Saves and restores may run at the same time. What was removed or replaced just\n"
+		 "now goes in a later run: run it once a day or a week.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),
 	.examples = "  xcache gc --dry-run\n"

@@ -19,9 +19,8 @@ static const struct xc_option options[] = {
 static const struct xc_command command = {
 	.name = "verify",
 	.usage = "(--key KEY | --all) [--path PATH]...",
-	.about = "Check that entries can be restored: all of their bytes are read and compared "
-		 "with\n"
-		 "their checksums, and decoded. Nothing is written. What several entries share is\n"
+	.about = "Check that entries can be restored: all of their bytes are read, compared with\n"
+		 "their checksums and decoded. Nothing is written. What several entries share is\n"
 		 "read once.",
 	.options = options,
 	.option_count = ARRAY_LEN(options),

@@ -6,11 +6,15 @@
 
 #include "key/objects.h"
 
+/* Those who may write to a store must not fill the memory of those who look for an entry. */
+#define LISTED_MAX       1000000
+#define LISTED_BYTES_MAX ((size_t)256 << 20)
+
 struct scan {
 	struct xc_listing listing;
 	size_t entries_bytes; /* length of "<repository>/<scope>/entries/" */
 	const struct xc_selection *selection;
-	size_t names;
+	size_t names, bytes;
 	bool full; /* enough names were looked at */
 };
 
@@ -58,6 +62,13 @@ static int note_object(const struct xc_store_object *object, void *context, stru
 {
 	struct scan *scan = context;
 
+	scan->bytes += strlen(object->name);
+	if (scan->names >= LISTED_MAX || scan->bytes > LISTED_BYTES_MAX)
+		return xc_err_set(
+			err, XC_ERR_CORRUPT,
+			"scope %s has too many entries to list: at most %d, with names of "
+			"%zu MiB in all; \"xcache gc --max-age DAYS\" removes old ones",
+			XC_QUOTE(scan->selection->scope), LISTED_MAX, LISTED_BYTES_MAX >> 20);
 	note_name(scan, object);
 	scan->full = ++scan->names == scan->selection->max_names;
 	return scan->full ? xc_err_set(err, XC_ERR_CANCELED, "enough was listed") : 0;

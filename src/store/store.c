@@ -338,11 +338,12 @@ int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names,
 				       : remove_in_turn(store, names, err);
 }
 
-int xc_store_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err)
+int xc_store_now(struct xc_store *store, const char *prefix, int64_t *ret_now_ns,
+		 struct xc_err *err)
 {
 	if (check_can(store, XC_STORE_CAN_TELL_TIME, "tell its time", err) < 0)
 		return -1;
-	return store->ops->now(store, ret_now_ns, err);
+	return store->ops->now(store, prefix, ret_now_ns, err);
 }
 
 void xc_store_found_release(struct xc_store_found *found)

@@ -182,8 +182,8 @@ struct xc_store_ops {
 	/*
 	 * Every object whose name starts with `prefix` (any bytes, perhaps none,
 	 * perhaps ending within an element), to the last page, in no order that
-	 * callers may rely on. Nothing found is success. NULL without
-	 * XC_STORE_CAN_LIST.
+	 * callers may rely on. Nothing found is success. There may be any number:
+	 * whoever keeps them has to have a limit. NULL without XC_STORE_CAN_LIST.
 	 */
 	int (*list)(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
 		    void *context, struct xc_err *err);
@@ -209,10 +209,12 @@ struct xc_store_ops {
 	 * The time by the clock that modified_ns of its objects comes from: a
 	 * server's, or a file system's. What is written after this call is listed
 	 * as no older, but for the grain of such clocks, up to a second, and what
-	 * the clocks of several servers differ. NULL without
-	 * XC_STORE_CAN_TELL_TIME.
+	 * the clocks of several servers differ. `prefix` is one that the caller
+	 * lists: a server is asked with it, as permissions may go no further. NULL
+	 * without XC_STORE_CAN_TELL_TIME.
 	 */
-	int (*now)(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err);
+	int (*now)(struct xc_store *store, const char *prefix, int64_t *ret_now_ns,
+		   struct xc_err *err);
 
 	/*
 	 * The entry that a query matches, by the store's own rules; NOT_FOUND if
@@ -313,7 +315,8 @@ int xc_store_remove_tagged(struct xc_store *store, const char *name, const struc
 			   struct xc_err *err) XC_CHECK;
 int xc_store_remove_many(struct xc_store *store, const struct xc_strlist *names,
 			 struct xc_err *err) XC_CHECK;
-int xc_store_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err) XC_CHECK;
+int xc_store_now(struct xc_store *store, const char *prefix, int64_t *ret_now_ns,
+		 struct xc_err *err) XC_CHECK;
 int xc_store_find(struct xc_store *store, const struct xc_store_query *query,
 		  struct xc_store_found *ret_found, struct xc_err *err) XC_CHECK;
 

@@ -73,8 +73,10 @@ static int look(struct collection *collection, struct xc_err *err)
 {
 	const struct xc_cache *cache = collection->cache;
 	struct xc_stock *stock = &collection->stock;
+	cleanup_buf struct xc_buf prefix = XC_BUF_INIT;
 
-	if (xc_store_now(cache->store, &collection->rules.now_ns, err) < 0 ||
+	if (xc_key_repository_prefix(cache->repository, &prefix, err) < 0 ||
+	    xc_store_now(cache->store, prefix.data, &collection->rules.now_ns, err) < 0 ||
 	    xc_stock_list(cache, stock, err) < 0 || check_readable(collection, err) < 0 ||
 	    xc_stock_read(cache, stock, NULL, NULL, err) < 0)
 		return -1;

@@ -8,6 +8,10 @@
 #include "key/object_name.h"
 #include "upkeep/internal.h"
 
+/* Some 400 MiB of packs at most, and as much of names again: a million of each, and more. */
+#define OBJECTS_MAX    4000000
+#define TEXT_BYTES_MAX ((size_t)512 << 20)
+
 struct listing {
 	const struct xc_cache *cache;
 	struct xc_stock *stock;
@@ -175,12 +179,23 @@ static void add_entry(struct listing *listing, const struct xc_store_object *obj
 	stock->entries[stock->entry_count++] = entry;
 }
 
+static int check_room(const struct xc_stock *stock, struct xc_err *err)
+{
+	if (stock->pack_count + stock->tombstone_count + stock->entry_count < OBJECTS_MAX &&
+	    stock->texts.total_bytes < TEXT_BYTES_MAX)
+		return 0;
+	return xc_err_set(err, XC_ERR_CORRUPT,
+			  "the repository has too many objects: at most %d, with names of %zu MiB "
+			  "in all",
+			  OBJECTS_MAX, TEXT_BYTES_MAX >> 20);
+}
+
 static int note_object(const struct xc_store_object *object, void *context, struct xc_err *err)
 {
 	struct listing *listing = context;
 	struct xc_object_name name = xc_name_take_apart(object->name, listing->repository_bytes);
 
-	if (xc_cancel_check(listing->cache->cancel, err) < 0)
+	if (xc_cancel_check(listing->cache->cancel, err) < 0 || check_room(listing->stock, err) < 0)
 		return -1;
 	if (name.kind == XC_OBJECT_OTHER)
 		return 0;

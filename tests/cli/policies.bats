@@ -80,6 +80,27 @@ lists() {
     denied reads "$STRANGER"
 }
 
+@test "all-refs.json allows gc in all scopes, and default-branch.json does not" {
+    local scope repository=octo-org/octo-repo
+    role_of trust-default-branch all-refs
+    for scope in refs/heads/main refs/pull/7/merge; do
+        put file "$scope"
+        xc save -q --repository "$repository" --scope "$scope" --key k --path file
+        xc remove -q --repository "$repository" --scope "$scope" --key k
+    done
+    XCACHE_STORE+="&sts-endpoint=${XC_TEST_RADOSGW_ENDPOINT//:/%3A}"
+    sleep 2
+    all=$ROLE
+    make_role "$POLICIES/trust-default-branch.json" "$POLICIES/default-branch.json"
+    assume "$ROLE"
+    ends 1 xc gc --repository "$repository" --grace 0 --force
+    has "$stderr" 403
+    assume "$all"
+    ends 0 xc gc --repository "$repository" --grace 0 --force
+    same "$(s3 list | grep -c /packs/ || true)" 0
+    ends 0 xc stats --repository "$repository"
+}
+
 @test "trust policies accept a repository with and without its IDs" {
     role_of trust-default-branch read-only
     (assume "$ROLE" && reads "$MAIN")

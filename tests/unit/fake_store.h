@@ -187,10 +187,11 @@ static inline int fake_remove(struct xc_store *store, const char *name,
 	return TRY(fake, err, fake->inner->ops->remove(fake->inner, name, tag, err));
 }
 
-static inline int fake_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err)
+static inline int fake_now(struct xc_store *store, const char *prefix, int64_t *ret_now_ns,
+			   struct xc_err *err)
 {
 	struct fake *fake = fake_of(store);
-	int result = TRY(fake, err, xc_store_now(fake->inner, ret_now_ns, err));
+	int result = TRY(fake, err, xc_store_now(fake->inner, prefix, ret_now_ns, err));
 
 	if (result == 0)
 		*ret_now_ns += fake->later_ns;

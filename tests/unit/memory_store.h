@@ -375,10 +375,12 @@ static inline int memory_remove(struct xc_store *base, const char *name,
 	return 0;
 }
 
-static inline int memory_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+static inline int memory_now(struct xc_store *base, const char *prefix, int64_t *ret_now_ns,
+			     struct xc_err *err)
 {
 	struct memory_store *store = memory_of(base);
 
+	(void)prefix;
 	MEMORY_LOCKED(store);
 	if (memory_count_call(store, err) < 0)
 		return -1;

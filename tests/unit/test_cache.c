@@ -465,6 +465,39 @@ static void removes_and_lists(void **state)
 	scene_close(&scene);
 }
 
+/* A store that somebody has filled with names. */
+static int list_endlessly(struct xc_store *store, const char *prefix, xc_store_list_fn *found,
+			  void *context, struct xc_err *err)
+{
+	cleanup_free char *name = xc_asprintf("%s0123456789abcdef/key", prefix);
+	const struct xc_store_object object = { .name = name };
+
+	(void)store;
+	while (found(&object, context, err) == 0)
+		;
+	return -1;
+}
+
+/* There is an error then, instead of a full memory. */
+static void a_scope_with_too_many_entries_is_refused(void **state)
+{
+	const struct xc_store_ops ops = { .list = list_endlessly };
+	struct xc_store store = { .ops = &ops, .can = XC_STORE_CAN_LIST };
+	const struct xc_list_opts opts = { 0 };
+	struct scene scene;
+	struct xc_err err;
+	size_t count = 0;
+
+	(void)state;
+	scene_open(&scene);
+	scene.cache.store = &store;
+	assert_int_equal(xc_cache_list(&scene.cache, &opts, count_entry, &count, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_CORRUPT);
+	assert_non_null(strstr(err.msg, "too many entries"));
+	assert_int_equal(count, 0);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +514,7 @@ int main(void)
 		cmocka_unit_test(saves_nothing_of_nothing),
 		cmocka_unit_test(gives_the_same_pack_for_any_number_of_threads),
 		cmocka_unit_test(removes_and_lists),
+		cmocka_unit_test(a_scope_with_too_many_entries_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
+#include "key/object_name.h"
 #include "key/objects.h"
 
 /* `unit`, `count` times. */
@@ -414,6 +415,53 @@ static void prefixes_that_end_within_something(void **state)
 	}
 }
 
+static void names_are_taken_apart(void **state)
+{
+#define ID "0123456789abcdef0123456789abcdef"
+	static const struct {
+		const char *name; /* behind the repository */
+		enum xc_object_kind kind;
+		const char *scope;
+	} rows[] = {
+		{ "main/packs/" ID ".tar.zst", XC_OBJECT_PACK, "main" },
+		{ "refs%2Fpull%2F7%2Fmerge/packs/" ID ".tar.zst", XC_OBJECT_PACK,
+		  "refs/pull/7/merge" },
+		{ "main/removed/" ID, XC_OBJECT_TOMBSTONE, "main" },
+		{ "main/entries/0123456789abcdef/key", XC_OBJECT_ENTRY, "main" },
+		/* Whatever lies there is an entry's, perhaps of a later version. */
+		{ "main/entries/x", XC_OBJECT_ENTRY, "main" },
+		{ "main/packs/" ID ".tar.zst.part", XC_OBJECT_OTHER, NULL },
+		{ "main/packs/" ID, XC_OBJECT_OTHER, NULL },
+		{ "main/packs/0123456789ABCDEF0123456789ABCDEF.tar.zst", XC_OBJECT_OTHER, NULL },
+		{ "main/removed/" ID "0", XC_OBJECT_OTHER, NULL },
+		{ "main/others/" ID, XC_OBJECT_OTHER, NULL },
+		{ "key-base.tar.zst", XC_OBJECT_OTHER, NULL },
+		{ "100%/removed/" ID, XC_OBJECT_TOMBSTONE, NULL },
+		{ "a%2fb/removed/" ID, XC_OBJECT_TOMBSTONE, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_buf struct xc_buf name = XC_BUF_INIT, scope = XC_BUF_INIT;
+		struct xc_object_name parts;
+		struct xc_err err;
+		size_t repository_bytes;
+
+		assert_int_equal(xc_key_repository_prefix("a/b", &name, &err), 0);
+		repository_bytes = name.len_bytes;
+		xc_buf_add_str(&name, rows[i].name);
+		parts = xc_name_take_apart(name.data, repository_bytes);
+		assert_int_equal(parts.kind, rows[i].kind);
+		if (parts.kind == XC_OBJECT_OTHER)
+			continue;
+		assert_int_equal(
+			xc_key_scope_decode(parts.scope, parts.scope_bytes, &scope, &err) == 0,
+			rows[i].scope != NULL);
+		if (rows[i].scope)
+			assert_string_equal(scope.data, rows[i].scope);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +478,7 @@ int main(void)
 		cmocka_unit_test(long_names_are_cut),
 		cmocka_unit_test(random_keys_round_trip_and_keep_prefixes),
 		cmocka_unit_test(prefixes_that_end_within_something),
+		cmocka_unit_test(names_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests_name("key", tests, NULL, NULL);

@@ -61,6 +61,38 @@ static void sizes(void **state)
 		assert_string_equal(XC_SIZE(rows[i].bytes), rows[i].text);
 }
 
+/* What people write, and what they may not. */
+static void sizes_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} rows[] = {
+		{ "0", 0 },
+		{ "1000", 1000 },
+		{ "1K", 1000 },
+		{ "500M", 500000000 },
+		{ "500m", 500000000 },
+		{ "1.5 GB", 1500000000 },
+		{ "20GiB", UINT64_C(20) << 30 },
+		{ "20Gi", UINT64_C(20) << 30 },
+		{ "2T", UINT64_C(2000000000000) },
+		{ "7B", 7 },
+	};
+	static const char *const wrong[] = { "",    "G",    "-1",  "1X",   "1GG", "1 ",
+					     "1iB", "1Gb ", "1,5", "0x10", "1e9", "99999999999T" };
+	uint64_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(xc_human_parse_size(rows[i].text, &bytes), 0);
+		assert_int_equal(bytes, rows[i].bytes);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		if (xc_human_parse_size(wrong[i], &bytes) == 0)
+			fail_msg("'%s' is a size", wrong[i]);
+}
+
 static void counts(void **state)
 {
 	(void)state;
@@ -474,14 +506,23 @@ static void progress_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),          cmocka_unit_test(counts),
-		cmocka_unit_test(durations),      cmocka_unit_test(rates),
-		cmocka_unit_test(ages),           cmocka_unit_test(names_are_quoted),
-		cmocka_unit_test(tables_line_up), cmocka_unit_test(modes),
-		cmocka_unit_test(listings),       cmocka_unit_test(members_in_json),
-		cmocka_unit_test(summaries),      cmocka_unit_test(save_summaries),
-		cmocka_unit_test(manifests),      cmocka_unit_test(entries),
-		cmocka_unit_test(errors_in_json), cmocka_unit_test(long_arrays),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(sizes_are_read),
+		cmocka_unit_test(counts),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(ages),
+		cmocka_unit_test(names_are_quoted),
+		cmocka_unit_test(tables_line_up),
+		cmocka_unit_test(modes),
+		cmocka_unit_test(listings),
+		cmocka_unit_test(members_in_json),
+		cmocka_unit_test(summaries),
+		cmocka_unit_test(save_summaries),
+		cmocka_unit_test(manifests),
+		cmocka_unit_test(entries),
+		cmocka_unit_test(errors_in_json),
+		cmocka_unit_test(long_arrays),
 		cmocka_unit_test(progress_lines),
 	};
 

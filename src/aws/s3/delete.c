@@ -70,7 +70,7 @@ static void add_escaped(struct xc_buf *xml, const char *text)
 	}
 }
 
-/* *ret_unknown, set always: the server may not know the request. */
+/* *ret_unknown, set always: the server may not know the request, or take it so. */
 static int delete_listed(struct xc_s3 *s3, const struct xc_buf *xml, bool *ret_unknown,
 			 struct xc_err *err)
 {
@@ -89,7 +89,8 @@ static int delete_listed(struct xc_s3 *s3, const struct xc_buf *xml, bool *ret_u
 		xc_s3_call_checksum(&call, NULL);
 	*ret_unknown = false;
 	if (xc_s3_call_perform(&call, err) < 0) {
-		*ret_unknown = xc_s3_call_may_be_unknown(&call);
+		/* Ceph 16 asks for the permission to delete from all of the bucket (403). */
+		*ret_unknown = xc_s3_call_may_be_unknown(&call) || call.request.status == 403;
 		return -1;
 	}
 	return xc_s3_xml_deleted(xc_buf_str(&call.request.reply), call.request.reply.len_bytes,

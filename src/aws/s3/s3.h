@@ -104,7 +104,8 @@ bool xc_s3_lacks_match(struct xc_s3 *s3);
 int xc_s3_delete(struct xc_s3 *s3, const char *key, struct xc_err *err) XC_CHECK;
 /*
  * DeleteObjects, at most so many keys (AWS, "DeleteObjects"). On a server that has no such request
- * (501, or 400) they are deleted one by one, side by side. After an error any of them may be left.
+ * (501, or 400), or denies it as a whole, they are deleted one by one, side by side. After an error
+ * any of them may be left.
  */
 #define XC_S3_DELETE_MAX 1000
 int xc_s3_delete_many(struct xc_s3 *s3, const struct xc_strlist *keys, struct xc_err *err) XC_CHECK;

@@ -135,7 +135,8 @@ int xc_file_link_open(int fd, int folder_fd, const char *name);
 bool xc_file_can_link_open(int fd);
 
 /* The time that the root's file system gives to what is written now. */
-int xc_file_now(struct xc_store *store, int64_t *ret_now_ns, struct xc_err *err);
+int xc_file_now(struct xc_store *store, const char *prefix, int64_t *ret_now_ns,
+		struct xc_err *err);
 
 /* upload.c */
 int xc_file_put(struct xc_store *store, const char *name, const void *data, size_t length,

@@ -144,7 +144,7 @@ int xc_file_temp_link(const struct xc_file_store *store, int fd, struct xc_file_
 }
 
 /* Of a network's file system that is the clock of its server. */
-int xc_file_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+int xc_file_now(struct xc_store *base, const char *prefix, int64_t *ret_now_ns, struct xc_err *err)
 {
 	const struct xc_file_store *store = xc_file_store(base);
 	cleanup_fd int root_fd = xc_file_open_folder(store, "", 0), fd = -1;
@@ -152,6 +152,7 @@ int xc_file_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
 	struct stat status;
 	int result = 0;
 
+	(void)prefix;
 	/* Nothing is there whose time could differ, and no folder is to be made for a look. */
 	if (root_fd < 0 && errno == ENOENT) {
 		*ret_now_ns = xc_clock_now_ns();

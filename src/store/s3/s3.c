@@ -15,17 +15,8 @@
 
 #define READ_CONCURRENCY 16
 #define READ_BYTES       ((size_t)8 << 20)
-/*
- * Whoever asks keeps what is listed, so a server, or those who may write to the
- * bucket, must not fill the memory. Pages may be short, or empty.
- */
-#define LISTED_MAX       1000000
-#define LISTED_BYTES_MAX ((size_t)256 << 20)
-#define PAGES_MAX        20000
-
-struct listed {
-	size_t count, bytes;
-};
+/* Pages may be short, or empty, but they must come to an end. */
+#define PAGES_MAX 20000
 
 int xc_s3_store_key(const struct xc_s3_store *store, const char *name, char **ret_key,
 		    struct xc_err *err)
@@ -203,20 +194,6 @@ static int found_page(const struct xc_s3_store *store, const char *prefix,
 	return 0;
 }
 
-static int count_page(const struct xc_s3_store *store, const struct xc_s3_page *page,
-		      struct listed *listed, struct xc_err *err)
-{
-	listed->count += page->count;
-	for (size_t i = 0; i < page->count; i++)
-		listed->bytes += strlen(page->items[i].key);
-	if (listed->count <= LISTED_MAX && listed->bytes <= LISTED_BYTES_MAX)
-		return 0;
-	return xc_err_set(err, XC_ERR_CORRUPT,
-			  "%.200s has too many objects to list: at most %d, with names of %zu MiB "
-			  "in all; remove old ones, or give the store a prefix of its own",
-			  store->base.display_url, LISTED_MAX, LISTED_BYTES_MAX >> 20);
-}
-
 /* The part of `text` that can be sent: a name may be cut anywhere to make a prefix. */
 static char *valid_start(const char *text)
 {
@@ -234,7 +211,6 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 	cleanup_free char *full = xc_asprintf("%s%s", store->prefix, prefix);
 	cleanup_free char *sent = valid_start(full);
 	cleanup_free char *token = NULL;
-	struct listed listed = { 0 };
 
 	if (strlen(full) > XC_S3_KEY_MAX)
 		return 0;
@@ -242,7 +218,6 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 		cleanup_s3_page struct xc_s3_page page = XC_S3_PAGE_INIT;
 
 		if (xc_s3_list(store->s3, sent, token, &page, err) < 0 ||
-		    count_page(store, &page, &listed, err) < 0 ||
 		    found_page(store, full, &page, found, context, err) < 0)
 			return -1;
 		if (!page.next_token)
@@ -256,12 +231,15 @@ static int s3_list(struct xc_store *base, const char *prefix, xc_store_list_fn *
 			  base->display_url);
 }
 
-static int s3_now(struct xc_store *base, int64_t *ret_now_ns, struct xc_err *err)
+static int s3_now(struct xc_store *base, const char *prefix, int64_t *ret_now_ns,
+		  struct xc_err *err)
 {
 	struct xc_s3_store *store = xc_s3_store(base);
+	cleanup_free char *full = xc_asprintf("%s%s", store->prefix, prefix);
+	cleanup_free char *sent = valid_start(full);
 	int64_t now_s;
 
-	if (xc_s3_now(store->s3, store->prefix, &now_s, err) < 0)
+	if (xc_s3_now(store->s3, sent, &now_s, err) < 0)
 		return -1;
 	*ret_now_ns = now_s * 1000000000;
 	return 0;
