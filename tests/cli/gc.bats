@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # gc, stats and verify.
 
-# shellcheck disable=SC2154 # set by ends
+# shellcheck disable=SC2030,SC2031,SC2154 # each test has a shell of its own; set by ends
 load helpers
 load servers
 
