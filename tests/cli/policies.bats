@@ -125,3 +125,17 @@ lists() {
     make_role "$POLICIES/trust-pull-requests.json" "$POLICIES/read-only.json"
     denied assume "$ROLE"
 }
+
+@test "trust-merge-queue.json lets the queue of main read, and no other job" {
+    local queue=refs/heads/gh-readonly-queue/main/pr-7-0123456789abcdef0123456789abcdef01234567
+    role_of trust-merge-queue read-only
+    (assume "$ROLE" ref=$queue event_name=merge_group && reads "$MAIN")
+    (assume "$ROLE" "$(with_ids ref:$queue)" && reads "$MAIN" && denied writes "$MAIN")
+    denied assume "$ROLE"
+    denied assume "$ROLE" event_name=pull_request
+    denied assume "$ROLE" ref=refs/heads/gh-readonly-queue/other/pr-7
+    denied assume "$ROLE" ref=$queue repository=octo-org/other
+    # The queue is not the default branch.
+    make_role "$POLICIES/trust-default-branch.json" "$POLICIES/read-only.json"
+    denied assume "$ROLE" ref=$queue event_name=merge_group
+}
