@@ -141,7 +141,7 @@ static void set_legacy(json_t *document, const struct xc_match *match)
 	json_array_append_new(objects, xc_json_text(legacy->base));
 	if (legacy->delta)
 		json_array_append_new(objects, xc_json_text(legacy->delta));
-	json_object_set_new(document, "layout", json_string("older"));
+	json_object_set_new(document, "layout", json_string("legacy"));
 	json_object_set_new(document, "objects", objects);
 	json_object_del(document, "version");
 }

@@ -149,11 +149,11 @@ found() {
     one k-base.tar.zst text
     ends 0 legacy lookup --json --key k --path t
     same "$(json 'd["ok"], d["exact"], d["layout"], d["key"], d["paths"], list(d["totals"])' \
-        <<<"$output")" '[true, true, "older", "k", ["t"], ["stored"]]'
+        <<<"$output")" '[true, true, "legacy", "k", ["t"], ["stored"]]'
     same "$(json '"scope" in d or "version" in d' <<<"$output")" false
     ends 0 legacy restore --json --key k --path t
     same "$(json 'd["layout"], d["totals"]["files"], d["totals"]["bytes"], d["left_out"]' \
-        <<<"$output")" '["older", 1, 4, 0]'
+        <<<"$output")" '["legacy", 1, 4, 0]'
     same "$(json 'd["fetched"] == d["totals"]["stored"]' <<<"$output")" true
     ends 0 legacy restore --lookup-only --key k --path t
     has "$output" "Found k of the legacy layout: "

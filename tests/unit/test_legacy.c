@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects of the older layout, restored by the operation: what comes back, and what never may. */
+/* Objects of the legacy layout, restored by the operation: what comes back, and what never may. */
 #include "scene.h"
 
 #include "archive_tar.h"
