@@ -7,8 +7,9 @@
 #include "base/grow.h"
 #include "save/policy.h"
 
-/* What a member costs beside its content: about that much of an index and a header. */
-#define MEMBER_WEIGHT_BYTES 32
+/* About what a member takes of a pack: its part of index and headers, and content that shrinks. */
+#define MEMBER_WEIGHT_BYTES 48
+#define CONTENT_SHRINKS     4
 
 /* What becomes of a member of the tree. */
 enum verdict {
@@ -225,7 +226,7 @@ static void count_changes(const struct deciding *deciding)
 
 static uint64_t weigh(const struct xc_member *member)
 {
-	return xc_member_content_bytes(member) + MEMBER_WEIGHT_BYTES;
+	return xc_member_content_bytes(member) / CONTENT_SHRINKS + MEMBER_WEIGHT_BYTES;
 }
 
 static struct xc_layer_weight *weigh_layers(const struct deciding *deciding)

@@ -9,6 +9,12 @@
 #define ALIVE_PERCENT_MIN 70
 /* Below this part of what is alive the dead of a layer do not count: layers are merged soon. */
 #define DEAD_PERCENT_MIN 1
+/*
+ * All layers together hold no more dead than this part of what is alive: a
+ * restore fetches most of it. So much as the last one is nothing to any restore.
+ */
+#define DEAD_PERCENT_MAX 18
+#define DEAD_FREE_BYTES  ((uint64_t)64 << 10)
 
 #define AGE_DIGITS 12 /* of an id are its milliseconds, see key/key.h */
 #define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
@@ -34,6 +40,50 @@ static uint32_t find_smallest(const struct xc_layer_weight *weights, uint32_t co
 	return smallest;
 }
 
+/* Of the layers that stay, the one with the most that is dead; `count` without any. */
+static uint32_t find_deadest(const struct xc_layer_weight *weights, uint32_t count,
+			     const bool *rewrite)
+{
+	uint32_t deadest = count;
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t dead_bytes = weights[i].all_bytes - weights[i].kept_bytes;
+
+		if (weights[i].kept_bytes > 0 && !rewrite[i] && dead_bytes > most) {
+			most = dead_bytes;
+			deadest = i;
+		}
+	}
+	return deadest;
+}
+
+static uint64_t count_dead(const struct xc_layer_weight *weights, uint32_t count,
+			   const bool *rewrite)
+{
+	uint64_t dead_bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (weights[i].kept_bytes > 0 && !rewrite[i])
+			dead_bytes += weights[i].all_bytes - weights[i].kept_bytes;
+	return dead_bytes;
+}
+
+/* Rewrites the deadest layers until the rest is good enough. */
+static void bound_dead(const struct xc_layer_weight *weights, uint32_t count, uint64_t entry_bytes,
+		       bool *rewrite)
+{
+	uint64_t most_bytes = DEAD_FREE_BYTES + entry_bytes / 100 * DEAD_PERCENT_MAX;
+
+	while (count_dead(weights, count, rewrite) > most_bytes) {
+		uint32_t deadest = find_deadest(weights, count, rewrite);
+
+		if (deadest == count)
+			return;
+		rewrite[deadest] = true;
+	}
+}
+
 bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bool has_pack,
 		       bool *ret_rewrite)
 {
@@ -48,7 +98,10 @@ bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bo
 
 		ret_rewrite[i] = weight->kept_bytes > 0 &&
 				 (weight->expires || is_hollow(weight, entry_bytes));
-		layers += weight->kept_bytes > 0 && !ret_rewrite[i];
+	}
+	bound_dead(weights, count, entry_bytes, ret_rewrite);
+	for (uint32_t i = 0; i < count; i++) {
+		layers += weights[i].kept_bytes > 0 && !ret_rewrite[i];
 		any |= ret_rewrite[i];
 	}
 	if (layers + (has_pack || any) <= XC_ENTRY_LAYERS)

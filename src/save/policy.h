@@ -21,8 +21,9 @@ struct xc_layer_weight {
 /*
  * Fill `ret_rewrite` (of `count`) with which layers' remaining members are to go
  * into the new pack: those that expire; those less than 70 % alive, unless
- * what is dead in them is next to nothing of the entry; and where there would
- * be more than XC_ENTRY_LAYERS, the smaller half. `has_pack`: there will be a
+ * what is dead in them is next to nothing of the entry; while all together have
+ * more that is dead than about a fifth of what is alive, the deadest; and where there
+ * would be more than XC_ENTRY_LAYERS, the smaller half. `has_pack`: there will be a
  * new pack anyway. Returns whether there is any.
  */
 bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bool has_pack,

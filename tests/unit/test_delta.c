@@ -84,9 +84,17 @@ static void layers_are_rewritten_before_they_are_too_many_or_too_hollow(void **s
 		bool has_pack;
 		const char *want; /* a 1 for each layer that is rewritten */
 	} rows[] = {
-		{ "one good layer", { { 1000, 1000, false } }, true, "0" },
-		{ "70 % alive are enough", { { 10000, 7000, false } }, true, "0" },
-		{ "fewer are not", { { 10000, 6900, false } }, true, "1" },
+		{ "one good layer", { FULL(1000) }, true, "0" },
+		{ "70 % alive are enough", { { 10000, 7000, false }, FULL(20000) }, true, "00" },
+		{ "fewer are not", { { 10000, 6900, false }, FULL(20000) }, true, "10" },
+		{ "a sixth of what is alive may be dead",
+		  { { 12000000, 10000000, false }, FULL(10000000), { 12000000, 10000000, false } },
+		  true,
+		  "000" },
+		{ "more may not",
+		  { { 13000000, 10000000, false }, FULL(10000000), { 14000000, 10000000, false } },
+		  true,
+		  "001" },
 		{ "the dead of a small layer do not count",
 		  { { 1000000, 1000000, false }, { 10000, 1000, false } },
 		  true,
