@@ -169,7 +169,7 @@ static int add_header(struct xc_member_reader *reader, struct xc_err *err)
 }
 
 /* Give a file, which has what the walk saw, the xattrs that it has when it is opened. */
-static int read_xattrs(struct xc_member_reader *reader, int fd)
+static int read_xattrs(struct xc_member_reader *reader, int fd, struct xc_notes *notes)
 {
 	struct xc_member *member = &reader->member;
 	const struct xc_xattr *xattrs = NULL;
@@ -182,7 +182,7 @@ static int read_xattrs(struct xc_member_reader *reader, int fd)
 	if (dropped != 0) {
 		xc_buf_clear(&reader->path);
 		xc_tree_path(reader->tree, reader->position, &reader->path);
-		xc_tree_note_dropped(dropped, reader->path.data, reader->notes);
+		xc_tree_note_dropped(dropped, reader->path.data, notes);
 	}
 	if (count == 0)
 		return 0;
@@ -295,7 +295,7 @@ static int add_file(struct xc_member_reader *reader, struct xc_err *err)
 	/* Left without a header, by which the save knows it. */
 	if (fd < 0 && errno == ENOENT && reader->member.parent != XC_MEMBER_NONE)
 		return 0;
-	if (fd < 0 || read_xattrs(reader, fd) < 0)
+	if (fd < 0 || read_xattrs(reader, fd, reader->notes) < 0)
 		return fail_at(reader, err);
 	for (int i = 0; i < READ_TRIES; i++) {
 		if (i > 0)
@@ -364,10 +364,9 @@ int xc_member_reader_hash(struct xc_member_reader *reader, uint32_t position,
 	struct stat status;
 
 	begin_member(reader, position);
-	/* Who packs the file notes what it loses; who finds it unchanged noted that before. */
-	reader->notes = &ignored;
 	fd = open_file(reader);
-	if (fd < 0 || read_xattrs(reader, fd) < 0 || hash_content(reader, fd) < 0 ||
+	/* Who packs the file notes what it loses; who finds it unchanged noted that before. */
+	if (fd < 0 || read_xattrs(reader, fd, &ignored) < 0 || hash_content(reader, fd) < 0 ||
 	    fstat(fd, &status) < 0 || !is_unchanged(&reader->member, &status))
 		return -1;
 	end_member(reader, ret_read);
@@ -376,7 +375,7 @@ int xc_member_reader_hash(struct xc_member_reader *reader, uint32_t position,
 
 static int begin_pieces(struct xc_member_reader *reader, int fd, struct xc_err *err)
 {
-	if (read_xattrs(reader, fd) < 0)
+	if (read_xattrs(reader, fd, reader->notes) < 0)
 		return fail_at(reader, err);
 	return add_header(reader, err);
 }

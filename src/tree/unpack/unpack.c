@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tree/unpack/unpack.h"
+#include "tree/unpack/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,47 +15,6 @@
 #include "tree/dirs.h"
 #include "tree/owner.h"
 #include "tree/stage/copy.h"
-
-/* A file whose content comes in pieces, until all have come. */
-struct partial_file {
-	uint32_t position;
-	uint64_t left_bytes;
-	struct partial_file *next;
-};
-
-enum made {
-	MADE_NOT,
-	MADE_HERE,
-	MADE_ELSEWHERE, /* by another thread or layer, so with whatever mode */
-};
-
-struct xc_unpack {
-	struct xc_unpack_opts opts;
-	uint32_t *root_positions;
-	uint32_t root_count;
-	char (*root_names)[XC_STAGE_NAME_MAX];
-	int *root_dir_fds;
-	atomic_uchar *made; /* per position of a directory, enum made */
-	mode_t umask;
-	uid_t uid;
-	gid_t gid;
-	/* A parent passes on its group, or a default ACL changes modes: set all by hand. */
-	bool inherits;
-	atomic_bool owner_dropped;
-	/*
-	 * Per position of a file that could not be linked, its
-	 * newest copy; NULL if there is none.
-	 */
-	uint32_t *copies;
-	uint64_t copied_links;
-	pthread_mutex_t mutex; /* of partial */
-	struct partial_file *partial;
-};
-
-struct xc_unpack_worker {
-	struct xc_unpack *unpack;
-	struct xc_dirs *dirs;
-};
 
 static mode_t current_umask(void)
 {
@@ -184,13 +143,8 @@ void xc_unpack_worker_free(struct xc_unpack_worker *worker)
 	free(worker);
 }
 
-static const struct xc_member *member_at(const struct xc_unpack_worker *worker, uint32_t position)
-{
-	return &worker->unpack->opts.members->items[position];
-}
-
-static int fail_at(const struct xc_unpack_worker *worker, uint32_t position, const char *what,
-		   struct xc_err *err)
+int xc_unpack_fail_at(const struct xc_unpack_worker *worker, uint32_t position, const char *what,
+		      struct xc_err *err)
 {
 	int saved = errno;
 	cleanup_buf struct xc_buf path = XC_BUF_INIT;
@@ -228,9 +182,10 @@ static int make_directory(struct xc_unpack_worker *worker, uint32_t position, st
 	int dir_fd;
 
 	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) == 0)
-		made = mkdir_or_find(dir_fd, name, member_at(worker, position)->mode | S_IRWXU);
+		made = mkdir_or_find(dir_fd, name,
+				     xc_unpack_member_at(worker, position)->mode | S_IRWXU);
 	if (made == MADE_NOT)
-		return fail_at(worker, position, "create the directory", err);
+		return xc_unpack_fail_at(worker, position, "create the directory", err);
 	atomic_store_explicit(&unpack->made[position], (unsigned char)made, memory_order_release);
 	return 0;
 }
@@ -248,7 +203,7 @@ static int ensure_directory(struct xc_unpack_worker *worker, uint32_t position, 
 	while (position != XC_MEMBER_NONE && !xc_unpack_is_made(unpack, position)) {
 		uint32_t highest = position, parent;
 
-		while ((parent = member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
+		while ((parent = xc_unpack_member_at(worker, highest)->parent) != XC_MEMBER_NONE &&
 		       !xc_unpack_is_made(unpack, parent))
 			highest = parent;
 		if (make_directory(worker, highest, err) < 0)
@@ -258,13 +213,13 @@ static int ensure_directory(struct xc_unpack_worker *worker, uint32_t position, 
 }
 
 /* The open directory where a member goes, made if need be. */
-static int directory_of(struct xc_unpack_worker *worker, uint32_t position, int *ret_dir_fd,
-			const char **ret_name, struct xc_err *err)
+int xc_unpack_directory_of(struct xc_unpack_worker *worker, uint32_t position, int *ret_dir_fd,
+			   const char **ret_name, struct xc_err *err)
 {
-	if (ensure_directory(worker, member_at(worker, position)->parent, err) < 0)
+	if (ensure_directory(worker, xc_unpack_member_at(worker, position)->parent, err) < 0)
 		return -1;
 	if (xc_dirs_at(worker->dirs, position, ret_dir_fd, ret_name) < 0)
-		return fail_at(worker, position, "open the directory of", err);
+		return xc_unpack_fail_at(worker, position, "open the directory of", err);
 	return 0;
 }
 
@@ -374,32 +329,32 @@ static int stamp_file(const struct xc_unpack *unpack, uint32_t position, int fd)
 static int create_file(struct xc_unpack_worker *worker, uint32_t position, const char *data,
 		       struct xc_err *err)
 {
-	const struct xc_member *member = member_at(worker, position);
+	const struct xc_member *member = xc_unpack_member_at(worker, position);
 	bool sparse = member->extra && member->extra->sparse;
 	mode_t mode = member->mode;
 	cleanup_fd int fd = -1;
 	const char *name;
 	int dir_fd;
 
-	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+	if (xc_unpack_directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	/* xattr(7): setting one asks for write permission, however the file was opened. */
 	if (member->extra && member->extra->xattr_count > 0)
 		mode |= S_IWUSR;
 	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return fail_at(worker, position, "create", err);
+		return xc_unpack_fail_at(worker, position, "create", err);
 	if ((sparse && ftruncate(fd, (off_t)member->size_bytes) < 0) ||
 	    write_content(fd, member, 0, data, (size_t)xc_member_content_bytes(member)) < 0 ||
 	    set_attributes(worker->unpack, fd, member, mode) < 0 ||
 	    stamp_file(worker->unpack, position, fd) < 0)
-		return fail_at(worker, position, "write", err);
+		return xc_unpack_fail_at(worker, position, "write", err);
 	return 0;
 }
 
 static int create_symlink(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
 {
-	const struct xc_member *member = member_at(worker, position);
+	const struct xc_member *member = xc_unpack_member_at(worker, position);
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
@@ -407,19 +362,19 @@ static int create_symlink(struct xc_unpack_worker *worker, uint32_t position, st
 	const char *name;
 	int dir_fd;
 
-	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+	if (xc_unpack_directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	if (symlinkat(member->extra->target, dir_fd, name) < 0 ||
 	    give(worker->unpack, member, dir_fd, name) < 0 ||
 	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_at(worker, position, "create the symlink", err);
+		return xc_unpack_fail_at(worker, position, "create the symlink", err);
 	return 0;
 }
 
 int xc_unpack_member(struct xc_unpack_worker *worker, uint32_t position, const char *data,
 		     struct xc_err *err)
 {
-	switch (member_at(worker, position)->type) {
+	switch (xc_unpack_member_at(worker, position)->type) {
 	case XC_MEMBER_DIR:
 		return ensure_directory(worker, position, err);
 	case XC_MEMBER_SYMLINK:
@@ -462,14 +417,14 @@ int xc_unpack_existing(struct xc_unpack_worker *worker, uint32_t position, int f
 	const char *name;
 	int dir_fd;
 
-	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+	if (xc_unpack_directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	/* open(2): without CAP_DAC_READ_SEARCH a descriptor is linked by way of /proc. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0 ||
 	    linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
-	return fail_at(worker, position, "link", err);
+	return xc_unpack_fail_at(worker, position, "link", err);
 }
 
 static struct partial_file **find_partial(struct xc_unpack *unpack, uint32_t position)
@@ -521,127 +476,27 @@ static bool piece_completes(struct xc_unpack *unpack, uint32_t position, size_t 
 int xc_unpack_piece(struct xc_unpack_worker *worker, uint32_t position, uint64_t offset,
 		    const char *data, size_t length, struct xc_err *err)
 {
-	const struct xc_member *member = member_at(worker, position);
+	const struct xc_member *member = xc_unpack_member_at(worker, position);
 	struct xc_unpack *unpack = worker->unpack;
 	cleanup_fd int fd = -1;
 	const char *name;
 	int dir_fd;
 
-	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
+	if (xc_unpack_directory_of(worker, position, &dir_fd, &name, err) < 0)
 		return -1;
 	fd = open_partial(unpack, position, dir_fd, name, xc_member_content_bytes(member));
 	if (fd < 0)
-		return fail_at(worker, position, "create", err);
+		return xc_unpack_fail_at(worker, position, "create", err);
 	if (write_content(fd, member, offset, data, length) < 0)
-		return fail_at(worker, position, "write", err);
+		return xc_unpack_fail_at(worker, position, "write", err);
 	if (!piece_completes(unpack, position, length))
 		return 0;
 	if ((member->extra && member->extra->sparse &&
 	     ftruncate(fd, (off_t)member->size_bytes) < 0) ||
 	    set_attributes(unpack, fd, member, S_IRUSR | S_IWUSR) < 0 ||
 	    stamp_file(unpack, position, fd) < 0)
-		return fail_at(worker, position, "write", err);
+		return xc_unpack_fail_at(worker, position, "write", err);
 	return 0;
-}
-
-static bool is_alive(const struct xc_unpack *unpack, uint32_t position)
-{
-	return !unpack->opts.alive || xc_member_set_has(unpack->opts.alive, position);
-}
-
-/* 0 if `position` is now a name of `source`, or with `copy` a copy of it; 1 if it cannot be one. */
-static int link_or_copy(struct xc_unpack_worker *worker, uint32_t source, uint32_t position,
-			bool copy, struct xc_err *err)
-{
-	cleanup_fd int source_dir_fd = -1;
-	cleanup_free char *source_name = NULL;
-	const char *name;
-	int dir_fd, result;
-
-	if (directory_of(worker, source, &dir_fd, &name, err) < 0)
-		return -1;
-	/* The descriptor is only borrowed until the next question. */
-	source_dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	source_name = xc_strdup(name);
-	if (source_dir_fd < 0)
-		return fail_at(worker, position, "link", err);
-	if (directory_of(worker, position, &dir_fd, &name, err) < 0)
-		return -1;
-	result = copy ? xc_stage_copy(source_dir_fd, source_name, dir_fd, name)
-		      : linkat(source_dir_fd, source_name, dir_fd, name, 0);
-	if (result == 0)
-		return 0;
-	/* Another mount; all the names that the file system gives a file; no hard links in it. */
-	if (!copy && (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP))
-		return 1;
-	return fail_at(worker, position, copy ? "copy" : "link", err);
-}
-
-/*
- * A name that cannot be given becomes a copy, and the names behind it are
- * the copy's where they cannot be the first file's either.
- */
-static int make_link(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
-{
-	struct xc_unpack *unpack = worker->unpack;
-	uint32_t target = member_at(worker, position)->link;
-	int result;
-
-	if (!is_alive(unpack, target))
-		return xc_err_set(err, XC_ERR_CORRUPT,
-				  "the entry has a hard link to a file that it lacks");
-	result = link_or_copy(worker, target, position, false, err);
-	if (result > 0 && unpack->copies && unpack->copies[target] != 0)
-		result = link_or_copy(worker, unpack->copies[target], position, false, err);
-	if (result <= 0)
-		return result;
-	if (link_or_copy(worker, target, position, true, err) < 0)
-		return -1;
-	/* Never position 0, as a link comes behind its file. */
-	if (!unpack->copies)
-		unpack->copies = xc_calloc(unpack->opts.members->count, sizeof(*unpack->copies));
-	unpack->copies[target] = position;
-	unpack->copied_links++;
-	return 0;
-}
-
-/* A name more is a change as any other. */
-static int stamp_again(struct xc_unpack_worker *worker, uint32_t position, struct xc_err *err)
-{
-	struct xc_stamp *stamp = &worker->unpack->opts.stamps[position];
-	struct stat status;
-	const char *name;
-	int dir_fd;
-
-	if (stamp->inode == 0)
-		return 0;
-	if (xc_dirs_at(worker->dirs, position, &dir_fd, &name) < 0 ||
-	    fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_at(worker, position, "examine", err);
-	*stamp = xc_stamp_of(&status);
-	return 0;
-}
-
-static int stamp_linked(struct xc_unpack_worker *worker, struct xc_err *err)
-{
-	const struct xc_unpack *unpack = worker->unpack;
-
-	for (uint32_t i = 0; i < unpack->opts.members->count; i++)
-		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(unpack, i) &&
-		    stamp_again(worker, member_at(worker, i)->link, err) < 0)
-			return -1;
-	return 0;
-}
-
-int xc_unpack_links(struct xc_unpack_worker *worker, struct xc_err *err)
-{
-	const struct xc_unpack *unpack = worker->unpack;
-
-	for (uint32_t i = 0; i < unpack->opts.members->count; i++)
-		if (member_at(worker, i)->type == XC_MEMBER_HARDLINK && is_alive(unpack, i) &&
-		    make_link(worker, i, err) < 0)
-			return -1;
-	return unpack->opts.stamps ? stamp_linked(worker, err) : 0;
 }
 
 /* fchmodat(2) follows symlinks, and not every kernel and libc can be told not to. */
@@ -655,7 +510,7 @@ static int set_mode(int dir_fd, const char *name, mode_t mode)
 /* From outside, by name, where no xattrs ask for a descriptor: one open less for each. */
 static int finish_directory(struct xc_unpack_worker *worker, uint32_t position)
 {
-	const struct xc_member *member = member_at(worker, position);
+	const struct xc_member *member = xc_unpack_member_at(worker, position);
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = member->mtime_s, .tv_nsec = member->mtime_ns },
@@ -699,13 +554,13 @@ static int finish_range(struct xc_unpack_worker *worker, uint32_t first, uint32_
 {
 	for (uint32_t k = 0; k < end - first; k++) {
 		uint32_t i = closed ? end - 1 - k : first + k;
-		const struct xc_member *member = member_at(worker, i);
+		const struct xc_member *member = xc_unpack_member_at(worker, i);
 
 		if (member->type != XC_MEMBER_DIR || is_closed(member) != closed ||
-		    !is_alive(worker->unpack, i))
+		    !xc_unpack_is_alive(worker->unpack, i))
 			continue;
 		if (finish_directory(worker, i) < 0)
-			return fail_at(worker, i, "set the mode and times of", err);
+			return xc_unpack_fail_at(worker, i, "set the mode and times of", err);
 	}
 	return 0;
 }
