@@ -8,9 +8,6 @@
 #include "tree/dirs.h"
 #include "tree/unpack/unpack.h"
 
-/* Where a clock does not move, its ticks may be as long as this (FAT has 2 s). */
-#define COARSE_NS ((int64_t)2 * 1000000000)
-
 void xc_stamps_init(const struct xc_entry_layers *layers, struct xc_stamps *ret_stamps)
 {
 	struct xc_stamps stamps = { .layer_count = layers->count };
@@ -129,29 +126,21 @@ static void find_newest(const struct region *region, void *context)
 			newest_ns[folder] = region->stamps[i].ctime_ns;
 }
 
-/* Of each folder the newest stamp that can be trusted: INT64_MAX for all of them. */
-static void forget_newer(const struct region *region, void *context)
+/* What is in a folder whose times do not tell of every change. */
+static void forget_untold(const struct region *region, void *context)
 {
-	const int64_t *trusted_ns = context;
-	uint32_t folder = xc_stage_folder_of(region->targets->stage, region->target);
+	const bool *told = context;
 
-	for (uint32_t i = region->first; i < region->end; i++)
-		if (region->stamps[i].ctime_ns > trusted_ns[folder])
-			region->stamps[i] = (struct xc_stamp){ 0 };
+	if (!told[xc_stage_folder_of(region->targets->stage, region->target)])
+		memset(&region->stamps[region->first], 0,
+		       (region->end - region->first) * sizeof(*region->stamps));
 }
 
-/* Waits for each folder's clock, and says up to when its stamps can be trusted. */
-static void wait_for_clocks(const struct xc_stage *stage, int64_t *newest_ns)
+static void wait_for_clocks(const struct xc_stage *stage, const int64_t *newest_ns, bool *ret_told)
 {
-	for (uint32_t i = 0; i < xc_stage_folders(stage); i++) {
-		int64_t now_ns = newest_ns[i] == INT64_MIN ? INT64_MAX
-							   : xc_stage_clock(stage, i, newest_ns[i]);
-
-		if (now_ns > newest_ns[i])
-			newest_ns[i] = INT64_MAX;
-		else
-			newest_ns[i] = now_ns == INT64_MIN ? INT64_MIN : now_ns - COARSE_NS;
-	}
+	for (uint32_t i = 0; i < xc_stage_folders(stage); i++)
+		ret_told[i] =
+			newest_ns[i] != INT64_MIN && xc_stage_clock_passes(stage, i, newest_ns[i]);
 }
 
 void xc_stamps_settle(struct xc_stamps *stamps, const struct xc_targets *targets,
@@ -159,6 +148,7 @@ void xc_stamps_settle(struct xc_stamps *stamps, const struct xc_targets *targets
 {
 	uint32_t folders = xc_stage_folders(targets->stage);
 	cleanup_free int64_t *newest_ns = xc_malloc(folders * sizeof(*newest_ns));
+	cleanup_free bool *told = xc_calloc(folders, sizeof(*told));
 	cleanup_free struct region *regions = xc_calloc(layers->count, sizeof(*regions));
 
 	for (uint32_t i = 0; i < folders; i++)
@@ -177,7 +167,7 @@ void xc_stamps_settle(struct xc_stamps *stamps, const struct xc_targets *targets
 		xc_dirs_free(dirs);
 		for_each_region(region, &targets->of_layers[i], find_newest, newest_ns);
 	}
-	wait_for_clocks(targets->stage, newest_ns);
+	wait_for_clocks(targets->stage, newest_ns, told);
 	for (uint32_t i = 0; i < layers->count; i++)
-		for_each_region(&regions[i], &targets->of_layers[i], forget_newer, newest_ns);
+		for_each_region(&regions[i], &targets->of_layers[i], forget_untold, told);
 }

@@ -112,11 +112,12 @@ uint32_t xc_stage_folders(const struct xc_stage *stage);
 uint32_t xc_stage_folder_of(const struct xc_stage *stage, uint32_t i);
 
 /*
- * The ctime that a change in the file system of a folder gets now, in
- * nanoseconds since 1970; waits up to 50 ms until that is later than
- * `after_ns`. INT64_MIN if its times are another machine's, or cannot be had.
+ * Whether every change from now on gives a file in the file system of a folder
+ * a ctime later than `after_ns` (nanoseconds since 1970); waits up to 50 ms for
+ * that. False if the times are another machine's, or if a change by way of a
+ * mapping (mmap(2)) leaves them as they are. To be called once for a folder.
  */
-int64_t xc_stage_clock(const struct xc_stage *stage, uint32_t folder, int64_t after_ns);
+bool xc_stage_clock_passes(const struct xc_stage *stage, uint32_t folder, int64_t after_ns);
 
 /* Remove the staging folders with all in them, and free. NULL is allowed. */
 void xc_stage_free(struct xc_stage *stage);
