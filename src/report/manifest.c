@@ -38,6 +38,12 @@ static void print_layers(const struct xc_manifest *manifest, FILE *out)
 			XC_COUNTED(layer->member_count, "member", "members"));
 		if (dead > 0)
 			fprintf(out, ", %s of them replaced or dropped later", XC_COUNT(dead));
+		if (layer->scope) {
+			cleanup_buf struct xc_buf quoted = XC_BUF_INIT;
+
+			xc_human_quote(layer->scope, &quoted);
+			fprintf(out, ", in scope %s", xc_buf_str(&quoted));
+		}
 		putc('\n', out);
 	}
 }
@@ -95,7 +101,9 @@ void xc_manifest_set_json(json_t *object, const char *scope, const struct xc_man
 		const struct xc_layer *from = &manifest->layers[i];
 		json_t *layer = xc_layer_json(from);
 
-		json_object_set_new(layer, "dead", json_integer(dead_members(from)));
+		json_object_set_new(layer, "dead", json_integer((json_int_t)dead_members(from)));
+		if (from->scope)
+			json_object_set_new(layer, "scope", xc_json_text(from->scope));
 		json_array_append_new(rows, layer);
 	}
 	json_object_set_new(object, "layers", rows);

@@ -87,6 +87,72 @@ static void restores_layers(void **state)
 	scene_close(&scene);
 }
 
+/* A link that is made changes the time of its directory, which may be another layer's. */
+static void hard_links_of_all_layers_are_made_before_directories_get_their_times(void **state)
+{
+	const struct timespec times[2] = { { 1400000000, 0 }, { 1400000000, 7 } };
+	/* 0 ./a, 1 d: the first layer's count; of the second 2 one and 3 two. */
+	struct xc_dead_run dead[] = { { 0, 2 } };
+	struct xc_layer layers[2];
+	struct stat status;
+	struct scene scene;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_dirs(&scene, "ws/a/d");
+	must_sys(utimensat(scene.root_fd, "ws/a/d", times, 0), "d");
+	save_layer(&scene, "one", &layers[0]);
+	make_file(&scene, "ws/a/d/one", "one");
+	make_link(&scene, "ws/a/d/two", "ws/a/d/one");
+	save_layer(&scene, "two", &layers[1]);
+	layers[1].dead = dead;
+	layers[1].dead_count = 1;
+	scene.query.key = "both";
+	put_manifest(&scene, layers, 2);
+	must(try_restore(&scene, &err), &err);
+	must_sys(fstatat(scene.root_fd, "ws/a/d/two", &status, 0), "two");
+	assert_int_equal(status.st_nlink, 2);
+	must_sys(fstatat(scene.root_fd, "ws/a/d", &status, 0), "d");
+	assert_int_equal(status.st_mtim.tv_sec, 1400000000);
+	assert_int_equal(status.st_mtim.tv_nsec, 7);
+	scene_close(&scene);
+}
+
+static void a_directory_gets_the_attributes_of_the_layer_where_it_is_alive(void **state)
+{
+	const struct timespec times[2] = { { 1400000000, 0 }, { 1400000000, 7 } };
+	struct xc_dead_run dead[] = { { 0, 2 } };
+	struct xc_layer layers[2];
+	struct stat status;
+	struct scene scene;
+	struct xc_err err;
+
+	(void)state;
+	scene_open(&scene);
+	scene_paths(&scene, "a");
+	make_file(&scene, "ws/a/d/one", "one");
+	make_link(&scene, "ws/a/d/two", "ws/a/d/one");
+	must_sys(fchmodat(scene.root_fd, "ws/a/d", 0700, 0), "d");
+	save_layer(&scene, "one", &layers[0]);
+	make_file(&scene, "ws/a/d/three", "three");
+	must_sys(fchmodat(scene.root_fd, "ws/a/d", 0711, 0), "d");
+	must_sys(utimensat(scene.root_fd, "ws/a/d", times, 0), "d");
+	save_layer(&scene, "two", &layers[1]);
+	layers[0].dead = dead;
+	layers[0].dead_count = 1;
+	scene.query.key = "both";
+	put_manifest(&scene, layers, 2);
+	must(try_restore(&scene, &err), &err);
+	assert_true(path_exists(&scene, "ws/a/d/two"));
+	must_sys(fstatat(scene.root_fd, "ws/a/d", &status, 0), "d");
+	assert_int_equal(status.st_mode & 07777, 0711);
+	assert_int_equal(status.st_mtim.tv_sec, 1400000000);
+	assert_int_equal(status.st_mtim.tv_nsec, 7);
+	scene_close(&scene);
+}
+
 /* All of a layer is dead: its pack is not even read, only its index. */
 static void restores_beside_a_dead_layer(void **state)
 {
@@ -339,6 +405,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restores_layers),
+		cmocka_unit_test(
+			hard_links_of_all_layers_are_made_before_directories_get_their_times),
+		cmocka_unit_test(a_directory_gets_the_attributes_of_the_layer_where_it_is_alive),
 		cmocka_unit_test(restores_beside_a_dead_layer),
 		cmocka_unit_test(the_newest_layers_overrides_take_the_place_of_members_own_values),
 		cmocka_unit_test(overrides_of_older_layers_do_not_count),

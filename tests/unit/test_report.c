@@ -401,6 +401,26 @@ static void manifests(void **state)
 		"}\n");
 }
 
+static void a_pack_in_another_scope_is_told(void **state)
+{
+	struct xc_layer layer = layer_rows[0];
+	struct xc_manifest other = manifest;
+	struct capture capture;
+	cleanup_json json_t *object = json_object();
+
+	(void)state;
+	layer.scope = (char *)"refs/heads/a\nb";
+	other.layers = &layer;
+	xc_manifest_print(scope_text, &other, 1795230720 + 300, capture_begin(&capture));
+	fclose(capture.out);
+	assert_non_null(strstr(capture.text, "dropped later, in scope refs/heads/a\\x0ab\n"));
+	free(capture.text);
+	xc_manifest_set_json(object, NULL, &other, true);
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(json_object_get(object, "layers"), 0), "scope")),
+			    layer.scope);
+}
+
 /* An entry whose manifest is broken that ends the listing, or shows as empty. */
 static void entries(void **state)
 {
@@ -520,6 +540,7 @@ int main(void)
 		cmocka_unit_test(summaries),
 		cmocka_unit_test(save_summaries),
 		cmocka_unit_test(manifests),
+		cmocka_unit_test(a_pack_in_another_scope_is_told),
 		cmocka_unit_test(entries),
 		cmocka_unit_test(errors_in_json),
 		cmocka_unit_test(long_arrays),
