@@ -15,18 +15,19 @@
 
 enum xc_err_kind {
 	XC_ERR_NONE = 0,
-	XC_ERR_USAGE,     /* the caller's words are wrong: exit 2 */
-	XC_ERR_NOT_FOUND, /* a store has no such object; never said of a local file */
-	XC_ERR_NO_MATCH,  /* the path lines match nothing that could be saved */
-	XC_ERR_EXISTS,    /* a store has the object already */
-	XC_ERR_AUTH,      /* a store refuses the credentials or lacks permission */
-	XC_ERR_TRANSIENT, /* worth another try */
-	XC_ERR_CORRUPT,   /* foreign bytes that do not say what they should */
-	XC_ERR_FORMAT,    /* a format version that this program does not know */
-	XC_ERR_CHANGED,   /* a file changed while it was read */
-	XC_ERR_IO,        /* the operating system refused */
-	XC_ERR_CANCELED,  /* a signal, or another part failed first */
-	XC_ERR_INTERNAL,  /* a defect of this program */
+	XC_ERR_USAGE,       /* the caller's words are wrong: exit 2 */
+	XC_ERR_NOT_FOUND,   /* a store has no such object; never said of a local file */
+	XC_ERR_NO_MATCH,    /* the path lines match nothing that could be saved */
+	XC_ERR_EXISTS,      /* a store has the object already */
+	XC_ERR_AUTH,        /* a store refuses the credentials or lacks permission */
+	XC_ERR_TRANSIENT,   /* worth another try */
+	XC_ERR_CORRUPT,     /* foreign bytes that do not say what they should */
+	XC_ERR_FORMAT,      /* a format version that this program does not know */
+	XC_ERR_CHANGED,     /* a file changed while it was read */
+	XC_ERR_IO,          /* the operating system refused */
+	XC_ERR_CANCELED,    /* a signal, or another part failed first */
+	XC_ERR_UNSUPPORTED, /* cannot be done in this way, or not here; another way may do */
+	XC_ERR_INTERNAL,    /* a defect of this program */
 };
 
 struct xc_err {

@@ -30,6 +30,7 @@ const char *xc_document_kind(enum xc_err_kind kind)
 		[XC_ERR_CHANGED] = "changed",
 		[XC_ERR_IO] = "io",
 		[XC_ERR_CANCELED] = "canceled",
+		[XC_ERR_UNSUPPORTED] = "unsupported",
 		[XC_ERR_INTERNAL] = "internal",
 	};
 
