@@ -135,7 +135,7 @@ import re, sys
 from pathlib import Path
 NAMES = re.compile(r"""
     (?<=steps\.)[\w-]+ | (?<=needs\.)[\w-]+ | (?<=outputs\.)[\w-]+ | (?<=matrix\.)\w+ |
-    (?<=github\.)\w+ | (?<=runner\.)\w+ | (?:hashFiles|always|failure)(?=\() |
+    (?<=github\.)(?!com\b)\w+ | (?<=runner\.)\w+ | (?:hashFiles|always|failure)(?=\() |
     (?<=uses:[ ]org/xcache/)\w+ |
     ^[ ]{10}(?!node-version)[a-z-]+(?=:[ ]) |  # inputs
     ^(?:on|jobs|permissions|env)(?=:) | ^[ ]+(?:needs|if|steps|runs-on|with|strategy)(?=:) |
@@ -267,7 +267,7 @@ twice() {
   $apk; installed
   hit
   export CCACHE_DIR=\"\$GITHUB_WORKSPACE/.ccache\"; ccache gcc -c one.c
-  saved"
+  not saved"
     echo 'int changed;' >"$T/repository/one.c"
     flow ccache
     has "$told" "one.c; compiled"

@@ -73,7 +73,9 @@ def merged(before, entry):
         if was and was.kind == "directory" and node.kind != "directory" and path in full:
             return None
         xattrs = dict(node.xattrs)
-        if was and was.kind == node.kind == "directory":
+        # An empty root path is replaced as a whole.
+        replaced = b"/" not in path and path not in full
+        if was and was.kind == node.kind == "directory" and not replaced:
             xattrs = {**dict(was.xattrs), **xattrs}
         after[path] = node._replace(inode=("entry", node.inode), xattrs=tuple(sorted(xattrs.items())))
     return after
