@@ -5,7 +5,7 @@
  *
  * Demands: an honest entry is not called broken; nothing changes outside; no staging is left; after
  * a failure the workspace and the home are as before, to the inode; after a success every member
- * that counts is there, with its type, content and target.
+ * that counts is there, with its type, content, target and mode, be that an override's.
  */
 #include "restore_scene.h"
 
@@ -137,17 +137,64 @@ static void check_member(const struct xc_members *members, uint32_t position, co
 	}
 }
 
-/* What the pack's index says, which was read without complaint, is what must have come. */
-static void check_layer(const struct entry_layer *layer, const struct xc_roots *roots)
+static void parse_index(const struct entry_layer *layer, struct xc_index *ret_index)
 {
-	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
-	cleanup_index struct xc_index index = XC_INDEX_INIT;
 	struct xc_index_budget budget = { 0 };
 	struct xc_err err;
 
-	xc_layer_alive(&layer->layer, &alive);
 	MUST(xc_index_parse(layer->pack.data + layer->layer.index_offset, layer->layer.index_bytes,
-			    &budget, &index, &err) == 0);
+			    &budget, ret_index, &err) == 0);
+}
+
+/* Which pack the newest layer has, and what its index says: that of a layer of the entry. */
+struct newest {
+	const char *pack;
+	const struct entry_layer *layer;
+};
+
+static struct newest newest_of(const struct entry *entry, enum twist twist)
+{
+	const struct entry_layer *first = &entry->layers[0];
+	const struct entry_layer *last = &entry->layers[entry->count - 1];
+
+	if (twist == TWIST_DOUBLE)
+		return (struct newest){ COPY_ID, first };
+	if (twist == TWIST_SWAP)
+		return (struct newest){ first->layer.pack, first };
+	return (struct newest){ last->layer.pack, last };
+}
+
+/* The modes are all that is compared. */
+static void apply_overrides(const struct newest *newest, const struct entry_layer *layer,
+			    struct xc_members *members)
+{
+	cleanup_index struct xc_index index = XC_INDEX_INIT;
+
+	if (strcmp(newest->pack, layer->layer.pack) == 0)
+		return;
+	parse_index(newest->layer, &index);
+	for (uint32_t i = 0; i < index.overrides.count; i++) {
+		const struct xc_layer_overrides *from = &index.overrides.layers[i];
+
+		if (strcmp(from->pack, layer->layer.pack) != 0)
+			continue;
+		for (uint32_t k = 0; k < from->count; k++)
+			if (from->items[k].position < members->count)
+				members->items[from->items[k].position].mode = from->items[k].mode;
+	}
+}
+
+/* What the pack's index says, which was read without complaint, is what must have come. */
+static void check_layer(const struct newest *newest, const struct entry_layer *layer,
+			const struct xc_roots *roots)
+{
+	cleanup_member_set struct xc_member_set alive = XC_MEMBER_SET_INIT;
+	cleanup_index struct xc_index index = XC_INDEX_INIT;
+	struct xc_err err;
+
+	xc_layer_alive(&layer->layer, &alive);
+	parse_index(layer, &index);
+	apply_overrides(newest, layer, &index.members);
 	for (uint32_t i = 0; i < index.members.count; i++) {
 		cleanup_buf struct xc_buf stored = XC_BUF_INIT, path = XC_BUF_INIT;
 
@@ -160,7 +207,7 @@ static void check_layer(const struct entry_layer *layer, const struct xc_roots *
 }
 
 static void check_restore(const struct xc_cache *cache, const struct xc_query *query,
-			  const struct entry *entry)
+			  const struct entry *entry, const struct newest *newest)
 {
 	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
 	cleanup_free char *outside = scene_picture(""), *workspace = scene_picture("ws"),
@@ -176,7 +223,7 @@ static void check_restore(const struct xc_cache *cache, const struct xc_query *q
 	MUST(!strstr(workspace_now, "/.xcache") && !strstr(home_now, "/.xcache"));
 	if (restored == 0) {
 		for (uint32_t i = 0; i < entry->count; i++)
-			check_layer(&entry->layers[i], cache->roots);
+			check_layer(newest, &entry->layers[i], cache->roots);
 		return;
 	}
 	MUST(!entry->honest || err.kind != XC_ERR_CORRUPT);
@@ -195,6 +242,7 @@ static void restore_entry(struct feed *feed, struct entry *entry, struct xc_stor
 	const struct xc_cache cache = {
 		.store = store, .repository = "r", .scopes = &scopes, .roots = &roots, .threads = 1
 	};
+	const struct newest newest = newest_of(entry, twist);
 	const struct xc_query query = { .key = KEY, .restore_keys = &none, .paths = &paths };
 
 	snprintf(workspace, sizeof(workspace), "%s/ws", scene_path());
@@ -208,7 +256,7 @@ static void restore_entry(struct feed *feed, struct entry *entry, struct xc_stor
 	if (fail_after >= 0xf0)
 		memory_store_fail_after(store, 1 + (fail_after & 15));
 	while (times-- > 0)
-		check_restore(&cache, &query, entry);
+		check_restore(&cache, &query, entry, &newest);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -63,14 +63,15 @@ static void add_xattr(struct draft *draft, struct xc_member *member)
 	extra->xattr_count = 1;
 }
 
+static const uint16_t modes[] = { 0600, 0, 0555, 07777, 04755, 02755, 01777, 0200 };
+static const int64_t times[] = {
+	0, -1, INT64_MAX, INT64_MIN, INT64_C(1) << 33, INT64_C(1) << 62, 1700000000, 1
+};
+static const uint32_t owners[] = { 0, 1000, UINT32_MAX, 65534 };
+
 /* Nearly all members are as usual: that is a zero. */
 static void set_odd(struct draft *draft, struct xc_member *member)
 {
-	static const uint16_t modes[] = { 0600, 0, 0555, 07777, 04755, 02755, 01777, 0200 };
-	static const int64_t times[] = {
-		0, -1, INT64_MAX, INT64_MIN, INT64_C(1) << 33, INT64_C(1) << 62, 1700000000, 1
-	};
-	static const uint32_t owners[] = { 0, 1000, UINT32_MAX, 65534 };
 	uint8_t odd = feed_byte(draft->feed);
 
 	if (odd == 0)
@@ -295,6 +296,33 @@ static void make_dead(struct feed *feed, struct xc_layer *layer)
 	}
 }
 
+/* For members of one of the layers, be it this one, or of a pack that the entry does not have. */
+static void make_overrides(struct feed *feed, struct xc_overrides *overrides)
+{
+	struct xc_layer_overrides *layer = xc_calloc(1, sizeof(*layer));
+	uint32_t position = 0;
+
+	overrides->layers = layer;
+	overrides->count = 1;
+	snprintf(layer->pack, sizeof(layer->pack), "%032x",
+		 1 + feed_below(feed, ENTRY_LAYERS_MAX + 1));
+	layer->count = 1 + feed_below(feed, 16);
+	layer->items = xc_calloc(layer->count, sizeof(*layer->items));
+	for (uint32_t i = 0; i < layer->count; i++) {
+		uint8_t odd = feed_byte(feed);
+
+		position += odd >> 6;
+		layer->items[i] = (struct xc_override){
+			.position = position++,
+			.mode = modes[odd & 7],
+			.mtime_s = times[odd >> 3 & 7],
+			.mtime_ns = odd & 1 ? 999999999 : 0,
+			.uid = owners[odd >> 6],
+			.gid = owners[odd >> 5 & 3],
+		};
+	}
+}
+
 static int make_layer(struct feed *feed, const struct choice *choice, struct entry_layer *made)
 {
 	cleanup_index struct xc_index index = XC_INDEX_INIT;
@@ -305,6 +333,10 @@ static int make_layer(struct feed *feed, const struct choice *choice, struct ent
 	make_members(feed, choice, &index.members);
 	write_tar(&index.members, &made->tar);
 	write_segments(feed, &made->tar, &index, &made->pack);
+	if (feed->at < feed->end && *feed->at >= 0x80) {
+		feed_byte(feed);
+		make_overrides(feed, &index.overrides);
+	}
 	if (xc_index_encode(&index, &bytes, &err) < 0)
 		return -1;
 	made->patched = patch_index(feed, &bytes) > 0;
