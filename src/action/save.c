@@ -175,13 +175,6 @@ static void choose_parents(const struct xc_action_run *run, const char *restored
 	}
 }
 
-static unsigned expire_days(const struct xc_action_run *run)
-{
-	long days = run->host->expire_days;
-
-	return days < 0 ? xc_save_expire_days(run->store) : (unsigned)days;
-}
-
 static int store_entry(struct xc_action_run *run, const char *key, const char *restored)
 {
 	cleanup_save_result struct xc_save_result result = XC_SAVE_RESULT_INIT;
@@ -201,7 +194,7 @@ static int store_entry(struct xc_action_run *run, const char *key, const char *r
 	}
 	suspect = xc_action_suspect_take(run);
 	opts.suspect = suspect;
-	opts.expire_days = expire_days(run);
+	opts.expire_days = xc_save_expire_days(run->host->expire_days, run->store);
 	choose_parents(run, restored, &parents);
 	opts.build_ms = xc_action_build_ms(&run->context, key, &run->inputs.paths);
 	if (xc_cache_save(&run->cache, &run->query, &opts, &result, &err) < 0)

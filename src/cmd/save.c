@@ -116,7 +116,7 @@ static int set_expire_days(const struct xc_session *session, const struct xc_arg
 
 	if (days < 0 && xc_defaults_expire_days(&days, err) < 0)
 		return -1;
-	opts->expire_days = days < 0 ? xc_save_expire_days(session->store) : (unsigned)days;
+	opts->expire_days = xc_save_expire_days(days, session->store);
 	return 0;
 }
 

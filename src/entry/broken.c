@@ -52,11 +52,7 @@ void xc_broken_note(struct xc_broken *broken, const char *scope, const struct xc
 void xc_broken_note_match(struct xc_broken *broken, const struct xc_match *match,
 			  const struct xc_err *why)
 {
-	const struct xc_entry_ref ref = {
-		.object = match->object,
-		.version = match->manifest.version,
-		.key = match->manifest.key,
-	};
+	const struct xc_entry_ref ref = xc_match_ref(match);
 
 	xc_broken_note(broken, match->scope, &ref, &match->tag, why);
 }
@@ -145,7 +141,6 @@ static int fetch_all(const struct xc_cache *cache, struct xc_entry_layers *layer
 {
 	cleanup_free struct xc_fetch_pack *packs = xc_calloc(layers->count, sizeof(*packs));
 	cleanup_free struct xc_segment_ref *refs = NULL;
-	struct xc_fetch_request *request;
 	struct xc_fetch *fetch;
 	size_t count;
 	int result;
@@ -161,9 +156,7 @@ static int fetch_all(const struct xc_cache *cache, struct xc_entry_layers *layer
 		.taken_bytes = xc_index_budget_free_used(&layers->budget),
 		.cancel = cache->cancel,
 	});
-	request = xc_fetch_start(fetch, refs, count, XC_PRIORITY_NORMAL);
-	result = xc_fetch_wait(request, err);
-	xc_fetch_request_free(request);
+	result = xc_fetch_run(fetch, refs, count, XC_PRIORITY_NORMAL, err);
 	xc_fetch_free(fetch);
 	return result;
 }

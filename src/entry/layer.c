@@ -147,14 +147,7 @@ static int load_layer(struct loading *loading, uint32_t number, struct xc_err *e
 /* Give a member what an override says, and the override what the member said. */
 static void swap_override(struct xc_member *member, struct xc_override *override)
 {
-	const struct xc_override own = {
-		.position = override->position,
-		.mtime_ns = member->mtime_ns,
-		.mtime_s = member->mtime_s,
-		.uid = member->uid,
-		.gid = member->gid,
-		.mode = member->mode,
-	};
+	const struct xc_override own = xc_override_of(member, override->position);
 
 	member->mtime_ns = override->mtime_ns;
 	member->mtime_s = override->mtime_s;

@@ -8,7 +8,7 @@
 #include "key/objects.h"
 #include "tree/patterns/patterns.h"
 
-static bool is_read(const struct xc_cache *cache, const char *scope)
+bool xc_reads_scope(const struct xc_cache *cache, const char *scope)
 {
 	for (size_t i = 0; i < cache->scopes->count; i++)
 		if (strcmp(cache->scopes->items[i], scope) == 0)
@@ -27,7 +27,7 @@ int xc_name_layer_pack(const struct xc_cache *cache, const char *scope,
 {
 	if (is_own(layer, scope))
 		return xc_name_pack(cache->repository, scope, layer->pack, out, err);
-	if (!is_read(cache, layer->scope))
+	if (!xc_reads_scope(cache, layer->scope))
 		return xc_err_set(err, XC_ERR_CORRUPT,
 				  "pack %s lies in the scope %s, which is not read here",
 				  layer->pack, XC_QUOTE(layer->scope));

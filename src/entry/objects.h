@@ -12,6 +12,14 @@ struct xc_entry_ref {
 	const char *key; /* NULL if the name was cut: only the manifest knows it */
 };
 
+static inline struct xc_entry_ref xc_match_ref(const struct xc_match *match)
+{
+	return (struct xc_entry_ref){ match->object, match->manifest.version, match->manifest.key };
+}
+
+/* Whether a scope is among those that are read. */
+bool xc_reads_scope(const struct xc_cache *cache, const char *scope);
+
 /*
  * Append the name of the pack of a layer, whose manifest lies in `scope`.
  * CORRUPT if the pack lies in a scope that is neither that one nor among those

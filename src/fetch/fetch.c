@@ -217,11 +217,17 @@ int xc_fetch_wait(struct xc_fetch_request *request, struct xc_err *err)
 	return result;
 }
 
-int xc_fetch_segment(struct xc_fetch *fetch, struct xc_segment_ref ref, struct xc_err *err)
+int xc_fetch_run(struct xc_fetch *fetch, const struct xc_segment_ref *refs, size_t count,
+		 enum xc_priority priority, struct xc_err *err)
 {
-	struct xc_fetch_request *request = xc_fetch_start(fetch, &ref, 1, XC_PRIORITY_URGENT);
+	struct xc_fetch_request *request = xc_fetch_start(fetch, refs, count, priority);
 	int result = xc_fetch_wait(request, err);
 
 	xc_fetch_request_free(request);
 	return result;
+}
+
+int xc_fetch_segment(struct xc_fetch *fetch, struct xc_segment_ref ref, struct xc_err *err)
+{
+	return xc_fetch_run(fetch, &ref, 1, XC_PRIORITY_URGENT, err);
 }

@@ -95,6 +95,10 @@ struct xc_fetch_request *xc_fetch_start(struct xc_fetch *fetch, const struct xc_
  */
 int xc_fetch_wait(struct xc_fetch_request *request, struct xc_err *err) XC_CHECK;
 
+/* One request from its start to its end. */
+int xc_fetch_run(struct xc_fetch *fetch, const struct xc_segment_ref *refs, size_t count,
+		 enum xc_priority priority, struct xc_err *err) XC_CHECK;
+
 /*
  * End a request: who waits for it gets CANCELED. What is not read yet, and what
  * has come and no other request wants, is dropped.

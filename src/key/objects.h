@@ -6,8 +6,8 @@
  *   <repository>/<scope>/packs/<id>.tar.zst           a pack
  *   <repository>/<scope>/removed/<id>                 a tombstone
  *
- * A store's own prefix (s3://bucket/prefix) belongs to the store. All functions
- * append to `out`; USAGE, with nothing appended, if repository or scope is empty.
+ * A store's own prefix (s3://bucket/prefix) belongs to the store. Those that make
+ * a name append it to `out`; USAGE, with nothing appended, if repository or scope is empty.
  */
 #ifndef XC_KEY_OBJECTS_H
 #define XC_KEY_OBJECTS_H
@@ -34,6 +34,24 @@ int xc_name_pack(const char *repository, const char *scope, const char *id, stru
 /* A name for a new tombstone. */
 int xc_name_tombstone(const char *repository, const char *scope, struct xc_buf *out,
 		      struct xc_err *err) XC_CHECK;
+
+enum xc_object_kind {
+	XC_OBJECT_OTHER, /* nothing that this program writes */
+	XC_OBJECT_ENTRY, /* in the place of a manifest, whatever else its name looks like */
+	XC_OBJECT_PACK,
+	XC_OBJECT_TOMBSTONE,
+};
+
+/* The parts of a name, pointing into it. */
+struct xc_object_name {
+	enum xc_object_kind kind;
+	const char *scope; /* as it stands there: see xc_key_scope_decode */
+	size_t scope_bytes;
+	const char *rest; /* behind the folder: "<version>/<key>", or what begins with the id */
+};
+
+/* `name` starts with `repository_bytes` that came from xc_key_repository_prefix. */
+struct xc_object_name xc_name_take_apart(const char *name, size_t repository_bytes);
 
 /* Whether the object `name` lies where those of entries do, whatever else its name looks like. */
 bool xc_name_is_of_entry(const char *name);

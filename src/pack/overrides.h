@@ -13,7 +13,7 @@
 #ifndef XC_PACK_OVERRIDES_H
 #define XC_PACK_OVERRIDES_H
 
-#include <stdint.h>
+#include "base/member.h"
 
 /* What takes the place of a member's own. Of files, directories and symlinks; never of hard links.
  */
@@ -24,6 +24,26 @@ struct xc_override {
 	uint32_t uid, gid;
 	uint16_t mode; /* permission bits, 07777 */
 };
+
+/* What a member has of its own that an override may take the place of. */
+static inline struct xc_override xc_override_of(const struct xc_member *member, uint32_t position)
+{
+	return (struct xc_override){
+		.position = position,
+		.mtime_ns = member->mtime_ns,
+		.mtime_s = member->mtime_s,
+		.uid = member->uid,
+		.gid = member->gid,
+		.mode = member->mode,
+	};
+}
+
+/* Whether they say the same; of which member is not compared. */
+static inline bool xc_override_equal(const struct xc_override *a, const struct xc_override *b)
+{
+	return a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns && a->mode == b->mode &&
+	       a->uid == b->uid && a->gid == b->gid;
+}
 
 struct xc_layer_overrides {
 	char pack[33];             /* the id of the layer's pack: 32 hexadecimal digits */

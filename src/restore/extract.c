@@ -111,16 +111,11 @@ static void add_needed(const struct xc_entry_layer *layer, uint32_t number,
 static int fetch_needed(struct extract *extract, struct xc_fetch *fetch, struct xc_err *err)
 {
 	cleanup_free struct xc_segment_ref *refs = NULL;
-	struct xc_fetch_request *request;
 	size_t count = 0, capacity = 0;
-	int result;
 
 	for (uint32_t i = 0; i < extract->opts->layer_count; i++)
 		add_needed(extract->opts->layers[i].entry, i, &refs, &count, &capacity);
-	request = xc_fetch_start(fetch, refs, count, XC_PRIORITY_NORMAL);
-	result = xc_fetch_wait(request, err);
-	xc_fetch_request_free(request);
-	return result;
+	return xc_fetch_run(fetch, refs, count, XC_PRIORITY_NORMAL, err);
 }
 
 static int place_segments(struct extract *extract, uint64_t *fetched_bytes, struct xc_err *err)

@@ -187,19 +187,14 @@ static int read_unknown(const struct deciding *deciding, struct xc_err *err)
 
 /* --- what changed, and what is written anew for other reasons --- */
 
-static bool has_same_attributes(const struct xc_member *a, const struct xc_member *b)
-{
-	return a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns && a->mode == b->mode &&
-	       a->uid == b->uid && a->gid == b->gid;
-}
-
 /* Links have the times and attributes of their file. */
 static bool is_touched(const struct deciding *deciding, uint32_t position)
 {
 	const struct xc_member *member = &deciding->tree->members.items[position];
+	const struct xc_override now = xc_override_of(member, 0);
+	const struct xc_override before = xc_override_of(origin_of(deciding, position), 0);
 
-	return member->type != XC_MEMBER_HARDLINK &&
-	       !has_same_attributes(member, origin_of(deciding, position));
+	return member->type != XC_MEMBER_HARDLINK && !xc_override_equal(&now, &before);
 }
 
 /* Before directories are taken along and layers tidied up. */
@@ -294,11 +289,9 @@ static bool differs_from_index(const struct deciding *deciding, uint32_t positio
 	const struct xc_member *member = &deciding->tree->members.items[position];
 	const struct xc_override *own =
 		find_overridden(&deciding->parent->layers->items[origin->layer], origin->position);
+	const struct xc_override now = xc_override_of(member, origin->position);
 
-	if (!own)
-		return is_touched(deciding, position);
-	return member->mtime_s != own->mtime_s || member->mtime_ns != own->mtime_ns ||
-	       member->mode != own->mode || member->uid != own->uid || member->gid != own->gid;
+	return own ? !xc_override_equal(&now, own) : is_touched(deciding, position);
 }
 
 struct override_list {
@@ -310,14 +303,7 @@ static void add_override(struct override_list *list, const struct xc_member *mem
 			 uint32_t position)
 {
 	XC_GROW(list->items, list->count, list->capacity, 64);
-	list->items[list->count++] = (struct xc_override){
-		.position = position,
-		.mtime_s = member->mtime_s,
-		.mtime_ns = member->mtime_ns,
-		.uid = member->uid,
-		.gid = member->gid,
-		.mode = member->mode,
-	};
+	list->items[list->count++] = xc_override_of(member, position);
 }
 
 /* Kept members of one layer come in the order of its table, as in the tree's. */

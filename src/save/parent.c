@@ -17,14 +17,6 @@ void xc_parent_release(struct xc_parent *parent)
 	*parent = (struct xc_parent)XC_PARENT_INIT;
 }
 
-static bool may_read(const struct xc_cache *cache, const char *scope)
-{
-	for (size_t i = 0; i < cache->scopes->count; i++)
-		if (strcmp(cache->scopes->items[i], scope) == 0)
-			return true;
-	return false;
-}
-
 /* The state of a restore. */
 static int find_recorded(const struct xc_cache *cache, const struct xc_query *query,
 			 struct xc_parent *parent, struct xc_err *err)
@@ -33,7 +25,7 @@ static int find_recorded(const struct xc_cache *cache, const struct xc_query *qu
 		return xc_err_set(err, XC_ERR_NOT_FOUND, "there is no folder for the state");
 	if (xc_state_read(cache, query->paths, &parent->state, err) < 0)
 		return -1;
-	if (!may_read(cache, parent->state.match.scope))
+	if (!xc_reads_scope(cache, parent->state.match.scope))
 		return xc_err_set(err, XC_ERR_NOT_FOUND, "scope %s is not read here",
 				  XC_QUOTE(parent->state.match.scope));
 	parent->recorded = true;
@@ -141,11 +133,7 @@ int xc_parent_confirm(const struct xc_cache *cache, const struct xc_parent *pare
 		      const struct xc_manifest *manifest, struct xc_err *err)
 {
 	const struct xc_match *match = &parent->state.match;
-	const struct xc_entry_ref ref = {
-		.object = match->object,
-		.version = match->manifest.version,
-		.key = match->manifest.key,
-	};
+	const struct xc_entry_ref ref = xc_match_ref(match);
 	cleanup_manifest struct xc_manifest now = XC_MANIFEST_INIT;
 	struct xc_store_tag tag;
 	int64_t since_ns = xc_clock_now_ns() - parent->state.restored_ns;

@@ -257,8 +257,10 @@ static int save_unless_taken(struct save *save, struct xc_save_result *result, s
 	return result->exists ? 0 : save_with_parent(save, result, err);
 }
 
-unsigned xc_save_expire_days(const struct xc_store *store)
+unsigned xc_save_expire_days(long days, const struct xc_store *store)
 {
+	if (days >= 0)
+		return (unsigned)days;
 	return store->folder ? 0 : XC_EXPIRE_DAYS_DEFAULT;
 }
 

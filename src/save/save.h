@@ -77,8 +77,8 @@ struct xc_save_result {
 void xc_save_result_release(struct xc_save_result *result);
 #define cleanup_save_result __attribute__((cleanup(xc_save_result_release)))
 
-/* The days of a store of which nobody said any: a bucket has rules, a folder has none. */
-unsigned xc_save_expire_days(const struct xc_store *store);
+/* The `days` that were said; if none were (-1), a bucket has rules, a folder has none. */
+unsigned xc_save_expire_days(long days, const struct xc_store *store);
 
 /*
  * Save what the path lines of `query` match under query->key in the first

@@ -5,7 +5,7 @@
 
 #include "base/grow.h"
 #include "base/hex.h"
-#include "key/object_name.h"
+#include "key/objects.h"
 #include "upkeep/internal.h"
 
 /* Some 400 MiB of packs at most, and as much of names again: a million of each, and more. */

@@ -76,12 +76,7 @@ static int count_segment(void *context, const struct xc_fetched *fetched, struct
 static int read_segments(struct verification *verification, const struct xc_entry_layer *layer,
 			 uint64_t taken_bytes, struct xc_err *err)
 {
-	const struct xc_fetch_pack pack = {
-		.name = layer->pack_name,
-		.id = layer->layer->pack,
-		.segments = layer->index.segments,
-		.segment_count = layer->index.segment_count,
-	};
+	const struct xc_fetch_pack pack = xc_layer_fetch_pack(layer);
 	struct reading reading = { verification->cache.progress, layer->index.segments };
 	struct xc_fetch *fetch = xc_fetch_new(&(struct xc_fetch_opts){
 		.store = verification->cache.store,
@@ -94,14 +89,11 @@ static int read_segments(struct verification *verification, const struct xc_entr
 		.cancel = verification->cache.cancel,
 	});
 	cleanup_free struct xc_segment_ref *refs = xc_calloc(pack.segment_count + 1, sizeof(*refs));
-	struct xc_fetch_request *request;
 	int result;
 
 	for (uint32_t i = 0; i < pack.segment_count; i++)
 		refs[i].segment = i;
-	request = xc_fetch_start(fetch, refs, pack.segment_count, XC_PRIORITY_NORMAL);
-	result = xc_fetch_wait(request, err);
-	xc_fetch_request_free(request);
+	result = xc_fetch_run(fetch, refs, pack.segment_count, XC_PRIORITY_NORMAL, err);
 	xc_fetch_free(fetch);
 	return result;
 }

@@ -175,6 +175,13 @@ static void check_restored(struct scene *scene, const char *key)
 	assert_string_equal(got, want);
 }
 
+/* The key has an entry, and what is in the workspace differs from it. */
+static void update(struct scene *scene, const char *key, struct xc_save_result *ret_result)
+{
+	save_on(scene, key, &(struct xc_save_opts){ .update = true }, ret_result);
+	assert_false(ret_result->exists);
+}
+
 static void open_tree(struct scene *scene)
 {
 	scene_open(scene);
@@ -247,7 +254,6 @@ static void a_new_key_for_the_same_content_needs_no_pack(void **state)
 
 static void a_file_goes_with_all_its_names(void **state)
 {
-	const struct xc_save_opts opts = { .update = true };
 	struct scene scene;
 
 	(void)state;
@@ -275,8 +281,7 @@ static void a_file_goes_with_all_its_names(void **state)
 			remove_path(&scene, "ws/d/b");
 			make_link(&scene, "ws/d/b", "ws/d/x");
 		}
-		save_on(&scene, "k", &opts, &result);
-		assert_false(result.exists);
+		update(&scene, "k", &result);
 		check_restored(&scene, "k");
 	}
 	scene_close(&scene);
@@ -284,7 +289,6 @@ static void a_file_goes_with_all_its_names(void **state)
 
 static void a_file_may_become_a_directory_and_back(void **state)
 {
-	const struct xc_save_opts opts = { .update = true };
 	struct scene scene;
 
 	(void)state;
@@ -304,8 +308,7 @@ static void a_file_may_become_a_directory_and_back(void **state)
 			remove_path(&scene, "ws/d/a");
 			make_file(&scene, "ws/d/a", "first");
 		}
-		save_on(&scene, "k1", &opts, &result);
-		assert_false(result.exists);
+		update(&scene, "k1", &result);
 		check_restored(&scene, "k1");
 	}
 	scene_close(&scene);
@@ -313,7 +316,6 @@ static void a_file_may_become_a_directory_and_back(void **state)
 
 static void entries_stay_within_eight_layers(void **state)
 {
-	const struct xc_save_opts opts = { .update = true };
 	struct scene scene;
 
 	(void)state;
@@ -324,8 +326,7 @@ static void entries_stay_within_eight_layers(void **state)
 
 		snprintf(path, sizeof(path), "ws/d/n%d", round);
 		make_file(&scene, path, path);
-		save_on(&scene, "k1", &opts, &result);
-		assert_false(result.exists);
+		update(&scene, "k1", &result);
 		assert_true(result.manifest.layer_count <= XC_ENTRY_LAYERS);
 		assert_int_equal(result.delta.new_members, 1);
 	}

@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
-#include "key/object_name.h"
 #include "key/objects.h"
 
 /* `unit`, `count` times. */
