@@ -81,7 +81,7 @@ static void open_places(struct restore *restore)
 			.target_count = restore->targets.of_layers[i].count,
 			.owner = restore->cache->owner,
 			.alive = &layer->entry->alive,
-			.stamps = restore->records ? restore->stamps.of_layers[i] : NULL,
+			.stamps = restore->stamps.of_layers ? restore->stamps.of_layers[i] : NULL,
 		});
 	}
 }
@@ -114,7 +114,8 @@ static void record(struct restore *restore, const struct xc_query *query,
 		.stamps = restore->stamps.of_layers,
 	};
 
-	xc_stamps_settle(&restore->stamps, &restore->targets, &restore->loaded);
+	if (state.stamps)
+		xc_stamps_settle(&restore->stamps, &restore->targets, &restore->loaded);
 	(void)!xc_state_write(restore->cache, &state, &result->unrecorded);
 }
 
@@ -141,14 +142,14 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
 	    load_layers(restore, err) < 0)
 		return -1;
-	if (restore->records)
-		xc_stamps_init(&restore->loaded, &restore->stamps);
 	count_members(restore, totals);
 	xc_progress_totals(restore->cache->progress, count_all(totals), totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
 	if (xc_targets_open(restore->cache, restore->patterns, &restore->loaded, &restore->targets,
 			    err) < 0)
 		return -1;
+	if (restore->records && xc_stamps_are_worth_it(&restore->targets))
+		xc_stamps_init(&restore->loaded, &restore->stamps);
 	open_places(restore);
 	if (make_room(restore, err) < 0)
 		return -1;

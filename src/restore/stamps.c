@@ -8,6 +8,14 @@
 #include "tree/dirs.h"
 #include "tree/unpack/unpack.h"
 
+bool xc_stamps_are_worth_it(const struct xc_targets *targets)
+{
+	for (uint32_t i = 0; i < xc_stage_folders(targets->stage); i++)
+		if (xc_stage_clock_may_tell(targets->stage, i))
+			return true;
+	return false;
+}
+
 void xc_stamps_init(const struct xc_entry_layers *layers, struct xc_stamps *ret_stamps)
 {
 	struct xc_stamps stamps = { .layer_count = layers->count };

@@ -19,6 +19,9 @@ struct xc_stamps {
 		0                                                                                  \
 	}
 
+/* Whether there is a target of whose files stamps can tell anything. */
+bool xc_stamps_are_worth_it(const struct xc_targets *targets);
+
 /* Room for the stamps of all members of the layers, none of which is known yet. */
 void xc_stamps_init(const struct xc_entry_layers *layers, struct xc_stamps *ret_stamps);
 void xc_stamps_release(struct xc_stamps *stamps);

@@ -59,22 +59,23 @@ static void find_stamped(const struct xc_entry_layer *layer, struct xc_member_se
 			xc_member_set_remove(ret_stamped, i);
 }
 
+/* All zero where nothing is known. */
 static void put_stamps(struct xc_buf *out, const struct xc_entry_layer *layer,
 		       const struct xc_stamp *stamps)
 {
+	cleanup_member_set struct xc_member_set stamped = XC_MEMBER_SET_INIT;
 	struct xc_stamp before = { 0 };
-	struct xc_member_set stamped;
 
 	find_stamped(layer, &stamped);
-	for (uint32_t i = 0; i < layer->index.members.count; i++) {
-		if (!xc_member_set_has(&stamped, i))
-			continue;
-		put_difference(out, stamps[i].device, before.device);
-		put_difference(out, stamps[i].inode, before.inode);
-		put_difference(out, (uint64_t)stamps[i].ctime_ns, (uint64_t)before.ctime_ns);
-		before = stamps[i];
+	for (uint32_t i = xc_member_set_next(&stamped, 0); i < stamped.size;
+	     i = xc_member_set_next(&stamped, i + 1)) {
+		struct xc_stamp stamp = stamps ? stamps[i] : (struct xc_stamp){ 0 };
+
+		put_difference(out, stamp.device, before.device);
+		put_difference(out, stamp.inode, before.inode);
+		put_difference(out, (uint64_t)stamp.ctime_ns, (uint64_t)before.ctime_ns);
+		before = stamp;
 	}
-	xc_member_set_release(&stamped);
 }
 
 static void encode(const struct xc_state_place *place, const struct xc_state_record *record,
@@ -99,7 +100,8 @@ static void encode(const struct xc_state_place *place, const struct xc_state_rec
 		put_bytes(out, record->layers->items[i].stored.data,
 			  record->layers->items[i].stored.len_bytes);
 	for (uint32_t i = 0; i < record->layers->count; i++)
-		put_stamps(out, &record->layers->items[i], record->stamps[i]);
+		put_stamps(out, &record->layers->items[i],
+			   record->stamps ? record->stamps[i] : NULL);
 	xc_sha256(out->data, out->len_bytes, digest);
 	xc_buf_add(out, digest, sizeof(digest));
 }
@@ -141,6 +143,7 @@ struct reading {
 	struct xc_cursor cursor;
 	struct xc_state *state;
 	bool same_boot;
+	bool knows; /* of a file at least */
 };
 
 static int fail(const char *what, struct xc_err *err)
@@ -281,9 +284,18 @@ static int read_stamps(struct reading *reading, const struct xc_entry_layer *lay
 			result = -1;
 		stamp.ctime_ns = (int64_t)ctime_ns;
 		stamps[i] = stamp;
+		reading->knows |= stamp.inode != 0;
 	}
 	xc_member_set_release(&stamped);
 	return result;
+}
+
+static void release_stamps(struct xc_state *state)
+{
+	for (uint32_t i = 0; state->stamps && i < state->layers.count; i++)
+		free(state->stamps[i]);
+	free(state->stamps);
+	state->stamps = NULL;
 }
 
 static int read_all_stamps(struct reading *reading, struct xc_err *err)
@@ -300,6 +312,8 @@ static int read_all_stamps(struct reading *reading, struct xc_err *err)
 		if (read_stamps(reading, layer, state->stamps[i]) < 0)
 			return fail("is damaged", err);
 	}
+	if (!reading->knows)
+		release_stamps(state);
 	return xc_cursor_left(&reading->cursor) == 0 ? 0 : fail("is damaged", err);
 }
 
@@ -336,9 +350,7 @@ int xc_state_read(const struct xc_cache *cache, const struct xc_strlist *paths,
 
 void xc_state_release(struct xc_state *state)
 {
-	for (uint32_t i = 0; state->stamps && i < state->layers.count; i++)
-		free(state->stamps[i]);
-	free(state->stamps);
+	release_stamps(state);
 	xc_layers_release(&state->layers);
 	xc_match_release(&state->match);
 	*state = (struct xc_state)XC_STATE_INIT;

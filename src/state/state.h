@@ -29,7 +29,8 @@ struct xc_state {
 	/*
 	 * For each layer, by position, the stamps of its files as the restore left
 	 * them. All zero for what is no file, not alive, or on a file system whose
-	 * times another machine gives. NULL, the whole of it, after another boot.
+	 * times another machine gives. NULL, the whole of it, if none is known or after another
+	 * boot.
 	 */
 	struct xc_stamp **stamps;
 };
@@ -46,7 +47,7 @@ struct xc_state_record {
 	const struct xc_strlist *paths;
 	const struct xc_match *match;
 	const struct xc_entry_layers *layers; /* loaded with their stored indexes kept */
-	struct xc_stamp *const *stamps;       /* as in struct xc_state */
+	struct xc_stamp *const *stamps;       /* as in struct xc_state; NULL: none */
 };
 
 /* Whether the layers of an entry are not too many for a state. */

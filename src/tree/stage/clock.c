@@ -83,6 +83,11 @@ static bool watch_mapping(int fd, char *pages, size_t page_bytes, int64_t after_
 	return false;
 }
 
+bool xc_stage_clock_may_tell(const struct xc_stage *stage, uint32_t folder)
+{
+	return may_tell(stage->folders[folder].fd);
+}
+
 bool xc_stage_clock_passes(const struct xc_stage *stage, uint32_t folder, int64_t after_ns)
 {
 	int folder_fd = stage->folders[folder].fd;

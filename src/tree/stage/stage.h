@@ -112,6 +112,13 @@ uint32_t xc_stage_folders(const struct xc_stage *stage);
 uint32_t xc_stage_folder_of(const struct xc_stage *stage, uint32_t i);
 
 /*
+ * Whether the file system of a folder is of a type whose ctimes may tell of
+ * every change. To be asked before stamps are taken; xc_stage_clock_passes has
+ * the last word.
+ */
+bool xc_stage_clock_may_tell(const struct xc_stage *stage, uint32_t folder);
+
+/*
  * Whether every change from now on gives a file in the file system of a folder
  * a ctime later than `after_ns` (nanoseconds since 1970); waits up to 50 ms for
  * that. False if the times are another machine's, or if a change by way of a
