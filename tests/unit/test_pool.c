@@ -206,21 +206,22 @@ static void run_held(struct xc_job *job, void *worker)
 	pthread_mutex_unlock(self->gate);
 }
 
-/* Two threads are kept busy while more is submitted, so that the queue's order shows. */
+/* One thread is kept busy to the end, so that the order of the other one shows. */
 static void queues_newest_first_for_threads(void **state)
 {
-	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER, own_gate = PTHREAD_MUTEX_INITIALIZER;
 	struct held jobs[6] = { 0 };
 	atomic_uint begun = 0;
-	unsigned next = 0;
+	unsigned next = 0, done = 0;
 	struct xc_pool *pool = xc_pool_new(2, XC_POOL_LIFO, NULL);
 
 	(void)state;
 	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&own_gate);
 	for (int i = 0; i < 6; i++) {
 		jobs[i] = (struct held){
 			.job = { .run = run_held },
-			.gate = &gate,
+			.gate = i == 0 ? &own_gate : &gate,
 			.begun = &begun,
 			.next = &next,
 		};
@@ -230,10 +231,16 @@ static void queues_newest_first_for_threads(void **state)
 			usleep(1000);
 	}
 	pthread_mutex_unlock(&gate);
+	while (done < 5) {
+		usleep(1000);
+		pthread_mutex_lock(&gate);
+		done = next;
+		pthread_mutex_unlock(&gate);
+	}
+	pthread_mutex_unlock(&own_gate);
 	xc_pool_drain(pool);
-	assert_int_equal(next, 6);
-	/* Both threads may go on at once, so only what is two apart is sure. */
-	assert_true(jobs[5].order < jobs[2].order);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(jobs[i].order, i == 0 ? 5 : i == 1 ? 0 : 6 - i);
 	xc_pool_free(pool);
 }
 
