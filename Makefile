@@ -188,7 +188,7 @@ $(FUZZ_OBJ_DIR)/%.o: src/%.c $(CURL) Makefile | packages
 	$(call say,CC  )$(FUZZ_CC) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
 
 $(FUZZ_DIR)/fuzz_restore: tests/fuzz/restore_entry.c tests/fuzz/restore_scene.c
-$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_LIBS) $(wildcard tests/fuzz/*.h)
+$(FUZZ_DIR)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ) $(FUZZ_LIBS) $(wildcard tests/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZ)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) \
 	      $(if $(wildcard $(<:.c=.wrap)),-Wl$(comma)@$(<:.c=.wrap)) $(LIBS)

@@ -13,31 +13,9 @@
  */
 #include "fuzz.h"
 
-#include "base/varint.h"
-#include "pack/internal.h"
+#include "sections.h"
 
 #include "../unit/mount_check.h"
-
-static int wrap(struct xc_cursor cursor, struct xc_buf *out)
-{
-	struct xc_section_writer *writer = xc_section_writer_new();
-	struct xc_err err = { 0 };
-	int result = 0;
-
-	for (enum xc_section_id id = XC_SECTION_HEAD; id < XC_SECTION_END && result == 0; id++) {
-		const uint8_t *length = xc_cursor_bytes(&cursor, 2), *bytes;
-		cleanup_buf struct xc_buf raw = XC_BUF_INIT;
-		size_t left = xc_cursor_left(&cursor);
-
-		if (!length)
-			break;
-		bytes = xc_cursor_bytes(&cursor, XC_MIN((size_t)xc_le16_get(length), left));
-		xc_buf_add(&raw, bytes, (size_t)(cursor.at - bytes));
-		result = xc_section_append(writer, id, &raw, out, &err);
-	}
-	xc_section_writer_free(writer);
-	return result;
-}
 
 /* Every `step`th file, with its hard links, is dead in the first layer and alive in the second. */
 static void share(struct xc_entry_layers *layers, uint32_t step)
@@ -84,8 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct xc_err err = { 0 };
 	const char *wrong;
 
-	if (size == 0 || wrap(xc_cursor_over(data + 1, size - 1), &stored) < 0 ||
-	    stored.len_bytes == 0 || load(&stored, data[0], &layers) < 0)
+	if (size == 0 || wrap_sections(data + 1, size - 1, &stored) < 0 || stored.len_bytes == 0 ||
+	    load(&stored, data[0], &layers) < 0)
 		return 0;
 	opts.owner = data[0] & 2 ? &owner : NULL;
 	if (xc_layout_make(&layers, data[0] & 1 ? XC_BLOCK_BITS_4096 : XC_BLOCK_BITS_512, &layout,

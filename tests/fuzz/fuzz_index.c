@@ -9,30 +9,7 @@
  */
 #include "fuzz.h"
 
-#include "base/varint.h"
-#include "pack/internal.h"
-
-static int wrap(const uint8_t *data, size_t size, struct xc_buf *out)
-{
-	struct xc_section_writer *writer = xc_section_writer_new();
-	struct xc_cursor cursor = xc_cursor_over(data, size);
-	struct xc_err err = { 0 };
-	int result = 0;
-
-	for (enum xc_section_id id = XC_SECTION_HEAD; id < XC_SECTION_END && result == 0; id++) {
-		const uint8_t *length = xc_cursor_bytes(&cursor, 2), *bytes;
-		cleanup_buf struct xc_buf raw = XC_BUF_INIT;
-		size_t left = xc_cursor_left(&cursor);
-
-		if (!length)
-			break;
-		bytes = xc_cursor_bytes(&cursor, XC_MIN((size_t)xc_le16_get(length), left));
-		xc_buf_add(&raw, bytes, (size_t)(cursor.at - bytes));
-		result = xc_section_append(writer, id, &raw, out, &err);
-	}
-	xc_section_writer_free(writer);
-	return result;
-}
+#include "sections.h"
 
 /* What was parsed must be written again, and read again as the same. */
 static void check_again(const struct xc_index *index, size_t stored_bytes)
@@ -61,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	if (data[0] != 0) {
-		if (wrap(data + 1, size - 1, &wrapped) < 0)
+		if (wrap_sections(data + 1, size - 1, &wrapped) < 0)
 			return 0;
 		data = (const uint8_t *)xc_buf_str(&wrapped);
 		size = wrapped.len_bytes;
