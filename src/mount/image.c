@@ -548,7 +548,7 @@ static int write_image(struct writing *writing, struct xc_buf *out, struct xc_er
 	size_t length = (size_t)image_bytes(writing);
 	struct shape shape;
 
-	xc_buf_init(out, XC_IMAGE_BYTES_MAX + 1);
+	xc_buf_init(out, XC_IMAGE_BYTES_MAX);
 	writing->image = (uint8_t *)xc_buf_reserve(out, length);
 	if (!writing->image)
 		return xc_err_set(err, XC_ERR_INTERNAL, "no memory for an image");

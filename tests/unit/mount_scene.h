@@ -51,7 +51,7 @@ static inline struct xc_member *mount_put(struct mount_scene *scene, uint32_t la
 	member = &members->items[members->count];
 	*member = (struct xc_member){
 		.name = xc_arena_text(&members->arena, name, strlen(name)),
-		.mtime_s = 1700000000 + members->count,
+		.mtime_s = 1700000000 + 1000000 * (int64_t)layer + members->count,
 		.mtime_ns = members->count % 1000000000,
 		.parent = depth > 0 ? scene->parents[layer][depth - 1] : XC_MEMBER_NONE,
 		.link = XC_MEMBER_NONE,

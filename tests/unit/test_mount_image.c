@@ -200,10 +200,9 @@ static void modes_ids_and_times_of_all_kinds(void **state)
 
 /* --- extended attributes --- */
 
-static struct xc_xattr *put_xattrs(struct mount_scene *scene, const char *name, uint32_t count,
-				   uint32_t length)
+static struct xc_xattr *give_xattrs(struct mount_scene *scene, struct xc_member *member,
+				    uint32_t count, uint32_t length)
 {
-	struct xc_member *member = mount_put(scene, 0, 1, XC_MEMBER_FILE, name);
 	struct xc_member_extra *extra = mount_extra(scene, 0, member);
 	struct xc_arena *arena = &scene->layers.items[0].index.members.arena;
 	struct xc_xattr *xattrs = xc_arena_alloc(arena, count * sizeof(*xattrs));
@@ -222,6 +221,34 @@ static struct xc_xattr *put_xattrs(struct mount_scene *scene, const char *name, 
 	extra->xattrs = xattrs;
 	extra->xattr_count = count;
 	return xattrs;
+}
+
+static struct xc_xattr *put_xattrs(struct mount_scene *scene, const char *name, uint32_t count,
+				   uint32_t length)
+{
+	return give_xattrs(scene, mount_put(scene, 0, 1, XC_MEMBER_FILE, name), count, length);
+}
+
+/* Names behind xattrs fit into a block from some places alone, or from none. */
+static void directories_with_xattrs_of_every_length(void **state)
+{
+	cleanup_mount_scene struct mount_scene scene;
+	char name[XC_MEMBER_NAME_MAX + 1];
+
+	(void)state;
+	mount_scene_init(&scene, 1);
+	mount_put(&scene, 0, 0, XC_MEMBER_DIR, "./d");
+	for (unsigned i = 0; i < 16 * 17; i++) {
+		snprintf(name, sizeof(name), "%03u", i);
+		give_xattrs(&scene, mount_put(&scene, 0, 1, XC_MEMBER_DIR, name), 1, i % 16 * 4);
+		memset(name, 'a', sizeof(name));
+		name[255] = '\0';
+		mount_file(&scene, 0, 2, name, 0);
+		memset(name, 'b', sizeof(name));
+		name[142 + i / 16 * 4] = '\0';
+		mount_file(&scene, 0, 2, name, 0);
+	}
+	check_both(&scene, NULL);
 }
 
 static void xattrs_small_and_large(void **state)
@@ -515,6 +542,7 @@ int main(void)
 		cmocka_unit_test(many_names_of_one_file),
 		cmocka_unit_test(modes_ids_and_times_of_all_kinds),
 		cmocka_unit_test(xattrs_small_and_large),
+		cmocka_unit_test(directories_with_xattrs_of_every_length),
 		cmocka_unit_test(xattrs_beyond_the_format_are_refused),
 		cmocka_unit_test(sparse_files_of_any_alignment),
 		cmocka_unit_test(sparse_files_read_as_they_were),

@@ -119,6 +119,34 @@ static void a_directory_that_is_dead_everywhere_counts_by_the_newest(void **stat
 	xc_member_set_add(&scene.layers.items[0].alive, 1);
 	write_both(&scene);
 	assert_int_equal(find_node(&scene, "0/e")->layer, 0);
+	xc_member_set_add(&scene.layers.items[1].alive, 1);
+	write_both(&scene);
+	assert_int_equal(find_node(&scene, "0/e")->layer, 1);
+}
+
+/* So a search reads the image from its beginning to its end. */
+static void directories_are_filled_in_the_order_of_their_names(void **state)
+{
+	cleanup_mount_scene struct mount_scene scene;
+	uint32_t last = 0;
+	char name[16];
+
+	(void)state;
+	mount_scene_init(&scene, 1);
+	mount_put(&scene, 0, 0, XC_MEMBER_DIR, "./d");
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "%02u", i);
+		mount_put(&scene, 0, 1, XC_MEMBER_DIR, name);
+		mount_put(&scene, 0, 2, XC_MEMBER_DIR, "below");
+		mount_file(&scene, 0, 3, "f", 0);
+	}
+	mount_cut(&scene, 0, 10000);
+	write_both(&scene);
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "0/%02u/below", i);
+		assert_true(find_node(&scene, name)->first_entry > last);
+		last = find_node(&scene, name)->first_entry;
+	}
 }
 
 static void nothing_alive_is_an_empty_tree(void **state)
@@ -269,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layers_become_one_tree),
 		cmocka_unit_test(a_directory_that_is_dead_everywhere_counts_by_the_newest),
+		cmocka_unit_test(directories_are_filled_in_the_order_of_their_names),
 		cmocka_unit_test(nothing_alive_is_an_empty_tree),
 		cmocka_unit_test(layers_that_contradict_each_other_are_corrupt),
 		cmocka_unit_test(a_link_to_a_dead_file_is_corrupt),
