@@ -624,6 +624,91 @@ static void a_large_merge_is_quick_and_small(void **state)
 	assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "w"), 0);
 }
 
+static void mount_points_are_empty_directories(void **state)
+{
+	static const struct {
+		const char *before, *error; /* NULL: it can be one */
+		bool made;
+	} rows[] = {
+		{ "points:", NULL, true },
+		{ "points: points/d:", NULL, false },
+		{ "points: points/d: points/d/f=x", "is not empty", false },
+		{ "points: points/d=x", "is no directory", false },
+		{ "points: points/d>nowhere", "is no directory", false },
+		{ "", NULL, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_free char *before = NULL, *after = NULL;
+		struct xc_stage_mount_point point;
+		struct xc_stage *stage;
+		struct xc_err err = { 0 };
+		int result;
+
+		make_tree(AT_FDCWD, rows[i].before, 1000);
+		before = picture(".", PICTURE_PLAIN);
+		stage = open_one(SCRATCH("points/d"), 1, false);
+		result = xc_stage_mount_point(stage, 0, &point, &err);
+		assert_int_equal(result, rows[i].error ? -1 : 0);
+		if (rows[i].error) {
+			assert_int_equal(err.kind, XC_ERR_UNSUPPORTED);
+			assert_non_null(strstr(err.msg, rows[i].error));
+		} else {
+			assert_int_equal(point.made, rows[i].made);
+			assert_int_equal(faccessat(point.above_fd, point.name, F_OK, 0), 0);
+		}
+		xc_stage_free(stage);
+		after = picture(".", PICTURE_PLAIN);
+		assert_string_equal(after, before);
+		assert_int_equal(xc_fd_remove_tree(AT_FDCWD, "points"), 0);
+	}
+}
+
+static void a_kept_target_is_no_mount_point(void **state)
+{
+	struct xc_stage_mount_point point;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+
+	(void)state;
+	make_tree(AT_FDCWD, "home:", 0);
+	stage = open_one(SCRATCH("home"), 1, true);
+	assert_int_equal(xc_stage_mount_point(stage, 0, &point, &err), -1);
+	assert_int_equal(err.kind, XC_ERR_UNSUPPORTED);
+	xc_stage_free(stage);
+}
+
+static void what_was_handed_over_stays(void **state)
+{
+	struct xc_stage_mount_point point;
+	char beside[XC_STAGE_NAME_MAX];
+	struct xc_stage_handle handle;
+	struct xc_stage *stage;
+	struct xc_err err = { 0 };
+	cleanup_free char *after = NULL;
+	int lock_fd, dir_fd;
+
+	(void)state;
+	make_tree(AT_FDCWD, "over:", 0);
+	stage = open_one(SCRATCH("over/d"), 1, false);
+	assert_int_equal(xc_stage_mount_point(stage, 0, &point, &err), 0);
+	xc_stage_beside_at(stage, 0, &dir_fd, beside);
+	assert_int_equal(mkdirat(dir_fd, beside, 0700), 0);
+	handle = xc_stage_folder_handle(stage, xc_stage_folder_of(stage, 0));
+	lock_fd = fcntl(handle.fd, F_DUPFD_CLOEXEC, 0);
+	xc_stage_hand_over(stage);
+	xc_stage_free(stage);
+	assert_int_equal(access("over/d", F_OK), 0);
+	/* Another restore leaves it alone while it is locked, and removes it after that. */
+	xc_stage_free(open_one(SCRATCH("over/e"), 1, false));
+	assert_int_equal(faccessat(lock_fd, beside, F_OK, 0), 0);
+	close(lock_fd);
+	xc_stage_free(open_one(SCRATCH("over/e"), 1, false));
+	after = picture("over", PICTURE_PLAIN);
+	assert_string_equal(after, " 040755\n/d 040755\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -645,6 +730,9 @@ int main(void)
 		cmocka_unit_test(deep_trees_merge_and_unmerge),
 		cmocka_unit_test(many_targets_need_few_descriptors),
 		cmocka_unit_test(a_large_merge_is_quick_and_small),
+		cmocka_unit_test(mount_points_are_empty_directories),
+		cmocka_unit_test(a_kept_target_is_no_mount_point),
+		cmocka_unit_test(what_was_handed_over_stays),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

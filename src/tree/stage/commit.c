@@ -134,7 +134,7 @@ static int make_parent(const struct xc_stage_folder *folder, int dir_fd, const c
 }
 
 /* mkdir -p of what is missing above the target, one by one, not through new symlinks. */
-static int make_above(const struct xc_stage *stage, struct xc_stage_destination *destination)
+int xc_stage_make_above(const struct xc_stage *stage, struct xc_stage_destination *destination)
 {
 	const struct xc_stage_folder *folder = &stage->folders[destination->folder];
 	const char *path = destination->target->path;
@@ -211,7 +211,7 @@ static int commit_site(struct xc_stage_site *site, struct xc_err *err)
 	return 0;
 }
 
-static int refuse_above(const struct xc_stage_destination *destination, struct xc_err *err)
+int xc_stage_refuse_above(const struct xc_stage_destination *destination, struct xc_err *err)
 {
 	if (errno == ESTALE || errno == ELOOP || errno == ENOTDIR)
 		return xc_err_set(err, XC_ERR_IO,
@@ -230,8 +230,8 @@ static int commit_place(struct xc_stage *stage, uint32_t i, struct xc_err *err)
 
 	at->first_dir = stage->dir_count;
 	at->first_step = stage->step_count;
-	if (make_above(stage, at) < 0 || xc_stage_site_open(stage, i, &site) < 0)
-		return refuse_above(at, err);
+	if (xc_stage_make_above(stage, at) < 0 || xc_stage_site_open(stage, i, &site) < 0)
+		return xc_stage_refuse_above(at, err);
 	result = commit_site(&site, err);
 	xc_stage_site_close(&site);
 	return result;

@@ -78,7 +78,9 @@ struct xc_stage_destination {
 	uint32_t first_dir;  /* its records: up to the next place's */
 	uint32_t first_step; /* likewise */
 	bool follow;         /* the target's own name may be a symlink, which was there before */
-	size_t known_bytes;  /* how much of the path was a directory when staging began */
+	int point_fd;        /* holds its mount point; valid with `point` */
+	bool point, point_made;
+	size_t known_bytes; /* how much of the path was a directory when staging began */
 	struct xc_stage_id known, above, top; /* that one; the one above; a target to follow */
 };
 
@@ -134,6 +136,7 @@ struct xc_stage {
 	const struct xc_cancel *cancel;
 	uint64_t replaced;
 	bool committed;
+	bool handed_over; /* what is there is somebody else's to remove */
 };
 
 /* A place opened for work. */
@@ -256,7 +259,18 @@ int xc_stage_copy_xattrs(int from_fd, int to_fd) XC_CHECK;
 int xc_stage_count_xattrs(int fd);
 void xc_stage_remove_xattrs(int fd);
 
+/* commit.c */
+
+/* Make what is missing above the target, and note that. */
+int xc_stage_make_above(const struct xc_stage *stage,
+			struct xc_stage_destination *destination) XC_CHECK;
+/* Fill `err` from the errno of that. Returns -1. */
+int xc_stage_refuse_above(const struct xc_stage_destination *destination, struct xc_err *err);
+
 /* undo.c */
+
+/* Remove the directories that xc_stage_make_above made; one that is in use by now stays. */
+void xc_stage_remove_made(const struct xc_stage_destination *destination);
 
 /* Take back the steps of the first `count` places; adds to `err` what could not be. */
 void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err);

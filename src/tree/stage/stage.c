@@ -305,10 +305,11 @@ void xc_stage_free(struct xc_stage *stage)
 {
 	if (!stage)
 		return;
+	xc_stage_drop_mount_points(stage);
 	for (uint32_t i = 0; i < stage->folder_count; i++) {
 		struct xc_stage_folder *folder = &stage->folders[i];
 
-		if (folder->fd >= 0 && !folder->kept)
+		if (folder->fd >= 0 && !folder->kept && !stage->handed_over)
 			xc_stage_remove_folder(folder, stage->committed);
 		xc_fd_close(&folder->fd);
 		xc_fd_close(&folder->base_fd);

@@ -126,6 +126,43 @@ bool xc_stage_clock_may_tell(const struct xc_stage *stage, uint32_t folder);
  */
 bool xc_stage_clock_passes(const struct xc_stage *stage, uint32_t folder, int64_t after_ns);
 
+/* --- filling a target by a mount instead of a commit --- */
+
+/* Where target `i` is mounted: an empty directory. Borrowed until free. */
+struct xc_stage_mount_point {
+	int above_fd; /* the directory that holds it (O_PATH) */
+	const char *name;
+	bool made; /* there was none before */
+};
+
+/*
+ * Find the mount point of a target, or make it, and what is missing above it.
+ * UNSUPPORTED, with the reason as a sentence for people, if the target is to
+ * be kept or followed, is no directory, or has content. What was made is
+ * removed by xc_stage_drop_mount_points, and by a free without a hand-over.
+ */
+int xc_stage_mount_point(struct xc_stage *stage, uint32_t i, struct xc_stage_mount_point *ret_point,
+			 struct xc_err *err) XC_CHECK;
+void xc_stage_drop_mount_points(struct xc_stage *stage);
+
+/*
+ * A place beside what is staged for target `i`, for what a mount needs there: as
+ * xc_stage_staged_at. A later restore knows it as its own kind's.
+ */
+void xc_stage_beside_at(const struct xc_stage *stage, uint32_t i, int *ret_dir_fd,
+			char ret_name[XC_STAGE_NAME_MAX]);
+
+/* A staging folder, for who keeps and removes it from now on. Borrowed until free. */
+struct xc_stage_handle {
+	int base_fd; /* the directory that holds it */
+	int fd;      /* the folder; its lock lasts while a copy of this descriptor is open */
+	const char *name;
+};
+
+struct xc_stage_handle xc_stage_folder_handle(const struct xc_stage *stage, uint32_t folder);
+/* The folders and mount points are somebody else's to remove: free leaves them. */
+void xc_stage_hand_over(struct xc_stage *stage);
+
 /* Remove the staging folders with all in them, and free. NULL is allowed. */
 void xc_stage_free(struct xc_stage *stage);
 

@@ -168,8 +168,7 @@ static int restore_dir(struct xc_stage_site *site, uint32_t dir)
 	return xc_stage_set_attributes(site->final_fd, &record->before);
 }
 
-/* Directories that had been missing above; one that somebody else uses by now stays. */
-static void remove_made(const struct xc_stage_destination *destination)
+void xc_stage_remove_made(const struct xc_stage_destination *destination)
 {
 	const char *path = destination->target->path;
 	size_t length = destination->above_bytes;
@@ -192,7 +191,7 @@ static void undo_place(struct xc_stage *stage, uint32_t i, uint32_t end_dir, uin
 	struct xc_stage_site site;
 
 	if (destination->first_dir == end_dir && destination->first_step == end_step) {
-		remove_made(destination);
+		xc_stage_remove_made(destination);
 		return;
 	}
 	if (xc_stage_site_open(stage, i, &site) < 0) {
@@ -218,7 +217,7 @@ static void undo_place(struct xc_stage *stage, uint32_t i, uint32_t end_dir, uin
 			note_failure(failures, &site, dir, "", false);
 	}
 	xc_stage_site_close(&site);
-	remove_made(destination);
+	xc_stage_remove_made(destination);
 }
 
 void xc_stage_undo(struct xc_stage *stage, uint32_t count, struct xc_err *err)
