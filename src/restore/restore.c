@@ -23,6 +23,7 @@ void xc_restore_result_release(struct xc_restore_result *result)
 /* A restore on its way. */
 struct restore {
 	const struct xc_cache *cache;
+	const struct xc_restore_means *means; /* may be NULL */
 	const struct xc_match *match;
 	struct xc_patterns *patterns;
 	struct xc_entry_layers loaded;
@@ -133,10 +134,54 @@ static int commit(struct restore *restore, const struct xc_query *query,
 	return 0;
 }
 
+/* 1 if other means filled the targets, 0 if they cannot, -1 on error. */
+static int fill_by_means(struct restore *restore, const struct xc_query *query,
+			 struct xc_restore_result *result, struct xc_err *err)
+{
+	const struct xc_restoring restoring = {
+		.cache = restore->cache,
+		.query = query,
+		.match = restore->match,
+		.layers = &restore->loaded,
+		.targets = &restore->targets,
+	};
+
+	if (!restore->means || !restore->means->fill)
+		return 0;
+	if (restore->means->fill(restore->means->context, &restoring, &result->fetched_bytes,
+				 err) == 0)
+		return 1;
+	return err->kind == XC_ERR_UNSUPPORTED ? 0 : -1;
+}
+
+static int extract(struct restore *restore, const struct xc_query *query,
+		   struct xc_restore_result *result, struct xc_err *err)
+{
+	const struct xc_extract_opts opts = {
+		.cache = restore->cache,
+		.layers = restore->layers,
+		.layer_count = restore->layer_count,
+		.index_bytes = xc_index_budget_free_used(&restore->loaded.budget),
+	};
+
+	if (restore->records && xc_stamps_are_worth_it(&restore->targets))
+		xc_stamps_init(&restore->loaded, &restore->stamps);
+	open_places(restore);
+	if (make_room(restore, err) < 0 || xc_extract(&opts, &result->fetched_bytes, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < restore->layer_count; i++) {
+		result->owner_dropped |= xc_unpack_owner_dropped(restore->layers[i].unpack);
+		result->copied_links += xc_unpack_copied_links(restore->layers[i].unpack);
+	}
+	return commit(restore, query, result, err);
+}
+
 static int restore_match(struct restore *restore, const struct xc_query *query,
 			 struct xc_restore_result *result, struct xc_err *err)
 {
+	const struct xc_restore_means *means = restore->means;
 	struct xc_totals *totals = &result->match.manifest.totals;
+	int filled;
 
 	restore->records = restore->cache->state_folder && xc_state_fits(&result->match.manifest);
 	if (xc_patterns_parse(query->paths, restore->cache->roots, &restore->patterns, err) < 0 ||
@@ -145,29 +190,18 @@ static int restore_match(struct restore *restore, const struct xc_query *query,
 	count_members(restore, totals);
 	xc_progress_totals(restore->cache->progress, count_all(totals), totals->content_bytes);
 	xc_progress_phase(restore->cache->progress, XC_PHASE_EXTRACT);
+	if (means && means->prepare && means->prepare(means->context, restore->patterns, err) < 0)
+		return -1;
 	if (xc_targets_open(restore->cache, restore->patterns, &restore->loaded, &restore->targets,
 			    err) < 0)
 		return -1;
-	if (restore->records && xc_stamps_are_worth_it(&restore->targets))
-		xc_stamps_init(&restore->loaded, &restore->stamps);
-	open_places(restore);
-	if (make_room(restore, err) < 0)
-		return -1;
-	if (xc_extract(
-		    &(struct xc_extract_opts){
-			    .cache = restore->cache,
-			    .layers = restore->layers,
-			    .layer_count = restore->layer_count,
-			    .index_bytes = xc_index_budget_free_used(&restore->loaded.budget),
-		    },
-		    &result->fetched_bytes, err) < 0)
+	filled = fill_by_means(restore, query, result, err);
+	if (filled < 0 || (filled == 0 && extract(restore, query, result, err) < 0))
 		return -1;
 	result->fetched_bytes += restore->loaded.fetched_bytes;
-	for (uint32_t i = 0; i < restore->layer_count; i++) {
-		result->owner_dropped |= xc_unpack_owner_dropped(restore->layers[i].unpack);
-		result->copied_links += xc_unpack_copied_links(restore->layers[i].unpack);
-	}
-	return commit(restore, query, result, err);
+	if (filled && means->keep)
+		means->keep(means->context, &restore->loaded);
+	return 0;
 }
 
 static void release_restore(struct restore *restore)
@@ -200,11 +234,11 @@ static int note_failure(const struct xc_match *match, struct xc_broken *broken, 
 
 /* The next match: 0 if it was brought back, 1 if it turned out broken, -1 on error. */
 static int restore_next(const struct xc_cache *cache, const struct xc_query *query,
-			struct xc_broken *broken, struct xc_restore_result *ret_result,
-			struct xc_err *err)
+			const struct xc_restore_means *means, struct xc_broken *broken,
+			struct xc_restore_result *ret_result, struct xc_err *err)
 {
 	struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
-	struct restore restore = { .cache = cache, .match = &result.match };
+	struct restore restore = { .cache = cache, .means = means, .match = &result.match };
 	uint64_t start_ms = xc_clock_ms(), found_ms;
 	int restored;
 
@@ -226,14 +260,15 @@ static int restore_next(const struct xc_cache *cache, const struct xc_query *que
 	return 0;
 }
 
-int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
-		     struct xc_restore_result *ret_result, struct xc_err *err)
+int xc_cache_restore_by(const struct xc_cache *cache, const struct xc_query *query,
+			const struct xc_restore_means *means, struct xc_restore_result *ret_result,
+			struct xc_err *err)
 {
 	struct xc_broken broken = XC_BROKEN_INIT;
 	uint64_t start_ms = xc_clock_ms(), extract_ms;
 	int result;
 
-	while ((result = restore_next(cache, query, &broken, ret_result, err)) == 1)
+	while ((result = restore_next(cache, query, means, &broken, ret_result, err)) == 1)
 		xc_progress_restart(cache->progress);
 	xc_broken_hand_over(cache, &broken);
 	if (result < 0)
@@ -243,4 +278,10 @@ int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
 	ret_result->total_ms = xc_clock_ms() - start_ms;
 	ret_result->lookup_ms = ret_result->total_ms - XC_MIN(extract_ms, ret_result->total_ms);
 	return 0;
+}
+
+int xc_cache_restore(const struct xc_cache *cache, const struct xc_query *query,
+		     struct xc_restore_result *ret_result, struct xc_err *err)
+{
+	return xc_cache_restore_by(cache, query, NULL, ret_result, err);
 }
