@@ -10,11 +10,13 @@
 
 static const struct command {
 	const char *name;
-	const char *summary;
+	const char *summary; /* NULL: not for people */
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "restore", "Restore the files of an entry", xc_cmd_restore },
 	{ "save", "Save files and directories as an entry", xc_cmd_save },
+	{ "mount", "Mount an entry instead of extracting it", xc_cmd_mount },
+	{ "unmount", "Unmount an entry", xc_cmd_unmount },
 	{ "lookup", "Show which entry a restore would use", xc_cmd_lookup },
 	{ "list", "List entries", xc_cmd_list },
 	{ "inspect", "Show what an entry consists of", xc_cmd_inspect },
@@ -26,6 +28,7 @@ static const struct command {
 	{ "lifecycle", "Print lifecycle rules for a bucket", xc_cmd_lifecycle },
 	{ "action", "What the GitHub actions run", xc_cmd_action },
 	{ "version", "Print the version", xc_cmd_version },
+	{ "mounter", NULL, xc_cmd_mounter },
 };
 
 static void print_help(FILE *out)
@@ -35,7 +38,8 @@ static void print_help(FILE *out)
 	      "Commands:\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+		if (commands[i].summary)
+			fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
 	fputs("\nExample:\n"
 	      "  xcache restore --key npm-1f2e3d --restore-key npm- --path node_modules\n"
 	      "  npm ci\n"

@@ -25,6 +25,12 @@ struct xc_action_host {
 	/* Around what takes long: catch signals and show the progress, and no longer. */
 	void (*begin)(void *context);
 	void (*end)(void *context);
+	/*
+	 * Before the work of a lazy mount begins: go on in a process that outlives the
+	 * step; and when the step is done, end it with its exit code. NULL: there are none.
+	 */
+	void (*background)(void *context);
+	void (*ready)(void *context, int code);
 	void *context;
 };
 

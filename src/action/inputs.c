@@ -46,6 +46,7 @@ static const struct {
 	INPUT("role-to-assume", TEXT, role_arn),
 	INPUT("scope", TEXT, scope),
 	INPUT("compression-level", TEXT, compression_level),
+	INPUT("mount", TEXT, mount),
 	INPUT("github-token", TEXT, github_token),
 };
 

@@ -28,6 +28,7 @@ struct xc_action_inputs {
 	char *scope;             /* "ref", "repository" or what the user wrote */
 	char *compression_level; /* likewise a number */
 	char *github_token;
+	char *mount;     /* likewise a mode: mount/mount.h */
 	char *clear_tag; /* "" if it was given as that: there is no tag then */
 };
 

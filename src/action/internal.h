@@ -9,6 +9,7 @@
 #include "action/inputs.h"
 #include "action/outputs.h"
 #include "entry/entry.h"
+#include "mount/mount.h"
 
 /* The names of what main leaves for post. */
 #define XC_STATE_KEY    "CACHE_KEY"
@@ -29,6 +30,8 @@ struct xc_action_run {
 	struct xc_cache cache;   /* filled once it is open */
 	struct xc_query query;   /* filled once it was tried */
 	struct xc_broken broken; /* entries that were passed over */
+	struct xc_restore_result restored;
+	struct xc_mount *mount; /* what came with `restored` */
 };
 
 /* Read everything that the runner gave, and hide the secrets in it. */

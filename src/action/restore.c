@@ -8,7 +8,6 @@
 #include "action/suspect.h"
 #include "base/human.h"
 #include "base/clock.h"
-#include "restore/restore.h"
 
 static int fail(const char *message)
 {
@@ -36,6 +35,7 @@ static int check_inputs(struct xc_action_run *run)
 {
 	const struct xc_action_inputs *inputs = &run->inputs;
 	cleanup_free char *fault = NULL;
+	enum xc_mount_mode mode;
 	struct xc_err err;
 
 	if (*inputs->key == '\0')
@@ -47,6 +47,11 @@ static int check_inputs(struct xc_action_run *run)
 	fault = xc_action_key_fault(inputs->key, &inputs->restore_keys);
 	if (fault)
 		return fail(fault);
+	if (*inputs->mount && !xc_mount_mode_parse(inputs->mount, &mode)) {
+		(void)!xc_err_set(&err, XC_ERR_USAGE, "mount is %s; write " XC_MOUNT_MODES,
+				  XC_QUOTE(inputs->mount));
+		return fail(err.msg);
+	}
 	return xc_action_run_check(run, &err) < 0 ? fail(err.msg) : 0;
 }
 
@@ -137,6 +142,19 @@ static void warn_broken(const struct xc_action_run *run)
 	}
 }
 
+static void say_how(const struct xc_mount *mount)
+{
+	const char *obstacle = xc_mount_obstacle(mount);
+
+	if (obstacle)
+		xc_action_info("Extracted, not mounted: %s", obstacle);
+	else if (xc_mount_way(mount) != XC_MOUNT_BY_NOTHING)
+		xc_action_info("Mounted%s: %s",
+			       xc_mount_is_served(mount) ? ", contents follow as they are read"
+							 : "",
+			       xc_mount_way_name(xc_mount_way(mount)));
+}
+
 static int report_hit(struct xc_action_run *run, const struct xc_match *match,
 		      struct xc_action_outcome *outcome)
 {
@@ -149,6 +167,8 @@ static int report_hit(struct xc_action_run *run, const struct xc_match *match,
 	xc_action_run_finish(run);
 	xc_action_suspect_note(run);
 	warn_broken(run);
+	if (run->mount)
+		say_how(run->mount);
 	xc_action_info("Cache hit for%s: %s",
 		       strcmp(run->inputs.key, manifest->key) == 0 ? "" : " restore-key",
 		       manifest->key);
@@ -195,24 +215,35 @@ static int look_up(struct xc_action_run *run, uint64_t since_ms)
 	return report_hit(run, &match, &outcome);
 }
 
+/* How the files are to come. The root action's mounts would be its container's alone. */
+static struct xc_mount_opts mount_opts(const struct xc_action_run *run)
+{
+	struct xc_mount_opts opts = { .mode = XC_MOUNT_OFF };
+
+	if (!run->root && *run->inputs.mount)
+		(void)xc_mount_mode_parse(run->inputs.mount, &opts.mode);
+	return opts;
+}
+
 static int bring_back(struct xc_action_run *run, uint64_t since_ms)
 {
-	cleanup_restore_result struct xc_restore_result result = XC_RESTORE_RESULT_INIT;
+	const struct xc_mount_opts opts = mount_opts(run);
+	struct xc_restore_result *result = &run->restored;
 	struct xc_action_outcome outcome = { .result = XC_RESULT_RESTORED };
 	struct xc_err err;
 
-	if (xc_cache_restore(&run->cache, &run->query, &result, &err) < 0)
+	if (xc_cache_mount(&run->cache, &run->query, &opts, result, &run->mount, &err) < 0)
 		return report_error(run, &err, since_ms);
-	if (result.copied_links > 0)
+	if (result->copied_links > 0)
 		xc_action_info(
 			"Restored as copies: %s. The files are on different file systems, or "
 			"one has as many hard links as its file system allows.",
-			XC_COUNTED(result.copied_links, "hard link", "hard links"));
-	outcome.lookup_ms = result.lookup_ms;
-	outcome.work_ms = result.extract_ms;
-	outcome.total_ms = result.total_ms;
-	outcome.transferred_bytes = result.fetched_bytes;
-	return report_hit(run, &result.match, &outcome);
+			XC_COUNTED(result->copied_links, "hard link", "hard links"));
+	outcome.lookup_ms = result->lookup_ms;
+	outcome.work_ms = result->extract_ms;
+	outcome.total_ms = result->total_ms;
+	outcome.transferred_bytes = result->fetched_bytes;
+	return report_hit(run, &result->match, &outcome);
 }
 
 static int search(struct xc_action_run *run)
@@ -263,7 +294,14 @@ static int restore(const struct xc_action_host *host, bool root)
 			       run.context.cache_mode);
 		return end_as_miss(&run);
 	}
-	return search(&run);
+	if (mount_opts(&run).mode == XC_MOUNT_LAZY && host->background)
+		host->background(host->context);
+	code = search(&run);
+	if (run.mount && xc_mount_is_served(run.mount)) {
+		host->ready(host->context, code);
+		xc_mount_serve(run.mount);
+	}
+	return code;
 }
 
 int xc_action_restore(const struct xc_action_host *host)

@@ -147,6 +147,8 @@ void xc_action_run_finish(struct xc_action_run *run)
 void xc_action_run_end(struct xc_action_run *run)
 {
 	xc_action_run_finish(run);
+	xc_mount_free(STEAL_PTR(run->mount));
+	xc_restore_result_release(&run->restored);
 	xc_store_close(STEAL_PTR(run->store));
 	xc_roots_release(&run->roots);
 	xc_strlist_release(&run->scopes);

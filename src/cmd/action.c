@@ -5,6 +5,7 @@
 
 #include "action/action.h"
 #include "action/commands.h"
+#include "cmd/background.h"
 #include "cmd/internal.h"
 #include "report/progress.h"
 
@@ -50,6 +51,18 @@ static void end_work(void *context)
 	xc_signals_end();
 }
 
+static void go_background(void *context)
+{
+	(void)context;
+	xc_background_begin();
+}
+
+static void be_ready(void *context, int code)
+{
+	(void)context;
+	xc_background_ready(xc_cmd_finish(code));
+}
+
 static void print_help(FILE *out)
 {
 	fputs("Usage: xcache action restore | save | main | post | root\n\n"
@@ -75,6 +88,8 @@ static int run_entry(int (*run)(const struct xc_action_host *host))
 		.progress = &work.progress,
 		.begin = begin_work,
 		.end = end_work,
+		.background = go_background,
+		.ready = be_ready,
 		.context = &work,
 	};
 	struct xc_err err;

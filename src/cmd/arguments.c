@@ -12,6 +12,9 @@ static int check_args(const struct xc_command *command, const struct xc_args *ar
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "Path Validation Error: At least one directory or file path "
 				  "is required");
+	if ((command->needs & XC_NEEDS_OPERANDS) && args->operands.count == 0)
+		return xc_err_set(err, XC_ERR_USAGE, "nothing is named: xcache %s %s",
+				  command->name, command->usage);
 	if (args->parent_keys.count > 0) {
 		const struct xc_strlist rest = { .items = args->parent_keys.items + 1,
 						 .count = args->parent_keys.count - 1 };

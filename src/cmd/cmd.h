@@ -19,6 +19,9 @@ enum xc_exit {
 
 int xc_cmd_restore(int argc, char **argv);
 int xc_cmd_save(int argc, char **argv);
+int xc_cmd_mount(int argc, char **argv);
+int xc_cmd_unmount(int argc, char **argv);
+int xc_cmd_mounter(int argc, char **argv); /* mount/mounter.h; not for people */
 int xc_cmd_lookup(int argc, char **argv);
 int xc_cmd_list(int argc, char **argv);
 int xc_cmd_inspect(int argc, char **argv);

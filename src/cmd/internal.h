@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "entry/entry.h"
+#include "mount/mount.h"
 #include "report/progress.h"
 
 struct xc_session {
@@ -77,6 +78,10 @@ void xc_cmd_warn_broken(const struct xc_command *command, const struct xc_args *
 
 /* What lookup does, and restore --lookup-only: `asked` names itself in messages. */
 int xc_cmd_run_lookup(const struct xc_command *asked, const struct xc_args *args);
+
+/* What restore and mount do: `asked` names itself in messages. */
+int xc_cmd_run_restore(const struct xc_command *asked, const struct xc_args *args,
+		       const struct xc_mount_opts *opts);
 
 /* Where text for people goes: standard output, with --json standard error; NULL with --quiet. */
 FILE *xc_cmd_people(const struct xc_args *args);

@@ -81,6 +81,7 @@ void xc_args_release(struct xc_args *args)
 	xc_strlist_release(&args->parent_keys);
 	xc_strlist_release(&args->paths);
 	xc_strlist_release(&args->scopes);
+	xc_strlist_release(&args->operands);
 	*args = (struct xc_args)XC_ARGS_INIT;
 }
 
@@ -247,8 +248,14 @@ static int parse_letters(struct cursor *cursor, const char *word, struct xc_args
 	return 0;
 }
 
-static int refuse_word(const struct xc_command *command, const char *word, struct xc_err *err)
+/* A word that is no option. */
+static int take_word(const struct xc_command *command, const char *word, struct xc_args *args,
+		     struct xc_err *err)
 {
+	if (command->needs & XC_NEEDS_OPERANDS) {
+		xc_strlist_add(&args->operands, word);
+		return 0;
+	}
 	if (command->needs & XC_NEEDS_PATHS)
 		return xc_err_set(err, XC_ERR_USAGE,
 				  "unexpected argument %s; give each path with --path %s",
@@ -276,14 +283,18 @@ int xc_options_parse(const struct xc_command *command, int argc, char **argv,
 		int result;
 
 		if (strcmp(word, "--") == 0)
-			return *cursor.next ? refuse_word(command, *cursor.next, err) : 0;
+			break;
 		if (word[0] != '-' || word[1] == '\0')
-			return refuse_word(command, word, err);
-		result = word[1] == '-' ? parse_long(&cursor, word, ret_args, err)
-					: parse_letters(&cursor, word, ret_args, err);
+			result = take_word(command, word, ret_args, err);
+		else
+			result = word[1] == '-' ? parse_long(&cursor, word, ret_args, err)
+						: parse_letters(&cursor, word, ret_args, err);
 		if (result < 0)
 			return -1;
 	}
+	while (*cursor.next && !ret_args->help)
+		if (take_word(command, *cursor.next++, ret_args, err) < 0)
+			return -1;
 	return 0;
 }
 

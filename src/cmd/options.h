@@ -7,6 +7,7 @@
 #ifndef XC_CMD_OPTIONS_H
 #define XC_CMD_OPTIONS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,6 +26,10 @@ struct xc_args {
 	long expire_days;    /* -1: not given */
 	long grace, max_age; /* hours; days, 0: not given */
 	const char *max_size;
+	const char *mount; /* off, auto, eager, lazy */
+	long watch;        /* a process; 0: not given */
+	bool lazy, read_only;
+	struct xc_strlist operands; /* words that are no options, where a command takes them */
 	bool dry_run, force, fast, all;
 	bool update, full, lookup_only, legacy_layout, files, keys_only;
 	bool no_sign_request, trace, xml;
@@ -79,9 +84,20 @@ struct xc_option {
 		  "newest KEY-delta-*.tar.zst right below the store's\n"                           \
 		  "URL, which hold the content of the one --path")
 
+/* What restore and mount have in common. */
+#define XC_OPTION_WATCH                                                                            \
+	{                                                                                          \
+		.name = "watch", .kind = XC_OPTION_NUMBER,                                         \
+		.offset = offsetof(struct xc_args, watch), .value = "PID",                         \
+		.help = "Unmount when this process ends (default: the\n"                           \
+			"process of GitHub's runner that runs this job)",                          \
+		.min = 1, .max = INT_MAX                                                           \
+	}
+
 enum xc_command_needs {
 	XC_NEEDS_KEY = 1,
 	XC_NEEDS_PATHS = 2,
+	XC_NEEDS_OPERANDS = 4, /* words that are no options */
 };
 
 struct xc_command {
