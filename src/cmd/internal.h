@@ -107,8 +107,7 @@ int xc_defaults_connections(unsigned *ret_connections, struct xc_err *err) XC_CH
  */
 char *xc_defaults_state_folder(void);
 
-/* XCACHE_EXPIRE_DAYS, 0 to XC_EXPIRE_DAYS_MAX; -1 if it is not set. USAGE if it is no such number.
- */
+/* XCACHE_EXPIRE_DAYS, 0 to XC_EXPIRE_DAYS_MAX; -1 if it is not set. USAGE for anything else. */
 #define XC_EXPIRE_DAYS_MAX 3650
 int xc_defaults_expire_days(long *ret_days, struct xc_err *err) XC_CHECK;
 

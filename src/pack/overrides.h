@@ -15,8 +15,7 @@
 
 #include "base/member.h"
 
-/* What takes the place of a member's own. Of files, directories and symlinks; never of hard links.
- */
+/* What takes the place of a member's own: of files, directories and symlinks, not hard links. */
 struct xc_override {
 	uint32_t position; /* of the member in its layer's table */
 	uint32_t mtime_ns; /* 0 to 999999999 */

@@ -69,8 +69,7 @@ static bool is_as_written(const struct xc_member *member, const struct xc_stamp 
 	       (uint32_t)status->st_mtim.tv_nsec == member->mtime_ns;
 }
 
-/* What was moved has a new ctime. If it is anything but what was written, nothing is known of it.
- */
+/* What was moved has a new ctime. If it is not what was written, nothing is known of it. */
 static void look_again(const struct region *region, struct xc_dirs *dirs, uint32_t position)
 {
 	struct xc_stamp *stamp = &region->stamps[position];

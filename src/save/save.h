@@ -46,8 +46,7 @@ struct xc_skipped {
 struct xc_save_delta {
 	char *parent_key; /* NULL: it built on nothing, and all of it is new */
 	char *parent_scope;
-	bool hashed; /* all was read, as no restore of these paths on this machine told what changed
-		      */
+	bool hashed; /* all was read: no restore of these paths here told what changed */
 	uint64_t new_members, new_bytes;   /* in the new pack; their content as it is in the tree */
 	uint64_t kept_members, kept_bytes; /* alive in packs that were there */
 	uint64_t touched_members;          /* of those kept: with new times or attributes */
