@@ -6,6 +6,8 @@
 #ifndef XC_BASE_BANNED_H
 #define XC_BASE_BANNED_H
 
+/* A field of it has a name from below. */
+#include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -181,6 +181,29 @@ static int fill_raw_files(const struct parts *parts, uint64_t *fetched_bytes, st
 	return result;
 }
 
+/* Devices of the image, in their order. */
+static uint32_t list_devices(const struct xc_mount *mount, int *ret_fds)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < mount->layout.layer_count; i++)
+		if (mount->raw_fds[i] >= 0)
+			ret_fds[count++] = mount->raw_fds[i];
+	return count;
+}
+
+/* Loop devices can leave the server for the raw files; an image of a file cannot. */
+static void stand_alone(void *context)
+{
+	struct xc_mount *mount = context;
+	cleanup_free int *devices = xc_calloc(mount->layout.layer_count, sizeof(*devices));
+	uint32_t count = list_devices(mount, devices);
+	struct xc_err ignored;
+
+	if (xc_mount_way_uses_loop(mount->way))
+		(void)!xc_mounter_swap(mount->mounter, devices, count, &ignored);
+}
+
 static int start_serving(struct parts *parts, struct xc_err *err)
 {
 	struct xc_mount *mount = parts->mount;
@@ -194,6 +217,8 @@ static int start_serving(struct parts *parts, struct xc_err *err)
 			.layout = &mount->layout,
 			.fds = mount->raw_fds,
 			.fuse_fd = mount->fuse_fd,
+			.complete = stand_alone,
+			.context = mount,
 		},
 		&mount->lazy, err);
 }
@@ -210,17 +235,6 @@ static int open_watched(const struct xc_mount *mount, int *ret_fd, struct xc_err
 		return 0;
 	*ret_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return *ret_fd < 0 ? xc_err_sys(err, errno, "cannot watch process %d", (int)pid) : 0;
-}
-
-/* Devices of the image, in their order. */
-static uint32_t list_devices(const struct xc_mount *mount, int *ret_fds)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < mount->layout.layer_count; i++)
-		if (mount->raw_fds[i] >= 0)
-			ret_fds[count++] = mount->raw_fds[i];
-	return count;
 }
 
 static int attach(struct parts *parts, struct xc_err *err)
@@ -317,8 +331,9 @@ static int fill(void *context, const struct xc_restoring *restoring, uint64_t *f
 		mount->way = parts.way;
 		return 0;
 	}
-	drop_files(mount);
+	/* With the mounter a file system goes whose server is to end. */
 	xc_mounter_leave(STEAL_PTR(mount->mounter));
+	drop_files(mount);
 	xc_stage_drop_mount_points(restoring->targets->stage);
 	if (!is_obstacle(err))
 		return -1;
@@ -345,6 +360,8 @@ static void keep(void *context, struct xc_entry_layers *layers)
 	if (mount->lazy) {
 		mount->layers = *layers;
 		*layers = (struct xc_entry_layers)XC_ENTRY_LAYERS_INIT;
+		if (!xc_mount_way_uses_loop(mount->way))
+			xc_mounter_leave(STEAL_PTR(mount->mounter));
 		return;
 	}
 	drop_files(mount);
