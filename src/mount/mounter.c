@@ -115,6 +115,17 @@ void xc_mounter_leave(struct xc_mounter *mounter)
 
 /* --- asking --- */
 
+/* Descriptors on their way. */
+struct fd_list {
+	int items[XC_WIRE_FDS_MAX];
+	uint32_t count;
+};
+
+static void add_fd(struct fd_list *list, int fd)
+{
+	list->items[list->count++] = fd;
+}
+
 static int explain_silence(const struct xc_mounter *mounter, struct xc_err *err)
 {
 	if (errno == ETIMEDOUT)
@@ -125,19 +136,35 @@ static int explain_silence(const struct xc_mounter *mounter, struct xc_err *err)
 	return xc_err_sys(err, errno, "the process that mounts has ended");
 }
 
-static int ask(struct xc_mounter *mounter, const struct xc_wire_request *request, const int *fds,
-	       uint32_t count, struct xc_wire_reply *ret_reply, struct xc_wire_fds *ret_fds,
-	       struct xc_err *err)
+/* What came back; to be released with its descriptors. */
+struct answer {
+	struct xc_wire_reply reply;
+	struct xc_wire_fds fds;
+};
+
+static void release_answer(struct answer *answer)
 {
-	ret_fds->count = 0;
-	if (xc_wire_send(mounter->socket_fd, request, sizeof(*request), fds, count) < 0 ||
-	    xc_wire_receive(mounter->socket_fd, ret_reply, sizeof(*ret_reply), ret_fds,
-			    XC_MOUNTER_MS) < 0)
+	xc_wire_fds_close(&answer->fds);
+}
+
+#define cleanup_answer __attribute__((cleanup(release_answer)))
+#define ANSWER_INIT                                                                                \
+	{                                                                                          \
+		.fds = {.count = 0 }                                                               \
+	}
+
+static int ask(struct xc_mounter *mounter, const struct xc_wire_request *request,
+	       const struct fd_list *fds, struct answer *ret_answer, struct xc_err *err)
+{
+	if (xc_wire_send(mounter->socket_fd, request, sizeof(*request), fds->items, fds->count) <
+		    0 ||
+	    xc_wire_receive(mounter->socket_fd, &ret_answer->reply, sizeof(ret_answer->reply),
+			    &ret_answer->fds, XC_MOUNTER_MS) < 0)
 		return explain_silence(mounter, err);
 	mounter->answered = true;
-	if (ret_reply->result == 0)
+	if (ret_answer->reply.result == 0)
 		return 0;
-	*err = ret_reply->err;
+	*err = ret_answer->reply.err;
 	return -1;
 }
 
@@ -145,41 +172,30 @@ int xc_mounter_probe(struct xc_mounter *mounter, int dir_fd, enum xc_mount_way *
 		     struct xc_err *err)
 {
 	const struct xc_wire_request request = { .kind = XC_WIRE_PROBE };
-	cleanup_wire_fds struct xc_wire_fds none = { .count = 0 };
-	struct xc_wire_reply reply;
+	const struct fd_list fds = { .items = { dir_fd }, .count = 1 };
+	cleanup_answer struct answer answer = ANSWER_INIT;
 
-	if (ask(mounter, &request, &dir_fd, 1, &reply, &none, err) < 0)
+	if (ask(mounter, &request, &fds, &answer, err) < 0)
 		return -1;
-	*ret_way = reply.number;
+	*ret_way = answer.reply.number;
 	return 0;
 }
 
 int xc_mounter_fuse(struct xc_mounter *mounter, int *ret_fuse_fd, struct xc_err *err)
 {
 	const struct xc_wire_request request = { .kind = XC_WIRE_FUSE };
-	cleanup_wire_fds struct xc_wire_fds fds = { .count = 0 };
-	struct xc_wire_reply reply;
+	const struct fd_list none = { .count = 0 };
+	cleanup_answer struct answer answer = ANSWER_INIT;
 
-	if (ask(mounter, &request, NULL, 0, &reply, &fds, err) < 0)
+	if (ask(mounter, &request, &none, &answer, err) < 0)
 		return -1;
-	if (fds.count != 1)
+	if (answer.fds.count != 1)
 		return xc_err_set(err, XC_ERR_INTERNAL, "the process that mounts sent no file");
-	*ret_fuse_fd = STEAL_FD(fds.items[0]);
+	*ret_fuse_fd = STEAL_FD(answer.fds.items[0]);
 	return 0;
 }
 
 /* --- attaching --- */
-
-/* Descriptors on their way, in the order that XC_WIRE_ATTACH has. */
-struct fd_list {
-	int items[XC_WIRE_FDS_MAX];
-	uint32_t count;
-};
-
-static void add_fd(struct fd_list *list, int fd)
-{
-	list->items[list->count++] = fd;
-}
 
 static void describe_top(const struct xc_mounter_top *top, struct xc_wire_top *wire,
 			 struct fd_list *fds)
@@ -223,9 +239,8 @@ int xc_mounter_attach(struct xc_mounter *mounter, const struct xc_mounter_attach
 		.fuse = attach->fuse,
 		.watched = attach->watch_fd >= 0,
 	};
-	cleanup_wire_fds struct xc_wire_fds none = { .count = 0 };
+	cleanup_answer struct answer answer = ANSWER_INIT;
 	struct fd_list fds = { .count = 0 };
-	struct xc_wire_reply reply;
 
 	if (attach->device_count > XC_MOUNTER_DEVICES_MAX ||
 	    attach->top_count > XC_MOUNTER_TOPS_MAX ||
@@ -233,26 +248,30 @@ int xc_mounter_attach(struct xc_mounter *mounter, const struct xc_mounter_attach
 		return xc_err_set(err, XC_ERR_UNSUPPORTED,
 				  "%u paths are more than one mount can have", attach->top_count);
 	describe(attach, &request, &fds);
-	return ask(mounter, &request, fds.items, fds.count, &reply, &none, err);
+	return ask(mounter, &request, &fds, &answer, err);
 }
 
 int xc_mounter_detach(struct xc_mounter *mounter, int above_fd, const char *name,
 		      struct xc_err *err)
 {
 	struct xc_wire_request request = { .kind = XC_WIRE_DETACH, .top_count = 1 };
-	cleanup_wire_fds struct xc_wire_fds none = { .count = 0 };
-	struct xc_wire_reply reply;
+	const struct fd_list fds = { .items = { above_fd }, .count = 1 };
+	cleanup_answer struct answer answer = ANSWER_INIT;
 
 	snprintf(request.tops[0].name, sizeof(request.tops[0].name), "%s", name);
-	return ask(mounter, &request, &above_fd, 1, &reply, &none, err);
+	return ask(mounter, &request, &fds, &answer, err);
 }
 
 int xc_mounter_swap(struct xc_mounter *mounter, const int *raw_fds, uint32_t count,
 		    struct xc_err *err)
 {
 	const struct xc_wire_request request = { .kind = XC_WIRE_SWAP, .device_count = count };
-	cleanup_wire_fds struct xc_wire_fds none = { .count = 0 };
-	struct xc_wire_reply reply;
+	struct fd_list fds = { .count = 0 };
+	cleanup_answer struct answer answer = ANSWER_INIT;
 
-	return ask(mounter, &request, raw_fds, count, &reply, &none, err);
+	if (count > XC_MOUNTER_DEVICES_MAX)
+		return xc_err_set(err, XC_ERR_INTERNAL, "too many devices to swap");
+	for (uint32_t i = 0; i < count; i++)
+		add_fd(&fds, raw_fds[i]);
+	return ask(mounter, &request, &fds, &answer, err);
 }

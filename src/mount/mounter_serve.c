@@ -37,14 +37,14 @@ struct server {
 
 /* The descriptors of a request in their order. */
 struct fd_cursor {
-	struct xc_wire_fds *fds;
+	struct xc_wire_fds *from;
 	uint32_t next;
 };
 
 /* The next one, still the message's; -1 if there is none. */
 static int peek_fd(struct fd_cursor *cursor)
 {
-	return cursor->next < cursor->fds->count ? cursor->fds->items[cursor->next++] : -1;
+	return cursor->next < cursor->from->count ? cursor->from->items[cursor->next++] : -1;
 }
 
 /* The next one, which is the caller's. */
@@ -52,10 +52,10 @@ static int take_fd(struct fd_cursor *cursor)
 {
 	uint32_t at = cursor->next;
 
-	if (at >= cursor->fds->count)
+	if (at >= cursor->from->count)
 		return -1;
 	cursor->next++;
-	return STEAL_FD(cursor->fds->items[at]);
+	return STEAL_FD(cursor->from->items[at]);
 }
 
 static int refuse_request(struct xc_err *err)
@@ -144,64 +144,80 @@ struct pending {
 	int mount_fd, target_fd;
 };
 
-static int make_top(const struct server *server, const struct xc_wire_top *top, uint32_t number,
-		    int erofs_fd, struct fd_cursor *fds, struct pending *pending,
-		    struct xc_kept_mount *kept, struct xc_err *err)
+/* An attach on its way. */
+struct attaching {
+	const struct server *server;
+	const struct xc_wire_request *request;
+	struct fd_cursor fds;
+	int erofs_fd;
+	struct pending pending[XC_MOUNTER_TOPS_MAX];
+};
+
+static int make_top(struct attaching *attaching, uint32_t number, struct xc_kept_mount *kept,
+		    struct xc_err *err)
 {
-	struct xc_attach_overlay overlay = { .erofs_mount_fd = erofs_fd };
+	const struct xc_wire_top *top = &attaching->request->tops[number];
+	struct xc_attach_overlay overlay = { .erofs_mount_fd = attaching->erofs_fd };
+	struct pending *pending = &attaching->pending[number];
 	char name[16], source[32];
 
 	snprintf(name, sizeof(name), "%u", number);
-	kept->above_fd = take_fd(fds);
+	kept->above_fd = take_fd(&attaching->fds);
 	kept->made = top->made;
 	memcpy(kept->name, top->name, sizeof(kept->name));
-	pending->target_fd = open_target(server, kept->above_fd, kept->name, err);
+	pending->target_fd = open_target(attaching->server, kept->above_fd, kept->name, err);
 	if (pending->target_fd < 0)
 		return -1;
 	if (!top->writable)
-		return xc_attach_read_only(erofs_fd, name, &pending->mount_fd, err);
+		return xc_attach_read_only(attaching->erofs_fd, name, &pending->mount_fd, err);
 	snprintf(source, sizeof(source), XC_MOUNTINFO_OVERLAY "%d", (int)getpid());
 	overlay.top = name;
 	overlay.source = source;
-	overlay.upper_fd = peek_fd(fds);
-	overlay.work_fd = peek_fd(fds);
+	overlay.upper_fd = peek_fd(&attaching->fds);
+	overlay.work_fd = peek_fd(&attaching->fds);
 	return xc_attach_overlay(&overlay, &pending->mount_fd, err);
 }
 
-/* All that can fail before the first of them is shown. */
-static int make_tops(struct server *server, const struct xc_wire_request *request, int erofs_fd,
-		     struct fd_cursor *fds, struct pending *pending, struct xc_err *err)
+static int take_folders(struct attaching *attaching, struct xc_keeper *keeper, struct xc_err *err)
 {
-	struct xc_keeper *keeper = &server->keeper;
+	const struct xc_wire_request *request = attaching->request;
 
-	for (uint32_t i = 0; i < request->top_count; i++) {
-		keeper->mount_count = i + 1;
-		if (make_top(server, &request->tops[i], i, erofs_fd, fds, &pending[i],
-			     &keeper->mounts[i], err) < 0)
-			return -1;
-	}
 	for (uint32_t i = 0; i < request->folder_count; i++) {
 		struct xc_kept_folder *folder = &keeper->folders[i];
 
-		folder->base_fd = take_fd(fds);
-		folder->fd = take_fd(fds);
+		folder->base_fd = take_fd(&attaching->fds);
+		folder->fd = take_fd(&attaching->fds);
 		memcpy(folder->name, request->folders[i], sizeof(folder->name));
 		keeper->folder_count = i + 1;
-		if (!is_askers(server, folder->fd))
+		if (!is_askers(attaching->server, folder->fd))
 			return refuse_request(err);
 	}
-	keeper->watch_fd = request->watched ? take_fd(fds) : -1;
 	return 0;
 }
 
-static int show(struct server *server, struct pending *pending, struct xc_err *err)
+/* All that can fail before the first of them is shown. */
+static int make_tops(struct attaching *attaching, struct xc_keeper *keeper, struct xc_err *err)
 {
-	struct xc_keeper *keeper = &server->keeper;
+	const struct xc_wire_request *request = attaching->request;
 
+	for (uint32_t i = 0; i < request->top_count; i++) {
+		keeper->mount_count = i + 1;
+		if (make_top(attaching, i, &keeper->mounts[i], err) < 0)
+			return -1;
+	}
+	if (take_folders(attaching, keeper, err) < 0)
+		return -1;
+	keeper->watch_fd = request->watched ? take_fd(&attaching->fds) : -1;
+	return 0;
+}
+
+static int show(const struct attaching *attaching, struct xc_keeper *keeper, struct xc_err *err)
+{
 	for (uint32_t i = 0; i < keeper->mount_count; i++) {
-		keeper->mounts[i].id = xc_attach_mount_id(pending[i].mount_fd);
-		if (xc_attach_move(pending[i].mount_fd, pending[i].target_fd, err) < 0) {
-			keeper->mount_count = i + 1;
+		const struct pending *pending = &attaching->pending[i];
+
+		keeper->mounts[i].id = xc_attach_mount_id(pending->mount_fd);
+		if (xc_attach_move(pending->mount_fd, pending->target_fd, err) < 0) {
 			xc_keeper_unmount(keeper);
 			return -1;
 		}
@@ -209,20 +225,18 @@ static int show(struct server *server, struct pending *pending, struct xc_err *e
 	return 0;
 }
 
-static int attach_tops(struct server *server, const struct xc_wire_request *request, int erofs_fd,
-		       struct fd_cursor *fds, struct xc_err *err)
+static int attach_tops(struct attaching *attaching, struct xc_keeper *keeper, struct xc_err *err)
 {
-	struct pending pending[XC_MOUNTER_TOPS_MAX];
 	int result;
 
 	for (uint32_t i = 0; i < XC_MOUNTER_TOPS_MAX; i++)
-		pending[i] = (struct pending){ .mount_fd = -1, .target_fd = -1 };
-	result = make_tops(server, request, erofs_fd, fds, pending, err);
+		attaching->pending[i] = (struct pending){ .mount_fd = -1, .target_fd = -1 };
+	result = make_tops(attaching, keeper, err);
 	if (result == 0)
-		result = show(server, pending, err);
+		result = show(attaching, keeper, err);
 	for (uint32_t i = 0; i < XC_MOUNTER_TOPS_MAX; i++) {
-		xc_fd_close(&pending[i].mount_fd);
-		xc_fd_close(&pending[i].target_fd);
+		xc_fd_close(&attaching->pending[i].mount_fd);
+		xc_fd_close(&attaching->pending[i].target_fd);
 	}
 	return result;
 }
@@ -237,25 +251,32 @@ static void close_loops(struct server *server)
 static int attach(struct server *server, const struct xc_wire_request *request,
 		  struct xc_wire_fds *fds, struct xc_err *err)
 {
-	struct fd_cursor cursor = { .fds = fds };
+	struct attaching attaching = {
+		.server = server,
+		.request = request,
+		.fds = { .from = fds },
+		.erofs_fd = -1,
+	};
 	struct xc_attach_sources sources = {
 		.way = request->way,
 		.device_count = request->device_count,
 		.fuse_mount_fd = request->fuse ? server->fuse_mount_fd : -1,
 	};
-	cleanup_fd int erofs_fd = -1;
+	int result;
 
 	if (!makes_sense(server, request, fds))
 		return refuse_request(err);
-	sources.image_fd = peek_fd(&cursor);
-	sources.raw_fds = &fds->items[cursor.next];
-	cursor.next += request->fuse ? 0 : request->device_count;
-	if (xc_attach_erofs(&sources, server->loop_fds, &erofs_fd, err) < 0)
+	sources.image_fd = peek_fd(&attaching.fds);
+	sources.raw_fds = &fds->items[attaching.fds.next];
+	attaching.fds.next += request->fuse ? 0 : request->device_count;
+	if (xc_attach_erofs(&sources, server->loop_fds, &attaching.erofs_fd, err) < 0)
 		return -1;
 	server->loop_count = request->device_count;
 	if (!request->fuse)
 		close_loops(server);
-	if (attach_tops(server, request, erofs_fd, &cursor, err) < 0) {
+	result = attach_tops(&attaching, &server->keeper, err);
+	xc_fd_close(&attaching.erofs_fd);
+	if (result < 0) {
 		close_loops(server);
 		xc_keeper_forget(&server->keeper);
 		return -1;

@@ -67,8 +67,9 @@ static int add_zeros_to(struct batch *batch, uint64_t end)
 int xc_raw_put(const struct xc_layout *layout, struct xc_segment_ref ref, const char *decoded,
 	       int fd, struct xc_err *err)
 {
-	const uint64_t *segment_raw = &layout->layers[ref.pack].segment_raw[ref.segment];
-	struct batch batch = { .fd = fd, .offset = segment_raw[0], .end = segment_raw[0] };
+	const uint64_t *segment_raw = layout->layers[ref.pack].segment_raw;
+	uint64_t start = segment_raw[ref.segment], end = segment_raw[ref.segment + 1];
+	struct batch batch = { .fd = fd, .offset = start, .end = start };
 	struct xc_layout_pieces pieces;
 	struct xc_layout_piece piece;
 
@@ -77,31 +78,27 @@ int xc_raw_put(const struct xc_layout *layout, struct xc_segment_ref ref, const 
 		if (add_zeros_to(&batch, piece.raw) < 0 ||
 		    add_part(&batch, decoded + piece.at, piece.length) < 0)
 			return xc_err_sys(err, errno, "cannot write contents");
-	if (add_zeros_to(&batch, segment_raw[1]) < 0 || write_batch(&batch) < 0)
+	if (add_zeros_to(&batch, end) < 0 || write_batch(&batch) < 0)
 		return xc_err_sys(err, errno, "cannot write contents");
 	return 0;
 }
 
 /* --- all of them --- */
 
-struct writing {
-	const struct xc_raw_opts *opts;
-};
-
 /* By the fetch, for each segment, on its worker. */
 static int write_segment(void *context, const struct xc_fetched *fetched, struct xc_err *err)
 {
-	const struct xc_raw_opts *opts = ((struct writing *)context)->opts;
+	const struct xc_raw_opts *opts = context;
 	const struct xc_entry_layer *layer = &opts->layers->items[fetched->ref.pack];
 	const struct xc_segment *segment = &layer->index.segments[fetched->ref.segment];
-	const uint64_t *segment_raw =
-		&opts->layout->layers[fetched->ref.pack].segment_raw[fetched->ref.segment];
+	const uint64_t *raw = opts->layout->layers[fetched->ref.pack].segment_raw;
 
 	if (xc_cancel_check(opts->cache->cancel, err) < 0 ||
 	    xc_raw_put(opts->layout, fetched->ref, fetched->raw, opts->fds[fetched->ref.pack],
 		       err) < 0)
 		return -1;
-	xc_progress_add(opts->cache->progress, 0, segment_raw[1] - segment_raw[0],
+	xc_progress_add(opts->cache->progress, 0,
+			raw[fetched->ref.segment + 1] - raw[fetched->ref.segment],
 			segment->stored_bytes);
 	return 0;
 }
@@ -140,7 +137,6 @@ static int fetch_needed(const struct xc_raw_opts *opts, struct xc_fetch *fetch, 
 int xc_raw_write(const struct xc_raw_opts *opts, uint64_t *ret_fetched_bytes, struct xc_err *err)
 {
 	cleanup_free struct xc_fetch_pack *packs = xc_calloc(opts->layers->count, sizeof(*packs));
-	struct writing writing = { .opts = opts };
 	struct xc_fetch *fetch;
 	int result;
 
@@ -156,7 +152,7 @@ int xc_raw_write(const struct xc_raw_opts *opts, uint64_t *ret_fetched_bytes, st
 		.threads = opts->cache->threads,
 		.taken_bytes = xc_index_budget_free_used(&opts->layers->budget),
 		.consume = write_segment,
-		.context = &writing,
+		.context = (void *)opts,
 		.cancel = opts->cache->cancel,
 	});
 	result = fetch_needed(opts, fetch, err);

@@ -148,10 +148,15 @@ static int fill_by_means(struct restore *restore, const struct xc_query *query,
 
 	if (!restore->means || !restore->means->fill)
 		return 0;
-	if (restore->means->fill(restore->means->context, &restoring, &result->fetched_bytes,
-				 err) == 0)
-		return 1;
-	return err->kind == XC_ERR_UNSUPPORTED ? 0 : -1;
+	/* From here on what was noted of an earlier restore is not true any more. */
+	if (restore->cache->state_folder)
+		xc_state_forget(restore->cache, query->paths);
+	if (restore->means->fill(restore->means->context, &restoring, &result->fetched_bytes, err) <
+	    0)
+		return err->kind == XC_ERR_UNSUPPORTED ? 0 : -1;
+	if (restore->records)
+		record(restore, query, result);
+	return 1;
 }
 
 static int extract(struct restore *restore, const struct xc_query *query,

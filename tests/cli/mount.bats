@@ -52,6 +52,30 @@ is_mounted() {
     grep -q " $(readlink -f "$1") " /proc/self/mountinfo
 }
 
+# Within some seconds.
+goes_away() {
+    local try
+    for try in $(seq 200); do
+        [ -e "$1" ] || return 0
+        sleep 0.05
+    done
+    fail "there is $1 after $try looks"
+}
+
+# Work where no image can be mounted from a file: what is left are loop devices.
+on_loops() {
+    mount -t tmpfs none /var/tmp
+    mkdir "$T/memory"
+    mount -t tmpfs none "$T/memory"
+    mkdir "$T/memory/ws"
+    cd "$T/memory/ws"
+}
+
+off_loops() {
+    cd "$T/ws"
+    umount "$T/memory" /var/tmp
+}
+
 # The entry k of tree/, whose original lies beside.
 entry() {
     local kind
@@ -64,12 +88,12 @@ entry() {
     head -c 3000000 /dev/zero | tr '\0' x >tree/large
     ln tree/large tree/linked
     xc save -q --key k --path tree
-    mv tree "$T/original"
+    mv tree ../original
 }
 
 as_original() {
     # An image does not tell how few blocks a sparse file takes.
-    same_tree --no-holes "$T/original" tree
+    same_tree --no-holes ../original tree
 }
 
 eager() {
@@ -99,6 +123,43 @@ lazy() {
     inside lazy
 }
 
+loops() {
+    on_loops
+    entry
+    ends 0 xc mount --key k --path tree
+    has "$output" "by loop devices"
+    as_original
+    echo more >tree/more
+    xc unmount tree
+    absent tree
+    off_loops
+    lacks "$(losetup -l)" "$T"
+}
+
+@test "where files cannot be mounted loop devices are, and leave nothing behind" {
+    command -v losetup >/dev/null || skip "no losetup"
+    inside loops
+}
+
+# All contents have come when the server is gone: the mount does not need it any more.
+lazy_loops() {
+    on_loops
+    entry
+    xc mount -q --lazy --key k --path tree
+    for _ in $(seq 100); do
+        holders | xargs -I{} sh -c 'tr "\0" " " <{}/cmdline' | grep -q ' mount ' || break
+        sleep 0.05
+    done
+    lacks "$(holders | xargs -I{} sh -c 'tr "\0" " " <{}/cmdline')" " mount "
+    as_original
+    xc unmount tree
+    off_loops
+}
+
+@test "a lazy mount by loop devices stands alone once all contents are there" {
+    inside lazy_loops
+}
+
 writable() {
     entry
     xc mount -q --key k --path tree
@@ -119,6 +180,23 @@ writable() {
 
 @test "what a job changes in a mount goes to a directory of its own" {
     inside writable
+}
+
+saved_again() {
+    entry
+    xc mount -q --key k --path tree
+    echo changed >tree/many/1
+    rm tree/many/2
+    mv tree/many/3 tree/many/moved
+    ends 0 xc save --json --key k2 --parent-key k --path tree
+    cp -a tree ../changed
+    xc unmount tree
+    xc restore -q --key k2 --path tree
+    same_tree --no-holes ../changed tree
+}
+
+@test "a mount can be saved as the tree that it shows" {
+    inside saved_again
 }
 
 read_only() {
@@ -172,11 +250,7 @@ watched() {
     echo changed >tree/many/1
     kill $!
     wait $! 2>/dev/null || true
-    for _ in $(seq 100); do
-        is_mounted tree || break
-        sleep 0.05
-    done
-    absent tree
+    goes_away tree
 }
 
 @test "a mount ends with the process that it is for" {
@@ -187,11 +261,7 @@ by_others() {
     entry
     xc mount -q --key k --path tree
     umount tree
-    for _ in $(seq 100); do
-        [ -e tree ] || break
-        sleep 0.05
-    done
-    absent tree
+    goes_away tree
 }
 
 @test "umount(8) will do: nothing of the mount stays" {
