@@ -60,8 +60,9 @@ _xcache_value() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		;;
 	--store) _xcache_stores ;;
+	--mount) mapfile -t COMPREPLY < <(compgen -W 'off auto eager lazy' -- "$current") ;;
 	--level) mapfile -t COMPREPLY < <(compgen -W "$(echo {1..19})" -- "$current") ;;
-	--scope | --repository | --jobs | -j | --connections | --role-arn | --grace | --max-age | --max-size) ;;
+	--scope | --repository | --jobs | -j | --connections | --role-arn | --watch | --grace | --max-age | --max-size) ;;
 	--profile) mapfile -t COMPREPLY < <(compgen -W "$(_xcache_profiles)" -- "$current") ;;
 	*) return 1 ;;
 	esac
@@ -72,7 +73,11 @@ _xcache_options() {
 	local common='--store --repository --scope --workspace --jobs --connections --profile'
 	common+=' --role-arn --no-sign-request --trace --quiet --verbose --json --help'
 	case $1 in
-	restore) echo "--key --restore-key --path --lookup-only --legacy-layout $common" ;;
+	restore)
+		echo "--key --restore-key --path --lookup-only --legacy-layout --mount --watch $common"
+		;;
+	mount) echo "--key --restore-key --path --lazy --read-only --watch $common" ;;
+	unmount) echo "--json --help" ;;
 	save) echo "--key --path --update --parent-key --full --expire-days --level $common" ;;
 	lookup) echo "--key --restore-key --path --legacy-layout $common" ;;
 	list) echo "--key-prefix --path --keys-only $common" ;;
@@ -106,8 +111,8 @@ _xcache_trim() {
 
 _xcache() {
 	local words current option
-	local commands='restore save lookup list inspect remove verify stats gc doctor lifecycle'
-	commands+=' version help'
+	local commands='restore save mount unmount lookup list inspect remove verify stats gc'
+	commands+=' doctor lifecycle version help'
 	COMPREPLY=()
 	_xcache_words
 	if ((${#words[@]} == 2)); then
