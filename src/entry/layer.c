@@ -126,6 +126,7 @@ static int load_layer(struct loading *loading, uint32_t number, struct xc_err *e
 		.store = loading->cache->store,
 		.pack_name = layer->pack_name,
 		.layer = layer->layer,
+		.keep = loading->source->keep_stored ? &layer->stored : NULL,
 	};
 	const char *data;
 
@@ -133,8 +134,6 @@ static int load_layer(struct loading *loading, uint32_t number, struct xc_err *e
 		return -1;
 	if (next_index(loading, number, &data, err) < 0)
 		return -1;
-	if (loading->source->keep_stored)
-		xc_buf_add(&layer->stored, data, layer->layer->index_bytes);
 	if (xc_fetch_index(&source, data, &loading->layers->budget, &layer->index, err) < 0)
 		return -1;
 	/* Only the newest layer's count. */

@@ -46,6 +46,8 @@ int xc_fetch_index(const struct xc_index_source *source, const char *data,
 			return -1;
 		data = own;
 	}
+	if (source->keep)
+		xc_buf_add(source->keep, data, layer->index_bytes);
 	if (xc_index_parse(data, layer->index_bytes, budget, &index, err) < 0)
 		return xc_err_wrap(err, "index of pack %s", layer->pack);
 	if (index.members.count != layer->member_count)

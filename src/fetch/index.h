@@ -12,6 +12,7 @@ struct xc_index_source {
 	struct xc_store *store;
 	const char *pack_name; /* the pack's object */
 	const struct xc_layer *layer;
+	struct xc_buf *keep; /* the index as stored is appended here; NULL: it need not be kept */
 };
 
 /*

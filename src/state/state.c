@@ -151,6 +151,15 @@ static int fail(const char *what, struct xc_err *err)
 	return xc_err_set(err, XC_ERR_NOT_FOUND, "the state of the last restore %s", what);
 }
 
+/* Indexes that nobody can use are no state, whatever is wrong with them. */
+static int refuse(struct xc_err *err)
+{
+	if (err->kind == XC_ERR_CANCELED)
+		return -1;
+	err->kind = XC_ERR_NOT_FOUND;
+	return xc_err_wrap(err, "the state of the last restore");
+}
+
 static const uint8_t *take_bytes(struct reading *reading, size_t *ret_length)
 {
 	uint64_t length;
@@ -249,8 +258,8 @@ static int read_layers(const struct xc_cache *cache, struct reading *reading, st
 		else
 			result = fail("is damaged", err);
 	}
-	if (result == 0)
-		result = xc_layers_load(cache, &source, &reading->state->layers, err);
+	if (result == 0 && xc_layers_load(cache, &source, &reading->state->layers, err) < 0)
+		result = refuse(err);
 	release_stored(stored, count);
 	return result;
 }

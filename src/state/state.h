@@ -60,7 +60,7 @@ int xc_state_write(const struct xc_cache *cache, const struct xc_state_record *r
 /*
  * Read the state of the last restore of these paths. NOT_FOUND if there is
  * none that belongs to this store, repository and user and holds together,
- * with the reason. `ret_state` is to be released in any case.
+ * with the reason; else CANCELED alone. `ret_state` is to be released in any case.
  */
 int xc_state_read(const struct xc_cache *cache, const struct xc_strlist *paths,
 		  struct xc_state *ret_state, struct xc_err *err) XC_CHECK;

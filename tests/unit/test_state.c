@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a restore leaves for the next save of the same paths. */
+#include "fake_store.h"
 #include "scene.h"
 
 #include <linux/magic.h>
@@ -308,6 +309,7 @@ static void a_state_that_was_tampered_with_is_none(void **state)
 /* With a digest that fits: only the parser can refuse them. */
 static void a_forged_state_is_none(void **state)
 {
+	static const char masks[] = { 1, 2, (char)0xff };
 	cleanup_buf struct xc_buf data = XC_BUF_INIT, bad = XC_BUF_INIT;
 	cleanup_free char *path = NULL;
 	struct state_scene self;
@@ -319,17 +321,40 @@ static void a_forged_state_is_none(void **state)
 	path = state_path(&self);
 	must_sys(xc_fd_read_file(self.scene.root_fd, path, (size_t)1 << 20, &data), path);
 	length = data.len_bytes - XC_SHA256_BYTES;
-	for (size_t i = 0; i < length; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(masks) * length; i++) {
 		uint8_t digest[XC_SHA256_BYTES];
 
 		xc_buf_clear(&bad);
 		xc_buf_add(&bad, data.data, length);
-		bad.data[i] = (char)0xff;
+		bad.data[i / ARRAY_LEN(masks)] ^= masks[i % ARRAY_LEN(masks)];
 		xc_sha256(bad.data, length, digest);
 		xc_buf_add(&bad, digest, sizeof(digest));
 		write_state(&self, path, &bad);
 		(void)try_read(&self);
 	}
+	close_scene(&self);
+}
+
+/* What came whole the second time only is what the state has. */
+static void an_index_that_came_spoilt_is_kept_whole(void **state)
+{
+	struct state_scene self;
+	struct fake *fake;
+	int again = 0;
+
+	(void)state;
+	open_scene(&self);
+	fake = wrap_store(&self.scene);
+	fake->spoil_first = fake->spoil_last = 1;
+	for (fake->spoil_at = 0; fake->spoil_at < 1; fake->spoil_at += 0.05) {
+		atomic_store(&fake->reads, 0);
+		restore_afresh(&self.scene);
+		again += atomic_load(&fake->reads) == 2;
+		atomic_store(&fake->reads, 0);
+		assert_int_equal(try_read(&self), 0);
+		assert_int_equal(atomic_load(&fake->reads), 0);
+	}
+	assert_in_range(again, 5, 20);
 	close_scene(&self);
 }
 
@@ -429,6 +454,7 @@ int main(void)
 		cmocka_unit_test(a_write_by_way_of_a_mapping_shows),
 		cmocka_unit_test(a_state_that_was_tampered_with_is_none),
 		cmocka_unit_test(a_forged_state_is_none),
+		cmocka_unit_test(an_index_that_came_spoilt_is_kept_whole),
 		cmocka_unit_test(after_another_boot_nothing_is_known_of_the_files),
 		cmocka_unit_test(a_state_is_good_where_files_were_kept),
 		cmocka_unit_test(another_store_or_workspace_has_a_state_of_its_own),
