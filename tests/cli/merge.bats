@@ -115,6 +115,52 @@ restore_fails() {
     same "$(cat other/tree/a real/tree/a)" contentcontent
 }
 
+@test "a path that is inside another one here cannot replace what that brings" {
+    put A/b/f one
+    put a/b/f two
+    put a/c kept
+    xc save -q --key k --path A/b --path a
+    rm -r A a
+    mkdir a
+    ln -s a A
+    ends 1 xc restore --key k --path A/b --path a
+    has "$stderr" "./a and ./A/b; here one is inside the other, and they differ"
+    same "$(names_below a)" ""
+    # With the folder in place, too, and where it is a file that is in the way.
+    mkdir a/b
+    ends 1 xc restore --key k --path A/b --path a
+    absent a/b/f
+    rm -r A a
+    put A/b/f one
+    put a/b file
+    xc save -q --key file --path A/b --path a
+    rm -r A a
+    mkdir a
+    ln -s a A
+    ends 1 xc restore --key file --path A/b --path a
+    same "$(names_below a)" ""
+}
+
+@test "a path that is inside another one here is restored where they agree" {
+    put a/b/f one
+    put a/c kept
+    ln -s a A
+    xc save -q --key same --path A/b --path a
+    rm -r a/b a/c
+    xc restore -q --key same --path A/b --path a
+    same "$(cat a/b/f a/c A/b/f)" onekeptone
+    # The other one has nothing there.
+    rm -r A a
+    put A/b/f one
+    put a/c kept
+    xc save -q --key apart --path A/b --path a
+    rm -r A a
+    mkdir a
+    ln -s a A
+    xc restore -q --key apart --path A/b --path a
+    same "$(cat a/b/f a/c)" onekept
+}
+
 @test "a symlink that a wildcard met is not followed" {
     put tree/a new
     xc save -q --key k --path 'tr*'

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -299,6 +300,31 @@ int xc_stage_place(struct xc_stage *stage, uint32_t i, struct xc_stage_place *re
 		.missing = missing,
 	};
 	return 0;
+}
+
+char *xc_stage_real_path(struct xc_stage *stage, uint32_t i)
+{
+	struct xc_stage_destination *destination = &stage->destinations[i];
+	const char *rest = destination->target->path + destination->known_bytes;
+	char link[48], directory[PATH_MAX];
+	cleanup_fd int fd = -1;
+	ssize_t length;
+
+	if (destination->known_bytes == destination->above_bytes)
+		fd = xc_stage_open_existing(stage, i, &rest);
+	else
+		fd = xc_stage_open_above(destination, destination->known_bytes);
+	if (fd < 0)
+		return NULL;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, directory, sizeof(directory) - 1);
+	if (length < 0)
+		return NULL;
+	directory[length] = '\0';
+	rest += strspn(rest, "/");
+	if (strcmp(rest, ".") == 0 || *rest == '\0')
+		return xc_strdup(directory);
+	return xc_asprintf("%s/%s", strcmp(directory, "/") == 0 ? "" : directory, rest);
 }
 
 void xc_stage_free(struct xc_stage *stage)

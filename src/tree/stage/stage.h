@@ -75,6 +75,13 @@ struct xc_stage_place {
 	const char *missing; /* from there on; lives as long as the stage */
 };
 
+/*
+ * The path by which a target's place is known to the system, without symlinks;
+ * on the heap. NULL with errno. Where a part of a tree is mounted elsewhere,
+ * one place has several.
+ */
+char *xc_stage_real_path(struct xc_stage *stage, uint32_t i) XC_CHECK;
+
 /* -1 with errno. */
 int xc_stage_place(struct xc_stage *stage, uint32_t i, struct xc_stage_place *ret_place) XC_CHECK;
 
