@@ -77,7 +77,11 @@ static void report(const struct xc_command *asked, const struct xc_args *args,
 			    XC_COUNTED(result->left_out, "special file", "special files"));
 	if (args->json) {
 		cleanup_json json_t *document = xc_document_restore(&query, result);
+		enum xc_mount_way way = xc_mount_way(mount);
 
+		xc_document_set_mount(document,
+				      way == XC_MOUNT_BY_NOTHING ? NULL : xc_mount_way_name(way),
+				      xc_mount_obstacle(mount));
 		xc_document_print(document, stdout);
 	}
 	if (!people)

@@ -192,6 +192,15 @@ json_t *xc_document_restore(const struct xc_query *query, const struct xc_restor
 	return document;
 }
 
+void xc_document_set_mount(json_t *document, const char *way, const char *obstacle)
+{
+	json_object_set_new(document, "mounted", json_boolean(way != NULL));
+	if (way)
+		json_object_set_new(document, "mounted_by", json_string(way));
+	if (obstacle)
+		json_object_set_new(document, "not_mounted", xc_json_text(obstacle));
+}
+
 json_t *xc_document_inspect(const struct xc_match *match)
 {
 	json_t *document = xc_document_new();

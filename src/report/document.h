@@ -23,6 +23,11 @@ const char *xc_document_kind(enum xc_err_kind kind);
 
 json_t *xc_document_save(const struct xc_query *query, const struct xc_save_result *result);
 json_t *xc_document_restore(const struct xc_query *query, const struct xc_restore_result *result);
+/*
+ * Adds how it was done. `way` is NULL for extraction; `obstacle` says why there
+ * is no mount if one was asked for, else NULL.
+ */
+void xc_document_set_mount(json_t *document, const char *way, const char *obstacle);
 json_t *xc_document_lookup(const struct xc_query *query, const struct xc_match *match);
 json_t *xc_document_inspect(const struct xc_match *match);
 

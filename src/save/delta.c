@@ -245,14 +245,25 @@ static struct xc_layer_weight *weigh_layers(const struct deciding *deciding)
 	return weights;
 }
 
+/* Of what goes into the new pack; 1 at least if there is to be one, be it for overrides alone. */
+static uint64_t weigh_fresh(const struct deciding *deciding)
+{
+	uint64_t bytes = deciding->delta->has_pack;
+
+	for (uint32_t i = 0; i < deciding->tree->members.count; i++)
+		if (deciding->verdicts[i] == FRESH)
+			bytes += weigh(&deciding->tree->members.items[i]);
+	return bytes;
+}
+
 /* Members of layers that are written anew are fresh as well. */
-static bool tidy_layers(const struct deciding *deciding, bool has_pack)
+static bool tidy_layers(const struct deciding *deciding)
 {
 	uint32_t count = deciding->parent->layers->count;
 	cleanup_free struct xc_layer_weight *weights = weigh_layers(deciding);
 	cleanup_free bool *rewrite = xc_calloc(count, sizeof(*rewrite));
 
-	if (!xc_policy_rewrite(weights, count, has_pack, rewrite))
+	if (!xc_policy_rewrite(weights, count, weigh_fresh(deciding), rewrite))
 		return false;
 	for (uint32_t i = 0; i < deciding->tree->members.count; i++) {
 		if (deciding->verdicts[i] != KEPT || !rewrite[deciding->origins[i].layer])
@@ -373,7 +384,7 @@ static int decide(const struct deciding *deciding, struct xc_err *err)
 		return -1;
 	spread_links(deciding);
 	count_changes(deciding);
-	deciding->delta->has_pack |= tidy_layers(deciding, deciding->delta->has_pack);
+	deciding->delta->has_pack |= tidy_layers(deciding);
 	spread_parents(deciding);
 	fill_delta(deciding);
 	return 0;

@@ -13,8 +13,9 @@
  * All layers together hold no more dead than this part of what is alive: a
  * restore fetches most of it. So much as the last one is nothing to any restore.
  */
-#define DEAD_PERCENT_MAX 18
-#define DEAD_FREE_BYTES  ((uint64_t)64 << 10)
+#define DEAD_PERCENT_MAX  11
+#define ALONG_PERCENT_MAX 10 /* of a new pack, what it takes along of small layers */
+#define DEAD_FREE_BYTES   ((uint64_t)64 << 10)
 
 #define AGE_DIGITS 12 /* of an id are its milliseconds, see key/key.h */
 #define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
@@ -84,11 +85,38 @@ static void bound_dead(const struct xc_layer_weight *weights, uint32_t count, ui
 	}
 }
 
-bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bool has_pack,
+static uint32_t count_left(const struct xc_layer_weight *weights, uint32_t count,
+			   const bool *rewrite)
+{
+	uint32_t layers = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		layers += weights[i].kept_bytes > 0 && !rewrite[i];
+	return layers;
+}
+
+/* What is next to nothing beside a large new pack goes along: later it would go beside a small one.
+ */
+static void take_along(const struct xc_layer_weight *weights, uint32_t count, uint64_t fresh_bytes,
+		       bool *rewrite)
+{
+	uint64_t room_bytes = fresh_bytes / 100 * ALONG_PERCENT_MAX;
+
+	while (count_left(weights, count, rewrite) >= XC_ENTRY_LAYERS / 2) {
+		uint32_t smallest = find_smallest(weights, count, rewrite);
+
+		if (weights[smallest].kept_bytes > room_bytes)
+			return;
+		room_bytes -= weights[smallest].kept_bytes;
+		rewrite[smallest] = true;
+	}
+}
+
+bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, uint64_t fresh_bytes,
 		       bool *ret_rewrite)
 {
 	uint64_t entry_bytes = 0;
-	uint32_t layers = 0;
+	uint32_t layers;
 	bool any = false;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -100,11 +128,11 @@ bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bo
 				 (weight->expires || is_hollow(weight, entry_bytes));
 	}
 	bound_dead(weights, count, entry_bytes, ret_rewrite);
-	for (uint32_t i = 0; i < count; i++) {
-		layers += weights[i].kept_bytes > 0 && !ret_rewrite[i];
+	take_along(weights, count, fresh_bytes, ret_rewrite);
+	for (uint32_t i = 0; i < count; i++)
 		any |= ret_rewrite[i];
-	}
-	if (layers + (has_pack || any) <= XC_ENTRY_LAYERS)
+	layers = count_left(weights, count, ret_rewrite);
+	if (layers + (fresh_bytes > 0 || any) <= XC_ENTRY_LAYERS)
 		return any;
 	/* One at a time would send more and leave twice the garbage. */
 	for (; layers > XC_ENTRY_LAYERS / 2; layers--)

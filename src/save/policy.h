@@ -22,11 +22,13 @@ struct xc_layer_weight {
  * Fill `ret_rewrite` (of `count`) with which layers' remaining members are to go
  * into the new pack: those that expire; those less than 70 % alive, unless
  * what is dead in them is next to nothing of the entry; while all together have
- * more that is dead than about a fifth of what is alive, the deadest; and where there
- * would be more than XC_ENTRY_LAYERS, the smaller half. `has_pack`: there will be a
- * new pack anyway. Returns whether there is any.
+ * more that is dead than a ninth of what is alive, the deadest; and where there
+ * would be more than XC_ENTRY_LAYERS, the smaller half. From half as many on, small ones go
+ * along with a new pack beside which they are next to nothing. `fresh_bytes` are to be
+ * written in any case, in the unit of the weights; 0: there will be no new pack for them. Returns
+ * whether there is any.
  */
-bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, bool has_pack,
+bool xc_policy_rewrite(const struct xc_layer_weight *weights, uint32_t count, uint64_t fresh_bytes,
 		       bool *ret_rewrite);
 
 /*

@@ -81,41 +81,53 @@ static void layers_are_rewritten_before_they_are_too_many_or_too_hollow(void **s
 	static const struct {
 		const char *name;
 		struct xc_layer_weight weights[10];
-		bool has_pack;
+		uint64_t fresh_bytes;
 		const char *want; /* a 1 for each layer that is rewritten */
 	} rows[] = {
-		{ "one good layer", { FULL(1000) }, true, "0" },
-		{ "70 % alive are enough", { { 10000, 7000, false }, FULL(20000) }, true, "00" },
-		{ "fewer are not", { { 10000, 6900, false }, FULL(20000) }, true, "10" },
-		{ "a sixth of what is alive may be dead",
-		  { { 12000000, 10000000, false }, FULL(10000000), { 12000000, 10000000, false } },
-		  true,
+		{ "one good layer", { FULL(1000) }, 1, "0" },
+		{ "70 % alive are enough", { { 10000, 7000, false }, FULL(20000) }, 1, "00" },
+		{ "fewer are not", { { 10000, 6900, false }, FULL(20000) }, 1, "10" },
+		{ "a tenth of what is alive may be dead",
+		  { { 11500000, 10000000, false }, FULL(10000000), { 11500000, 10000000, false } },
+		  1,
 		  "000" },
 		{ "more may not",
 		  { { 13000000, 10000000, false }, FULL(10000000), { 14000000, 10000000, false } },
-		  true,
+		  1,
 		  "001" },
 		{ "the dead of a small layer do not count",
 		  { { 1000000, 1000000, false }, { 10000, 1000, false } },
-		  true,
+		  1,
 		  "00" },
 		{ "nothing is left of it",
 		  { { 10000, 0, false }, { 1000, 1000, false } },
-		  true,
+		  1,
 		  "00" },
-		{ "it expires", { { 1000, 1000, true }, { 1000, 1000, false } }, false, "10" },
+		{ "it expires", { { 1000, 1000, true }, { 1000, 1000, false } }, 0, "10" },
 		{ "eight with the new one",
 		  { FULL(9), FULL(8), FULL(7), FULL(6), FULL(5), FULL(4), FULL(3) },
-		  true,
+		  1,
 		  "0000000" },
 		{ "nine with the new one",
 		  { FULL(2), FULL(8), FULL(7), FULL(6), FULL(5), FULL(4), FULL(3), FULL(9) },
-		  true,
+		  1,
 		  "10001110" },
 		{ "eight without a new one",
 		  { FULL(2), FULL(8), FULL(7), FULL(6), FULL(5), FULL(4), FULL(3), FULL(9) },
-		  false,
+		  0,
 		  "00000000" },
+		{ "small ones go along with a large new pack",
+		  { FULL(10000), FULL(500), FULL(400), FULL(600), FULL(300) },
+		  10000,
+		  "00101" },
+		{ "not while there are few layers",
+		  { FULL(10000), FULL(500), FULL(400) },
+		  10000,
+		  "000" },
+		{ "nor beside a small one",
+		  { FULL(10000), FULL(500), FULL(400), FULL(600), FULL(300) },
+		  2000,
+		  "00000" },
 	};
 
 	(void)state;
@@ -124,7 +136,7 @@ static void layers_are_rewritten_before_they_are_too_many_or_too_hollow(void **s
 		bool rewrite[10], any;
 		char got[11] = "";
 
-		any = xc_policy_rewrite(rows[i].weights, count, rows[i].has_pack, rewrite);
+		any = xc_policy_rewrite(rows[i].weights, count, rows[i].fresh_bytes, rewrite);
 		for (uint32_t k = 0; k < count; k++)
 			got[k] = rewrite[k] ? '1' : '0';
 		if (strcmp(got, rows[i].want) != 0)
