@@ -16,131 +16,10 @@
 #include <unistd.h>
 
 #include "fetch/fetch.h"
+#include "held_store.h"
 
 #define SEGMENTS  12
 #define RAW_BYTES 1000
-
-/* --- a store of one pack --- */
-
-struct held_store {
-	struct xc_store base;
-	struct xc_buf pack;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool hold; /* reads wait until they are let go */
-	struct xc_store_read *held[64];
-	unsigned held_count;
-	unsigned started;  /* reads */
-	unsigned canceled; /* of those that were held */
-	unsigned spoil;    /* so many reads come with a wrong byte */
-	uint64_t fail_at;  /* reads of this offset fail */
-};
-
-static struct held_store *held_of(struct xc_store *store)
-{
-	return (struct held_store *)store;
-}
-
-static void answer(struct held_store *store, struct xc_store_read *read)
-{
-	bool spoil, fail;
-
-	pthread_mutex_lock(&store->lock);
-	spoil = store->spoil > 0;
-	store->spoil -= spoil;
-	fail = read->offset == store->fail_at;
-	pthread_mutex_unlock(&store->lock);
-	memcpy(read->buffer, store->pack.data + read->offset, read->length);
-	if (spoil)
-		read->buffer[read->length / 2] ^= 1;
-	read->done(read, fail ? xc_err_set(&read->err, XC_ERR_IO, "the store is broken") : 0);
-}
-
-static void held_read(struct xc_store *base, struct xc_store_read *read)
-{
-	struct held_store *store = held_of(base);
-	bool hold;
-
-	pthread_mutex_lock(&store->lock);
-	store->started++;
-	hold = store->hold;
-	if (hold)
-		store->held[store->held_count++] = read;
-	pthread_cond_broadcast(&store->changed);
-	pthread_mutex_unlock(&store->lock);
-	if (!hold)
-		answer(store, read);
-}
-
-/* The read of an offset, if it is held: no longer. */
-static struct xc_store_read *take_held(struct held_store *store, uint64_t offset)
-{
-	struct xc_store_read *read = NULL;
-
-	pthread_mutex_lock(&store->lock);
-	for (unsigned i = 0; i < store->held_count; i++)
-		if (store->held[i]->offset == offset) {
-			read = store->held[i];
-			store->held[i] = store->held[--store->held_count];
-			break;
-		}
-	pthread_mutex_unlock(&store->lock);
-	return read;
-}
-
-static void *end_canceled(void *context)
-{
-	struct xc_store_read *read = context;
-
-	read->done(read, xc_err_set(&read->err, XC_ERR_CANCELED, "canceled"));
-	return NULL;
-}
-
-static void held_cancel(struct xc_store *base, struct xc_store_read *read)
-{
-	struct xc_store_read *held = take_held(held_of(base), read->offset);
-	pthread_t thread;
-
-	if (!held)
-		return;
-	held_of(base)->canceled++;
-	assert_int_equal(pthread_create(&thread, NULL, end_canceled, held), 0);
-	pthread_detach(thread);
-}
-
-static const struct xc_store_ops held_ops = { .read = held_read, .read_cancel = held_cancel };
-
-static void wait_for_started(struct held_store *store, unsigned count)
-{
-	pthread_mutex_lock(&store->lock);
-	while (store->started < count)
-		pthread_cond_wait(&store->changed, &store->lock);
-	pthread_mutex_unlock(&store->lock);
-}
-
-static void let_go(struct held_store *store, uint64_t offset)
-{
-	struct xc_store_read *read = take_held(store, offset);
-
-	assert_non_null(read);
-	answer(store, read);
-}
-
-/* All that are held, and all to come. */
-static void let_all_go(struct held_store *store)
-{
-	struct xc_store_read *held[64];
-	unsigned count;
-
-	pthread_mutex_lock(&store->lock);
-	store->hold = false;
-	count = store->held_count;
-	memcpy(held, store->held, count * sizeof(struct xc_store_read *));
-	store->held_count = 0;
-	pthread_mutex_unlock(&store->lock);
-	for (unsigned i = 0; i < count; i++)
-		answer(store, held[i]);
-}
 
 /* --- a fetch of that pack --- */
 
@@ -184,14 +63,7 @@ static void open_fetch(struct fixture *fixture, unsigned threads, size_t raw_byt
 	struct held_store *store = &fixture->store;
 	struct xc_err err;
 
-	store->base = (struct xc_store){
-		.ops = &held_ops,
-		.read_concurrency = 2,
-		.read_bytes = 1, /* each segment is a range of its own */
-	};
-	store->fail_at = UINT64_MAX;
-	pthread_mutex_init(&store->lock, NULL);
-	pthread_cond_init(&store->changed, NULL);
+	held_open(store);
 	for (uint32_t i = 0; i < SEGMENTS; i++) {
 		raw[0] = (char)(i + 1);
 		assert_int_equal(xc_segment_encode(encoder, raw, raw_bytes, &stored,
@@ -222,9 +94,7 @@ static void open_fetch(struct fixture *fixture, unsigned threads, size_t raw_byt
 static void close_fetch(struct fixture *fixture)
 {
 	xc_fetch_free(fixture->fetch);
-	xc_buf_release(&fixture->store.pack);
-	pthread_cond_destroy(&fixture->store.changed);
-	pthread_mutex_destroy(&fixture->store.lock);
+	held_close(&fixture->store);
 }
 
 static struct xc_fetch_request *start_run(struct fixture *fixture, uint32_t first, uint32_t count,
