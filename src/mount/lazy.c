@@ -207,6 +207,23 @@ static int read_device(void *context, uint32_t file, uint64_t offset, size_t len
 	return 0;
 }
 
+/* Whoever waits for a segment or for a demand waits no longer. */
+static void end_waits(struct xc_lazy *lazy)
+{
+	pthread_mutex_lock(&lazy->mutex);
+	lazy->stop = true;
+	pthread_cond_broadcast(&lazy->came);
+	pthread_cond_broadcast(&lazy->wanted);
+	pthread_mutex_unlock(&lazy->mutex);
+}
+
+static bool is_unmounted(const struct xc_lazy *lazy)
+{
+	struct pollfd event = { .fd = lazy->fuse.fd };
+
+	return poll(&event, 1, 0) > 0 && (event.revents & (POLLERR | POLLHUP));
+}
+
 static void *serve_requests(void *context)
 {
 	struct xc_lazy *lazy = context;
@@ -219,6 +236,9 @@ static void *serve_requests(void *context)
 	while ((poll(events, 2, -1) > 0 || errno == EINTR) && !events[1].revents)
 		if (xc_fuse_serve_one(worker) < 0)
 			break;
+	/* The others may wait for a store that hangs, though nobody reads any more. */
+	if (is_unmounted(lazy))
+		end_waits(lazy);
 	xc_fuse_worker_free(worker);
 	return NULL;
 }
@@ -251,21 +271,32 @@ static bool pause_for(struct xc_lazy *lazy, unsigned ms)
 	return goes_on;
 }
 
+/*
+ * All at once, as neighbours are read together. One segment that fails ends that; so
+ * after a failure it goes on in steps, from one segment up, and passes over those that fail.
+ */
 static void *fetch_rest(void *context)
 {
 	struct xc_lazy *lazy = context;
 	cleanup_free struct xc_segment_ref *refs = xc_malloc(lazy->queue_capacity * sizeof(*refs));
 	unsigned wait_ms = RETRY_FIRST_MS;
+	size_t step = lazy->queue_capacity, count, taken;
 	struct xc_err ignored;
-	size_t count;
 
-	while ((count = list_absent(lazy, refs)) > 0) {
-		if (xc_fetch_run(lazy->fetch, refs, count, XC_PRIORITY_BACKGROUND, &ignored) == 0)
-			continue;
-		if (!pause_for(lazy, wait_ms))
-			return NULL;
-		wait_ms = XC_MIN(wait_ms * 2, (unsigned)RETRY_LONGEST_MS);
-	}
+	while ((count = list_absent(lazy, refs)) > 0)
+		for (size_t at = 0; at < count; at += taken) {
+			taken = XC_MIN(step, count - at);
+			if (xc_fetch_run(lazy->fetch, refs + at, taken, XC_PRIORITY_BACKGROUND,
+					 &ignored) == 0) {
+				step = XC_MIN(2 * step, lazy->queue_capacity);
+				wait_ms = RETRY_FIRST_MS;
+				continue;
+			}
+			step = 1;
+			if (!pause_for(lazy, wait_ms))
+				return NULL;
+			wait_ms = XC_MIN(wait_ms * 2, (unsigned)RETRY_LONGEST_MS);
+		}
 	if (lazy->opts.complete)
 		lazy->opts.complete(lazy->opts.context);
 	return NULL;
@@ -391,11 +422,7 @@ uint64_t xc_lazy_fetched_bytes(struct xc_lazy *lazy)
 static void stop(struct xc_lazy *lazy)
 {
 	xc_cancel_request(&lazy->cancel, -1);
-	pthread_mutex_lock(&lazy->mutex);
-	lazy->stop = true;
-	pthread_cond_broadcast(&lazy->came);
-	pthread_cond_broadcast(&lazy->wanted);
-	pthread_mutex_unlock(&lazy->mutex);
+	end_waits(lazy);
 	if (lazy->stop_fd >= 0)
 		eventfd_write(lazy->stop_fd, 1);
 	for (unsigned i = 0; i < lazy->server_count; i++)

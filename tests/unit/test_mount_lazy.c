@@ -326,6 +326,37 @@ static void the_rest_comes_once_the_store_is_well_again(void **state)
 	assert_int_equal(read_at(scene, 0, (uint32_t)scene->wanted_bytes), 0);
 }
 
+/* Of the raw file all segments have come but the n-th one that is needed. */
+static bool all_but_one_came(const struct scene *scene, uint32_t n)
+{
+	cleanup_free char *raw = xc_malloc(scene->wanted_bytes);
+	uint32_t bad = needed_segment(scene, n);
+	uint64_t start = segment_raw(scene)[bad], end = segment_raw(scene)[bad + 1];
+
+	assert_int_equal(pread(scene->fds[LAYER], raw, scene->wanted_bytes, 0),
+			 scene->wanted_bytes);
+	return memcmp(raw, scene->wanted, start) == 0 &&
+	       memcmp(raw + end, scene->wanted + end, scene->wanted_bytes - end) == 0;
+}
+
+static void one_segment_that_cannot_come_keeps_no_other_away(void **state)
+{
+	struct scene *scene = *state;
+	struct xc_index *index = &scene->layers.layers.items[LAYER].index;
+
+	scene->store.fail_at = index->segments[needed_segment(scene, 0)].offset;
+	start(scene, scene->kernel.server_fd, LONG_MS);
+	start_serving(scene);
+	for (int i = 0; !all_but_one_came(scene, 0); i++) {
+		if (i * 10 > LONG_MS / 2)
+			fail_msg("others do not come");
+		usleep(10000);
+	}
+	assert_int_equal(atomic_load(&scene->completed), 0);
+	assert_int_equal(read_segment(scene, 0), EIO);
+	assert_int_equal(read_segment(scene, 1), 0);
+}
+
 /* --- trouble --- */
 
 static void a_read_that_fails_is_an_error_and_the_next_one_tries_anew(void **state)
@@ -420,6 +451,23 @@ static void an_end_waits_for_no_store(void **state)
 	assert_true(xc_clock_now_ns() - from < SOON_MS * INT64_C(1000000));
 	fuse_kernel_receive(&scene->kernel);
 	assert_int_equal(scene->kernel.error, EIO);
+}
+
+static void an_unmount_waits_for_no_store(void **state)
+{
+	struct scene *scene = *state;
+	int64_t from;
+
+	set_hold(scene);
+	start(scene, scene->kernel.server_fd, LONG_MS);
+	start_serving(scene);
+	send_read(scene, segment_raw(scene)[needed_segment(scene, 0)], 100);
+	wait_for_started(&scene->store, 1);
+	from = xc_clock_now_ns();
+	fuse_kernel_hang_up(&scene->kernel);
+	pthread_join(scene->serving, NULL);
+	scene->is_serving = false;
+	assert_true(xc_clock_now_ns() - from < SOON_MS * INT64_C(1000000));
 }
 
 /* --- the kernel --- */
@@ -591,12 +639,14 @@ int main(void)
 		TEST(a_read_fetches_what_it_covers_and_no_more),
 		TEST(what_nobody_reads_comes_meanwhile),
 		TEST(the_rest_comes_once_the_store_is_well_again),
+		TEST(one_segment_that_cannot_come_keeps_no_other_away),
 		TEST(a_read_that_fails_is_an_error_and_the_next_one_tries_anew),
 		TEST(a_wrong_byte_is_never_given),
 		TEST(a_full_disk_is_an_error),
 		TEST(a_store_that_hangs_is_an_error_in_time),
 		TEST(what_is_here_is_given_while_others_wait),
 		TEST(an_end_waits_for_no_store),
+		TEST(an_unmount_waits_for_no_store),
 		cmocka_unit_test(the_kernel_reads_what_was_saved),
 		cmocka_unit_test(without_a_server_reads_are_right_or_fail),
 	};
