@@ -397,13 +397,17 @@ int xc_lazy_start(const struct xc_lazy_opts *opts, struct xc_lazy **ret_lazy, st
 		.context = lazy,
 		.cancel = &lazy->cancel,
 	});
-	if (xc_raw_size(&raw, err) == 0 && lazy->stop_fd >= 0 &&
-	    fcntl(opts->fuse_fd, F_SETFL, O_NONBLOCK) == 0 && start_threads(lazy) == 0) {
-		*ret_lazy = lazy;
-		return 0;
+	if (xc_raw_size(&raw, err) < 0) {
+		xc_lazy_free(lazy);
+		return -1;
 	}
-	xc_lazy_free(lazy);
-	return xc_err_set(err, XC_ERR_IO, "cannot start to serve a lazy mount");
+	if (lazy->stop_fd < 0 || fcntl(opts->fuse_fd, F_SETFL, O_NONBLOCK) < 0 ||
+	    start_threads(lazy) < 0) {
+		xc_lazy_free(lazy);
+		return xc_err_set(err, XC_ERR_IO, "cannot start to serve a lazy mount");
+	}
+	*ret_lazy = lazy;
+	return 0;
 }
 
 void xc_lazy_serve(struct xc_lazy *lazy)
